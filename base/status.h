@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The one vocabulary of failure: an internal reason, the Parsec wire status that a caller may see, and a text for
+ * log and audit.  Several reasons share one wire code, so that a caller learns no more than the protocol promises.
+ * The last failure's origin is kept per thread in struct fault; nothing here logs.  Any thread. */
+#ifndef BASE_STATUS_H
+#define BASE_STATUS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* clang-format off */
+#define STATUS_ROWS(X) \
+	X(OK,                   0,    "success") \
+	/* the frame: stage A of the wire reference, section 3 */ \
+	X(FRAME_MAGIC,          17,   "not a Parsec frame") \
+	X(FRAME_HEADER_SIZE,    17,   "header size is not 30") \
+	X(FRAME_VERSION,        4,    "wire protocol version is not 1.0") \
+	X(FRAME_RESERVED,       17,   "reserved header byte is set") \
+	X(FRAME_BODY_LONG,      20,   "body over the limit") \
+	X(FRAME_SHORT,          15,   "frame ends early") \
+	X(FRAME_TIMEOUT,        15,   "request did not arrive in time") \
+	X(FRAME_CONTENT_TYPE,   2,    "content type is not Protobuf") \
+	X(FRAME_ACCEPT_TYPE,    3,    "accept type is not Protobuf") \
+	X(FRAME_AUTH_TYPE,      12,   "unknown authentication type") \
+	X(FRAME_OPCODE,         9,    "unknown opcode") \
+	X(FRAME_PROVIDER,       6,    "unknown provider id") \
+	/* who asks */ \
+	X(AUTHN_NOT_LISTED,     13,   "authenticator is not served here") \
+	X(AUTHN_LONG,           11,   "authentication field over 16 KiB") \
+	X(AUTHN_NEEDED,         19,   "operation needs an identity") \
+	X(ADMIN_NEEDED,         21,   "operation needs an administrator") \
+	X(PEER_FIELD,           11,   "Unix peer field is not four bytes") \
+	X(PEER_UID,             11,   "claimed uid is not the peer's") \
+	X(DIRECT_NAME,          11,   "Direct name is empty, too long or not UTF-8") \
+	X(ID_MALFORMED,         11,   "not a SPIFFE ID") \
+	X(JWT_LONG,             11,   "token over 16 KiB") \
+	X(JWT_MALFORMED,        11,   "token is not a compact JWS") \
+	X(JWT_HEADER,           11,   "token header is malformed") \
+	X(JWT_ALG,              11,   "token algorithm is not allowed") \
+	X(JWT_PAYLOAD,          11,   "token payload is malformed") \
+	X(JWT_SUBJECT,          11,   "token subject is not a SPIFFE ID") \
+	X(JWT_DOMAIN_UNKNOWN,   11,   "no keys for the token's trust domain") \
+	X(JWT_KEY_UNKNOWN,      11,   "no key fits the token") \
+	X(JWT_SIGNATURE,        11,   "token signature is wrong") \
+	X(JWT_AUDIENCE,         11,   "token is for another audience") \
+	X(JWT_EXPIRED,          11,   "token has expired") \
+	X(JWT_NOT_YET,          11,   "token is not valid yet") \
+	X(JWT_CLAIM,            11,   "token claim is missing or of the wrong type") \
+	X(JWT_LIFETIME,         11,   "token lives longer than allowed") \
+	X(JWT_AGE,              11,   "token is older than allowed") \
+	X(RULES_AUDIENCE,       1132, "validator has no audience of its own") \
+	X(TENANT_NONE,          11,   "identity belongs to no tenant") \
+	X(TENANT_TOKEN,         11,   "token refused by the tenant's rule") \
+	/* bodies */ \
+	X(BODY_SYNTAX,          7,    "body is not valid Protobuf") \
+	X(BODY_FIELD,           16,   "body field is missing or out of range") \
+	X(BODY_LONG,            20,   "body over the operation's limit") \
+	X(BODY_BUDGET,          20,   "body needs more memory than its size allows") \
+	X(LIST_PROVIDER,        6,    "unknown provider id in the body") \
+	X(LIST_PROVIDER_ABSENT, 5,    "provider in the body is not configured") \
+	X(NAME_LONG,            1135, "name over 255 bytes") \
+	X(NAME_CONTROL,         1135, "name has a control character or is not UTF-8") \
+	X(RANDOM_LONG,          10,   "more than 1 MiB of random bytes") \
+	X(ANSWER_LONG,          10,   "answer over the limit") \
+	X(ENCODE,               8,    "result cannot be encoded") \
+	/* routing and keys */ \
+	X(PROVIDER_ABSENT,      5,    "provider is not configured") \
+	X(OPCODE_ROUTE,         1134, "operation does not belong to that provider") \
+	X(OPCODE_UNSUPPORTED,   1134, "provider does not implement the operation") \
+	X(KEY_ABSENT,           1140, "no such key") \
+	X(KEY_OTHER_PROVIDER,   1140, "key belongs to another provider") \
+	X(KEY_EXISTS,           1139, "key name is taken") \
+	X(KEY_USAGE,            1133, "key's usage flags forbid it") \
+	X(KEY_ALG,              1133, "key's policy has another algorithm") \
+	X(KEY_TYPE,             1133, "algorithm does not fit the key's type") \
+	X(ATTR_TYPE,            1134, "key type or size is not supported") \
+	X(ATTR_PUBLIC,          1135, "a public key cannot be generated") \
+	X(ATTR_ALG,             1134, "algorithm is not supported") \
+	X(HASH_LENGTH,          1135, "hash length does not fit the algorithm") \
+	X(SIGNATURE_WRONG,      1149, "signature does not verify") \
+	X(POLICY_DENIED,        1133, "denied by policy") \
+	X(POLICY_PROVIDER,      1133, "provider is not in the tenant's list") \
+	X(NOT_PERMITTED,        1133, "not permitted") \
+	/* scheduling and lanes */ \
+	X(QUEUE_FULL,           1141, "queue is full") \
+	X(QUEUE_DEADLINE,       1141, "deadline passed in the queue") \
+	X(LANE_DOWN,            1145, "provider is down") \
+	X(LANE_DIED,            1145, "worker died executing the request") \
+	X(LANE_DEADLINE,        1145, "deadline passed while executing; outcome undecided") \
+	/* devices */ \
+	X(DEVICE_FAILED,        1147, "device reported an error") \
+	X(DEVICE_GONE,          1145, "device or token is gone") \
+	X(DEVICE_FULL,          1142, "device has no room") \
+	X(DEVICE_MEMORY,        1141, "device is short of memory") \
+	X(DEVICE_KEY_GONE,      1136, "device lost the key") \
+	X(DEVICE_UNSUPPORTED,   1134, "device does not support it") \
+	X(DEVICE_INTEGRITY,     1151, "key blob is damaged or of another device") \
+	X(DEVICE_ATTRS,         1147, "device made a key with other attributes") \
+	X(DEVICE_SIGNATURE,     1151, "device's signature does not verify") \
+	X(DEVICE_IDENTITY,      1145, "device is not the one enrolled") \
+	X(DEVICE_AUTH,          1147, "device refused our authorization") \
+	X(PIN_REFUSED,          1145, "token refused the PIN") \
+	X(PIN_TRIED,            1145, "this PIN was tried before; change the PIN file") \
+	X(PIN_LOCKED,           1145, "token is locked or at its final try") \
+	X(MODULE_MISSING,       1145, "PKCS#11 module or token is missing") \
+	X(WRAP_MISSING,         1145, "wrapping key of software keys is not available") \
+	X(RANDOM_FAILED,        1148, "random generator failed") \
+	/* records and audit */ \
+	X(STORE_IO,             14,   "key store I/O failed") \
+	X(STORE_FULL,           1142, "key store has no room") \
+	X(STORE_NEWER,          14,   "key store was written by a newer keyreeve") \
+	X(RECORD_CORRUPT,       1151, "key record is damaged") \
+	X(AUDIT_IO,             1146, "audit record could not be written") \
+	X(AUDIT_SPACE,          1142, "audit space is low") \
+	X(CLIENT_PENDING,       1147, "some keys of the client could not be destroyed yet") \
+	/* ourselves */ \
+	X(NO_MEMORY,            1141, "out of memory") \
+	X(NO_DESCRIPTORS,       1141, "out of descriptors") \
+	X(IO,                   1132, "system call failed") \
+	X(LIMIT,                1132, "named limit exceeded") \
+	X(CRYPTO,               1132, "cryptographic library failed") \
+	X(IPC_CLOSED,           1145, "other role closed the connection") \
+	X(IPC_MALFORMED,        1132, "malformed message between roles") \
+	X(IPC_BUILD,            1132, "roles are of different builds") \
+	X(CONFIG_SYNTAX,        1132, "configuration is not valid") \
+	X(CONFIG_UNSUPPORTED,   1132, "configuration asks for what is not built yet") \
+	X(BUNDLE_MALFORMED,     1132, "key document is malformed") \
+	X(SANDBOX,              1132, "sandbox could not be entered") \
+	X(CHECK_FAILED,         1132, "start-up check failed") \
+	X(STOPPING,             1145, "daemon is stopping") \
+	/* the client's side */ \
+	X(CLIENT_CONNECT,       1132, "cannot reach the daemon") \
+	X(CLIENT_ANSWER,        1132, "daemon's answer is malformed") \
+	X(CLIENT_TOKEN,         1132, "no token from the Workload API") \
+	X(CLIENT_ENDPOINT,      1132, "endpoint address is not valid") \
+	X(CLIENT_ARGUMENT,      1132, "argument is not valid")
+/* clang-format on */
+
+enum status_code {
+#define STATUS_ENUM(name, wire, text) STATUS_##name,
+	STATUS_ROWS(STATUS_ENUM)
+#undef STATUS_ENUM
+	STATUS_COUNT
+};
+
+/* An ignored status is a warning, so an error.  A struct, since enums convert silently to bool and int. */
+#if defined(__clang__)
+#define MUST_CHECK __attribute__((warn_unused_result))
+struct MUST_CHECK status {
+	enum status_code code;
+};
+#else
+#define MUST_CHECK __attribute__((warn_unused_result))
+struct status {
+	enum status_code code;
+};
+#endif
+
+/* Where and why this thread last failed. */
+struct fault {
+	enum status_code code;
+	int64_t native;       /* code of the library or kernel; 0 none */
+	const char *file;     /* static text */
+	const char *function; /* static text */
+	int line;
+};
+
+#define OK ((struct status){ STATUS_OK })
+#define FAIL(NAME) status_fail(STATUS_##NAME, 0, __FILE__, __LINE__, __func__)
+#define FAIL_RC(NAME, rc) status_fail(STATUS_##NAME, (int64_t)(rc), __FILE__, __LINE__, __func__)
+#define TRY(call)                                                                                                      \
+	do {                                                                                                           \
+		struct status try_ = (call);                                                                           \
+		if (try_.code != STATUS_OK)                                                                            \
+			return try_;                                                                                   \
+	} while (0)
+#define ENSURE(cond, NAME)                                                                                             \
+	do {                                                                                                           \
+		if (!(cond))                                                                                           \
+			return FAIL(NAME);                                                                             \
+	} while (0)
+
+/* Record the failure for this thread and return it; use FAIL and FAIL_RC. */
+struct status status_fail(enum status_code code, int64_t native, const char *file, int line, const char *function);
+
+/* Move this thread's last fault out, leaving zeros behind. */
+void fault_take(struct fault *ret_fault);
+
+/* Wire status (Parsec, section 9), reason name ("JWT_EXPIRED") and text.  Total: unknown codes read as internal. */
+uint16_t status_wire(enum status_code code);
+const char *status_name(enum status_code code);
+const char *status_text(enum status_code code);
+/* The code of a number received from another role; false if it names none. */
+bool status_from_number(uint32_t number, enum status_code *ret_code);
+/* Name of a Parsec wire status ("PsaErrorDoesNotExist"); NULL for a number that Parsec does not know. */
+const char *status_wire_name(uint16_t wire);
+
+#endif
