@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Which keys exist: key records, namespaces, journal and a few named values, durable in one SQLite file.  The only
+ * module that speaks SQL.  It knows nothing of policy, workers or sockets.
+ *
+ * Thread rule: one thread (the durability thread) calls everything that takes a struct keystore.  Records and
+ * namespaces are immutable once made, counted, and may be read by any thread.
+ *
+ * Tables (DESIGN section 5): key(id PRIMARY KEY, ns, provider, state, generation, record), namespace(id PRIMARY KEY,
+ * record), intent(id PRIMARY KEY, seq, op, key, node, hardware_id, record), kv(name PRIMARY KEY, value).  id and ns
+ * are HMAC-SHA-256 under 32 random bytes kept in kv, so that no plaintext name is a column. */
+#ifndef KEYSTORE_KEYSTORE_H
+#define KEYSTORE_KEYSTORE_H
+
+#include "base/buf.h"
+#include "base/bytes.h"
+#include "base/status.h"
+#include "crypto/psa.h"
+
+enum {
+	KEYSTORE_ID_BYTES = 32,
+	KEYSTORE_HARDWARE_ID_BYTES = 32,
+	KEYSTORE_TAG_BYTES = 8,         /* the store's own tag, the first bytes of every hardware id */
+	KEYSTORE_NAME_MAX = 255,        /* key name, bytes; DESIGN: 1135 above */
+	KEYSTORE_TENANT_MAX = 255,      /* tenant name */
+	KEYSTORE_IDENTITY_MAX = 2048,   /* a SPIFFE ID's limit */
+	KEYSTORE_PROVIDER_MAX = 63,     /* provider instance name */
+	KEYSTORE_BLOB_MAX = 16 * 1024,  /* worker-sealed key or parent */
+	KEYSTORE_RECORD_MAX = 64 * 1024,
+	KEYSTORE_KEYS_MAX = 1000000,    /* records loaded at start */
+	KEYSTORE_KV_MAX = 16 * 1024,
+};
+
+struct keystore_id {
+	uint8_t bytes[KEYSTORE_ID_BYTES];
+};
+
+/* Where key names live: a tuple, never a joined string.  Borrowed views. */
+struct namespace_name {
+	uint8_t authenticator; /* Parsec's auth type: 1 Direct, 2 token of an issuer, 3 Unix peer, 4 JWT-SVID */
+	struct bytes domain;   /* trust domain or issuer; empty for Direct and Unix peer */
+	struct bytes tenant;
+	struct bytes identity; /* empty: shared by the tenant */
+};
+/* The unambiguous encoding that ids are made of. */
+void namespace_name_put(struct buf *to, const struct namespace_name *name);
+struct status namespace_name_get(struct reader *from, struct namespace_name *ret_name);
+
+/* One key, immutable.  All pointers are into memory that the record owns. */
+struct key_record {
+	struct keystore_id id;
+	struct keystore_id ns;
+	struct namespace_name space;
+	struct bytes name;
+	uint8_t creator_authenticator;
+	struct bytes creator;          /* creating identity */
+	struct bytes provider;         /* instance name */
+	uint8_t provider_kind;         /* Parsec's provider id: 1 software, 2 PKCS#11, 3 TPM */
+	uint8_t hardware_identity[32]; /* of the device; zeros when it has none */
+	uint8_t hardware_id[KEYSTORE_HARDWARE_ID_BYTES];
+	struct psa_key_attributes attributes;
+	struct bytes public_key;       /* export format of the wire reference, section 11 */
+	struct bytes blob;             /* opaque, sealed by the worker */
+	int64_t created_us;            /* wall clock */
+	uint64_t generation;           /* of the row; starts at 1 */
+};
+/* A deep copy with one reference.  Fails: NO_MEMORY, LIMIT (a field over its maximum). */
+struct status key_record_new(const struct key_record *from, struct key_record **ret_record);
+struct key_record *key_record_ref(struct key_record *record);
+void key_record_unref(struct key_record *record);
+
+/* A namespace that owns something: today the parent blob per provider (TPM). */
+struct namespace_record {
+	struct keystore_id id;
+	struct namespace_name space; /* into memory owned */
+	struct bytes provider;       /* the provider instance the parent belongs to */
+	struct bytes parent;         /* opaque blob */
+};
+
+enum intent_op { INTENT_NONE = 0, INTENT_CREATE = 1, INTENT_DESTROY = 2 };
+
+/* A journal row.  seq is 0 until the act's audit line has its number. */
+struct intent {
+	int64_t id;  /* set by keystore_intent_put() */
+	uint64_t seq;
+	enum intent_op op;
+	struct keystore_id key;
+	struct bytes provider;
+	uint8_t hardware_id[KEYSTORE_HARDWARE_ID_BYTES];
+	struct bytes record; /* the caller's: what recovery needs to write the audit line; at most KEYSTORE_RECORD_MAX */
+};
+
+struct keystore;
+
+/* Open or make `directory`/keys.db (0600) with WAL and synchronous=FULL, upgrade it by numbered migrations, make the
+ * HMAC key and the tag at the first start.  Fails: STORE_IO, STORE_NEWER, STORE_FULL, RECORD_CORRUPT, NO_MEMORY. */
+struct status keystore_open(const char *directory, struct keystore **ret_store);
+void keystore_close(struct keystore *store);
+
+/* The store's tag, KEYSTORE_TAG_BYTES; borrowed for the store's life; any thread. */
+struct bytes keystore_tag(const struct keystore *store);
+/* HMAC of a namespace, and of a namespace and a name.  Any thread (reads only what open made). */
+struct status keystore_namespace_id(const struct keystore *store, const struct namespace_name *space,
+	struct keystore_id *ret_id);
+struct status keystore_key_id(const struct keystore *store, const struct keystore_id *ns, struct bytes name,
+	struct keystore_id *ret_id);
+
+/* Everything at start, one call per row; a failing visit stops and is returned.  The record belongs to the visitor
+ * (one reference); namespace and intent rows are borrowed for the call.  A row whose record does not decode, or whose
+ * id is not the HMAC of its names, is RECORD_CORRUPT. */
+struct keystore_visitor {
+	void *context;
+	struct status (*key)(void *context, struct key_record *record);
+	struct status (*space)(void *context, const struct namespace_record *record);
+	struct status (*intent)(void *context, const struct intent *intent);
+};
+struct status keystore_load(struct keystore *store, const struct keystore_visitor *visitor);
+
+/* One transaction for a batch.  After a failure inside, roll back: nothing of it happened.  Savepoints let one job
+ * of a batch fail alone.  commit returns only when the WAL is synced.  Fails: STORE_IO, STORE_FULL. */
+struct status keystore_begin(struct keystore *store);
+struct status keystore_commit(struct keystore *store);
+void keystore_rollback(struct keystore *store);
+struct status keystore_savepoint(struct keystore *store);
+struct status keystore_release(struct keystore *store);
+void keystore_rewind(struct keystore *store);
+
+/* Inside a transaction.  Fails: STORE_IO, STORE_FULL; key_put: KEY_EXISTS; key_delete: KEY_ABSENT. */
+struct status keystore_intent_put(struct keystore *store, const struct intent *intent, int64_t *ret_id);
+struct status keystore_intent_number(struct keystore *store, int64_t id, uint64_t seq);
+struct status keystore_intent_delete(struct keystore *store, int64_t id);
+struct status keystore_key_put(struct keystore *store, const struct key_record *record);
+struct status keystore_key_delete(struct keystore *store, const struct keystore_id *id);
+struct status keystore_namespace_put(struct keystore *store, const struct namespace_record *record);
+/* A named value, at most KEYSTORE_KV_MAX bytes; get leaves ret_value empty when there is none. */
+struct status keystore_kv_put(struct keystore *store, const char *name, struct bytes value);
+struct status keystore_kv_get(struct keystore *store, const char *name, struct buf *ret_value);
+
+#endif
