@@ -3,7 +3,7 @@
 // go-client walks Parsec's Go client, unchanged, through a service: what works and, with the exact
 // status, what is refused.  One line per step: "ok STEP", "skip STEP: why" or "FAIL STEP: why".
 //
-//	go-client [--provider N] [--auth direct:NAME|unix] [--other NAME] [--only GROUPS] [--mac]
+//	go-client [--provider N] [--auth direct:NAME|unix] [--other NAME] [--only GROUPS] [--prefix TEXT] [--mac]
 //
 // PARSEC_SERVICE_ENDPOINT names the socket, as for every Parsec client.  Exit: 0 good, 1 a step
 // failed, 2 usage.
@@ -138,7 +138,6 @@ func newTester(provider uint, authText string) (*tester, error) {
 		rec:      &recorder{Connection: conn},
 		auth:     low,
 		provider: requests.ProviderID(provider),
-		prefix:   fmt.Sprintf("go-%d-%d", provider, os.Getpid()),
 	}
 	config := parsec.NewClientConfig().Connection(t.rec).Provider(parsec.ProviderID(provider)).Authenticator(high)
 	if t.client, err = parsec.CreateConfiguredClient(config); err != nil {
@@ -153,6 +152,7 @@ func main() {
 	authText := flag.String("auth", "unix", "`how` to authenticate: direct:NAME or unix")
 	other := flag.String("other", "", "`name` of a Direct application that has a tenant, but not our keys")
 	only := flag.String("only", "core,ecc,rsa,more", "comma separated `groups` of steps")
+	prefix := flag.String("prefix", fmt.Sprintf("go-%d", os.Getpid()), "`text` before the names of keys")
 	mac := flag.Bool("mac", false, "also the MAC operations, which no service lists")
 	flag.Parse()
 
@@ -168,7 +168,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "go-client: bad arguments:", err, flag.Args())
 		os.Exit(2)
 	}
-	t.other = *other
+	t.other, t.prefix = *other, *prefix
 
 	groups := map[string]func(){"core": func() {}, "ecc": t.ecc, "rsa": t.rsa, "more": t.more}
 	reached := t.core()
