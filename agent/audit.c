@@ -1,0 +1,610 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/audit.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/own.h"
+
+enum { NAME_DIGITS = 16, HEAD_MAX = 48, TAIL_SCAN = 64 * 1024, SEGMENTS_MAX = 65536 };
+
+/* ---- lines -------------------------------------------------------------------------------------- */
+
+/* Length of the UTF-8 sequence at the front, 0 if it is none (RFC 3629: no surrogates, nothing overlong). */
+static size_t utf8_length(struct bytes s)
+{
+	uint8_t lead = s.data[0];
+	size_t len = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+	uint32_t code;
+
+	if (lead < 0xc2 || lead > 0xf4 || s.len < len)
+		return 0;
+	code = lead & (0xffu >> (len + 1));
+	for (size_t i = 1; i < len; i++) {
+		if ((s.data[i] & 0xc0) != 0x80)
+			return 0;
+		code = code << 6 | (s.data[i] & 0x3f);
+	}
+	if ((len == 3 && code < 0x800) || (len == 4 && (code < 0x10000 || code > 0x10ffff)))
+		return 0;
+	return code >= 0xd800 && code <= 0xdfff ? 0 : len;
+}
+
+void audit_text_put(struct buf *to, struct bytes text)
+{
+	static const char hex[] = "0123456789abcdef";
+
+	buf_put_u8(to, '"');
+	for (size_t i = 0; i < text.len;) {
+		uint8_t c = text.data[i];
+		size_t len = c >= 0x80 ? utf8_length(bytes_of(text.data + i, text.len - i)) : 0;
+
+		if (len > 0) {
+			buf_put(to, bytes_of(text.data + i, len));
+			i += len;
+			continue;
+		}
+		if (c == '"' || c == '\\') {
+			buf_put_u8(to, '\\');
+			buf_put_u8(to, c);
+		} else if (c >= ' ' && c < 127) {
+			buf_put_u8(to, c);
+		} else {
+			buf_put_text(to, "\\u00");
+			buf_put_u8(to, (uint8_t)hex[c >> 4]);
+			buf_put_u8(to, (uint8_t)hex[c & 15]);
+		}
+		i++;
+	}
+	buf_put_u8(to, '"');
+}
+
+struct audit_record audit_record_of(int64_t wall_us)
+{
+	return (struct audit_record){ .wall_us = wall_us, .wire = -1, .us_read = -1, .us_authn = -1, .us_policy = -1,
+		.us_queue = -1, .us_device = -1, .us_total = -1 };
+}
+
+/* Not printf: this is on the path of every request. */
+static void put_int(struct buf *to, int64_t value)
+{
+	char digits[24];
+	size_t at = sizeof(digits);
+	uint64_t left = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+
+	do {
+		digits[--at] = (char)('0' + left % 10);
+		left /= 10;
+	} while (left > 0);
+	if (value < 0)
+		digits[--at] = '-';
+	buf_put(to, bytes_of(digits + at, sizeof(digits) - at));
+}
+
+static void field(struct buf *to, const char *name)
+{
+	buf_put_text(to, ",\"");
+	buf_put_text(to, name);
+	buf_put_text(to, "\":");
+}
+
+static void field_int(struct buf *to, const char *name, int64_t value)
+{
+	field(to, name);
+	put_int(to, value);
+}
+
+static void field_text(struct buf *to, const char *name, const char *text)
+{
+	if (text == NULL)
+		return;
+	field(to, name);
+	audit_text_put(to, bytes_from_text(text));
+}
+
+static void field_bytes(struct buf *to, const char *name, struct bytes text)
+{
+	if (text.len == 0)
+		return;
+	field(to, name);
+	audit_text_put(to, text);
+}
+
+static void field_hash(struct buf *to, const char *name, const uint8_t *hash)
+{
+	if (hash == NULL)
+		return;
+	field(to, name);
+	buf_put_u8(to, '"');
+	buf_put_hex(to, bytes_of(hash, AUDIT_HASH_BYTES));
+	buf_put_u8(to, '"');
+}
+
+/* The first field of an object has no comma in front. */
+static void inner_int(struct buf *to, bool *first, const char *name, int64_t value)
+{
+	buf_put_text(to, *first ? "\"" : ",\"");
+	buf_put_text(to, name);
+	buf_put_text(to, "\":");
+	put_int(to, value);
+	*first = false;
+}
+
+static void put_peer(struct buf *to, const struct audit_record *r)
+{
+	bool first = true;
+
+	if (!r->has_peer)
+		return;
+	field(to, "peer");
+	buf_put_u8(to, '{');
+	inner_int(to, &first, "uid", r->uid);
+	inner_int(to, &first, "gid", r->gid);
+	inner_int(to, &first, "pid", r->pid);
+	buf_put_u8(to, '}');
+}
+
+static void put_token(struct buf *to, const struct audit_record *r)
+{
+	bool first = true;
+
+	if (r->token_hash == NULL)
+		return;
+	field(to, "token");
+	buf_put_u8(to, '{');
+	if (r->kid.len > 0) {
+		buf_put_text(to, "\"kid\":");
+		audit_text_put(to, r->kid);
+		first = false;
+	}
+	buf_put_text(to, first ? "\"hash\":\"" : ",\"hash\":\"");
+	buf_put_hex(to, bytes_of(r->token_hash, AUDIT_HASH_BYTES));
+	buf_put_u8(to, '"');
+	first = false;
+	if (r->token_start != 0)
+		inner_int(to, &first, "start", r->token_start);
+	if (r->token_exp != 0)
+		inner_int(to, &first, "exp", r->token_exp);
+	buf_put_u8(to, '}');
+}
+
+/* "Load,Sign" as ["Load","Sign"]. */
+static void put_hw(struct buf *to, struct bytes hw)
+{
+	const uint8_t *at = hw.data, *end = hw.data + hw.len;
+
+	if (hw.len == 0)
+		return;
+	field(to, "hw");
+	buf_put_u8(to, '[');
+	while (at < end) {
+		const uint8_t *comma = memchr(at, ',', (size_t)(end - at));
+		const uint8_t *stop = comma != NULL ? comma : end;
+
+		audit_text_put(to, bytes_of(at, (size_t)(stop - at)));
+		at = comma != NULL ? comma + 1 : end;
+		if (at < end)
+			buf_put_u8(to, ',');
+	}
+	buf_put_u8(to, ']');
+}
+
+static void put_durations(struct buf *to, const struct audit_record *r)
+{
+	const struct {
+		const char *name;
+		int64_t us;
+	} rows[] = { { "read", r->us_read }, { "authn", r->us_authn }, { "policy", r->us_policy },
+		{ "queue", r->us_queue }, { "device", r->us_device }, { "total", r->us_total } };
+	bool first = true;
+
+	if (r->us_total < 0)
+		return;
+	field(to, "us");
+	buf_put_u8(to, '{');
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (rows[i].us >= 0)
+			inner_int(to, &first, rows[i].name, rows[i].us);
+	buf_put_u8(to, '}');
+}
+
+void audit_line_put(struct buf *to, const char *boot, const struct audit_record *r)
+{
+	char time[CLOCK_TEXT_BYTES];
+
+	clock_text(r->wall_us, time);
+	buf_put_text(to, "\"time\":\"");
+	buf_put_text(to, time);
+	buf_put_u8(to, '"');
+	field_text(to, "boot", boot);
+	field_text(to, "event", r->event);
+	if (r->conn != 0)
+		field_int(to, "conn", (int64_t)r->conn);
+	if (r->req != 0)
+		field_int(to, "req", (int64_t)r->req);
+	field_text(to, "authn", r->authn);
+	field_bytes(to, "identity", r->identity);
+	field_bytes(to, "tenant", r->tenant);
+	put_peer(to, r);
+	put_token(to, r);
+	field_text(to, "op", r->op);
+	field_bytes(to, "provider", r->provider);
+	if (r->has_key) {
+		field(to, "key");
+		audit_text_put(to, r->key);
+	}
+	field_hash(to, "record", r->record);
+	field_text(to, "decision", r->decision);
+	field_text(to, "rule", r->rule);
+	field_text(to, "status", r->status);
+	if (r->wire >= 0)
+		field_int(to, "wire", r->wire);
+	if (r->native != 0)
+		field_int(to, "native", r->native);
+	field_text(to, "detail", r->detail);
+	if (r->count != 0)
+		field_int(to, "count", r->count);
+	field_hash(to, "request", r->request);
+	field_hash(to, "response", r->response);
+	put_hw(to, r->hw);
+	put_durations(to, r);
+	buf_put_text(to, "}\n");
+}
+
+/* ---- the log ------------------------------------------------------------------------------------ */
+
+struct audit_log {
+	int dir_fd, fd;
+	uint64_t next;          /* number of the next line */
+	uint64_t size;          /* of the open segment: what is known to be whole lines */
+	uint64_t segment_bytes, reserve_bytes;
+	uint32_t keep;
+	bool unsynced, broken;
+	struct buf batch;
+	uint64_t refused;       /* appends refused since space ran out */
+	_Atomic int space;      /* enum audit_space */
+};
+
+static void segment_name(uint64_t first, char ret_name[NAME_DIGITS + 8])
+{
+	(void)snprintf(ret_name, NAME_DIGITS + 8, "%016" PRIu64 ".log", first);
+}
+
+static bool is_segment(const char *name, uint64_t *ret_first)
+{
+	char *end;
+
+	if (strlen(name) != NAME_DIGITS + 4 || strcmp(name + NAME_DIGITS, ".log") != 0)
+		return false;
+	*ret_first = strtoull(name, &end, 10);
+	return end == name + NAME_DIGITS;
+}
+
+/* First numbers of all segments: count, smallest and largest. */
+static struct status survey(int dir_fd, size_t *ret_count, uint64_t *ret_first, uint64_t *ret_last)
+{
+	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *entry;
+	uint64_t number;
+
+	*ret_count = 0;
+	*ret_first = UINT64_MAX;
+	*ret_last = 0;
+	if (dir == NULL) {
+		own_close(&fd);
+		return FAIL_RC(AUDIT_IO, errno);
+	}
+	while ((entry = readdir(dir)) != NULL) {
+		if (!is_segment(entry->d_name, &number))
+			continue;
+		(*ret_count)++;
+		if (number < *ret_first)
+			*ret_first = number;
+		if (number > *ret_last)
+			*ret_last = number;
+	}
+	(void)closedir(dir);
+	return OK;
+}
+
+static struct status open_segment(struct audit_log *log, uint64_t first, bool make)
+{
+	char name[NAME_DIGITS + 8];
+	int fd;
+
+	segment_name(first, name);
+	fd = openat(log->dir_fd, name, O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW | (make ? O_CREAT | O_EXCL : 0), 0600);
+	if (fd < 0)
+		return FAIL_RC(AUDIT_IO, errno);
+	if (make && fsync(log->dir_fd) < 0) {
+		(void)close(fd);
+		return FAIL_RC(AUDIT_IO, errno);
+	}
+	own_close(&log->fd);
+	log->fd = fd;
+	log->size = 0;
+	return OK;
+}
+
+/* The number in the head of a line that we wrote; 0 when it is not one. */
+static uint64_t line_number(const char *line)
+{
+	static const char head[] = "{\"v\":1,\"seq\":";
+
+	if (strncmp(line, head, sizeof(head) - 1) != 0)
+		return 0;
+	return strtoull(line + sizeof(head) - 1, NULL, 10);
+}
+
+/* Cut off what has no newline (a crash in the middle of a write) and find the last whole line's number. */
+static struct status read_tail(struct audit_log *log, uint64_t first)
+{
+	struct stat info;
+	AUTO(own_free) char *tail = malloc(TAIL_SCAN + 1);
+	off_t from;
+	ssize_t n;
+	char *end, *line;
+
+	ENSURE(tail != NULL, NO_MEMORY);
+	if (fstat(log->fd, &info) < 0)
+		return FAIL_RC(AUDIT_IO, errno);
+	from = info.st_size > TAIL_SCAN ? info.st_size - TAIL_SCAN : 0;
+	n = pread(log->fd, tail, TAIL_SCAN, from);
+	if (n < 0)
+		return FAIL_RC(AUDIT_IO, errno);
+	tail[n] = '\0';
+	end = memrchr(tail, '\n', (size_t)n);
+	log->next = first;
+	if (end == NULL) {
+		ENSURE(from == 0, AUDIT_IO); /* longer than any line of ours */
+		n = -1;
+	}
+	log->size = (uint64_t)from + (end != NULL ? (uint64_t)(end - tail) + 1 : 0);
+	if (log->size != (uint64_t)info.st_size && ftruncate(log->fd, (off_t)log->size) < 0)
+		return FAIL_RC(AUDIT_IO, errno);
+	if (end == NULL)
+		return OK;
+	line = end > tail ? memrchr(tail, '\n', (size_t)(end - tail)) : NULL;
+	line = line != NULL ? line + 1 : tail;
+	log->next = line_number(line) + 1;
+	ENSURE(log->next > first, AUDIT_IO);
+	return OK;
+}
+
+/* Disk space set aside: its blocks are allocated now and given back when they are needed. */
+static bool take_reserve(struct audit_log *log)
+{
+	int fd = openat(log->dir_fd, "reserve", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	bool taken;
+
+	if (fd < 0)
+		return false;
+	taken = log->reserve_bytes == 0 || posix_fallocate(fd, 0, (off_t)log->reserve_bytes) == 0;
+	(void)close(fd);
+	if (!taken)
+		(void)unlinkat(log->dir_fd, "reserve", 0);
+	return taken;
+}
+
+static struct status drop_oldest(struct audit_log *log)
+{
+	uint64_t first, last;
+	char name[NAME_DIGITS + 8];
+	size_t count;
+
+	TRY(survey(log->dir_fd, &count, &first, &last));
+	if (count <= log->keep)
+		return OK;
+	segment_name(first, name);
+	if (unlinkat(log->dir_fd, name, 0) < 0)
+		return FAIL_RC(AUDIT_IO, errno);
+	log_notice("audit segment %s is gone: more than %u were there", name, log->keep);
+	return OK;
+}
+
+struct status audit_log_open(const struct audit_options *options, struct audit_log **ret_log)
+{
+	struct audit_log *log = calloc(1, sizeof(*log));
+	uint64_t first, last;
+	size_t count;
+	struct status st = OK;
+
+	ENSURE(log != NULL, NO_MEMORY);
+	log->fd = -1;
+	log->next = 1;
+	log->keep = options->keep < 2 ? 2 : options->keep;
+	log->segment_bytes = options->segment_bytes;
+	log->reserve_bytes = options->reserve_bytes;
+	log->batch = buf_make(AUDIT_BATCH_MAX);
+	if (mkdir(options->directory, 0700) < 0 && errno != EEXIST)
+		st = FAIL_RC(AUDIT_IO, errno);
+	log->dir_fd = open(options->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (st.code == STATUS_OK && log->dir_fd < 0)
+		st = FAIL_RC(AUDIT_IO, errno);
+	if (st.code == STATUS_OK)
+		st = survey(log->dir_fd, &count, &first, &last);
+	if (st.code == STATUS_OK)
+		st = open_segment(log, count > 0 ? last : 1, count == 0);
+	if (st.code == STATUS_OK)
+		st = read_tail(log, count > 0 ? last : 1);
+	if (st.code != STATUS_OK) {
+		audit_log_close(log);
+		return st;
+	}
+	atomic_store(&log->space, take_reserve(log) ? AUDIT_READY : AUDIT_LOW);
+	*ret_log = log;
+	return OK;
+}
+
+void audit_log_close(struct audit_log *log)
+{
+	if (log == NULL)
+		return;
+	own_close(&log->fd);
+	own_close(&log->dir_fd);
+	buf_done(&log->batch);
+	free(log);
+}
+
+uint64_t audit_log_next(const struct audit_log *log)
+{
+	return log->next;
+}
+
+enum audit_space audit_log_space(const struct audit_log *log)
+{
+	return (enum audit_space)atomic_load(&log->space);
+}
+
+bool audit_log_unsynced(const struct audit_log *log)
+{
+	return log->unsynced;
+}
+
+struct status audit_log_sync(struct audit_log *log)
+{
+	if (!log->unsynced)
+		return OK;
+	if (fdatasync(log->fd) < 0) {
+		/* The kernel may have dropped the pages: what the file holds is unknown until it is read again. */
+		log->broken = true;
+		atomic_store(&log->space, AUDIT_FULL);
+		return FAIL_RC(AUDIT_IO, errno);
+	}
+	log->unsynced = false;
+	return OK;
+}
+
+/* A full segment is synced and closed for good before the next one is made. */
+static struct status rotate_if_full(struct audit_log *log)
+{
+	if (log->size < log->segment_bytes)
+		return OK;
+	TRY(audit_log_sync(log));
+	TRY(open_segment(log, log->next, true));
+	return drop_oldest(log);
+}
+
+/* All of it, or nothing: a part that was written is cut off again. */
+static struct status write_batch(struct audit_log *log)
+{
+	size_t done = 0;
+
+	while (done < log->batch.len) {
+		ssize_t n = write(log->fd, log->batch.data + done, log->batch.len - done);
+		int error = errno;
+
+		if (n < 0 && error == EINTR)
+			continue;
+		if (n > 0) {
+			done += (size_t)n;
+			continue;
+		}
+		if (done > 0 && ftruncate(log->fd, (off_t)log->size) < 0)
+			log->broken = true;
+		return FAIL_RC(AUDIT_IO, error);
+	}
+	log->size += log->batch.len;
+	log->unsynced = true;
+	return OK;
+}
+
+static void put_line(struct audit_log *log, uint64_t number, struct bytes body)
+{
+	buf_put_text(&log->batch, "{\"v\":1,\"seq\":");
+	put_int(&log->batch, (int64_t)number);
+	buf_put_u8(&log->batch, ',');
+	buf_put(&log->batch, body);
+}
+
+static struct status write_numbered(struct audit_log *log, const struct bytes *bodies, size_t count)
+{
+	uint64_t number = log->next;
+
+	TRY(rotate_if_full(log));
+	buf_clear(&log->batch);
+	for (size_t i = 0; i < count; i++)
+		put_line(log, number++, bodies[i]);
+	TRY(buf_check(&log->batch));
+	TRY(write_batch(log));
+	log->next = number;
+	return OK;
+}
+
+struct status audit_log_append_all(struct audit_log *log, const struct bytes *bodies, size_t count)
+{
+	struct status st;
+
+	if (log->broken || atomic_load(&log->space) == AUDIT_FULL) {
+		log->refused += count;
+		return FAIL(AUDIT_IO);
+	}
+	st = write_numbered(log, bodies, count);
+	if (st.code == STATUS_OK || atomic_load(&log->space) != AUDIT_READY) {
+		if (st.code != STATUS_OK) {
+			log->refused += count;
+			atomic_store(&log->space, AUDIT_FULL);
+			log_error("audit log cannot be written: every identified request is refused");
+		}
+		return st;
+	}
+	/* Space ran out: what was set aside for this moment is given back, and creates are refused from now on. */
+	(void)unlinkat(log->dir_fd, "reserve", 0);
+	atomic_store(&log->space, AUDIT_LOW);
+	log_error("disk space for the audit log is low: creating keys is refused");
+	st = write_numbered(log, bodies, count);
+	if (st.code != STATUS_OK) {
+		log->refused += count;
+		atomic_store(&log->space, AUDIT_FULL);
+	}
+	return st;
+}
+
+struct status audit_log_append(struct audit_log *log, struct bytes body)
+{
+	return audit_log_append_all(log, &body, 1);
+}
+
+/* The first line after space returns says how many were refused without one. */
+static struct status write_refused(struct audit_log *log)
+{
+	struct audit_record record = audit_record_of(clock_wall_us());
+	struct buf line = buf_make(AUDIT_LINE_MAX);
+	struct bytes body;
+	struct status st;
+
+	record.event = "audit-refused";
+	record.detail = "requests answered 1146 while no line could be written";
+	record.count = (int64_t)log->refused;
+	audit_line_put(&line, NULL, &record);
+	body = buf_bytes(&line);
+	st = write_numbered(log, &body, 1);
+	buf_done(&line);
+	return st;
+}
+
+void audit_log_tend(struct audit_log *log)
+{
+	if (log->broken || atomic_load(&log->space) == AUDIT_READY)
+		return;
+	if (atomic_load(&log->space) == AUDIT_FULL) {
+		if (write_refused(log).code != STATUS_OK)
+			return;
+		log->refused = 0;
+		atomic_store(&log->space, AUDIT_LOW);
+	}
+	if (take_reserve(log)) {
+		atomic_store(&log->space, AUDIT_READY);
+		log_notice("disk space for the audit log is back");
+	}
+}

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/durable.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+enum {
+	GROUP_MS = 5,        /* uses are on disk this long after their answer, at most */
+	TEND_MS = 1000,      /* look for disk space */
+	BATCH_JOBS_MAX = 256, /* of AUDIT_LINE_MAX each they fit AUDIT_BATCH_MAX */
+	FORGET_MAX = 4096,   /* intents whose line is on disk, waiting for a transaction to delete them in */
+};
+
+struct durable {
+	struct loop *loop; /* borrowed */
+	struct keystore *store;
+	struct audit_log *log;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t work;
+	struct durable_job *queue, **queue_tail; /* under lock */
+	bool sleeping, stopping;                 /* under lock */
+	struct durable_job *turn, **turn_tail;   /* the loop's, not yet handed over */
+	/* the thread's own */
+	int64_t forget[FORGET_MAX];
+	size_t forget_count;
+	struct bytes lines[BATCH_JOBS_MAX];
+	struct durable_job *lined[BATCH_JOBS_MAX]; /* the job of each line */
+};
+
+/* ---- store -------------------------------------------------------------------------------------- */
+
+static void job_failed(struct durable_job *job, struct status st)
+{
+	struct fault fault;
+
+	fault_take(&fault);
+	job->result = st.code;
+	job->native = fault.native;
+}
+
+static struct status apply(struct durable *d, struct durable_job *job, uint64_t number)
+{
+	switch (job->kind) {
+	case DURABLE_LINE:
+		return OK;
+	case DURABLE_INTENT:
+		return keystore_intent_put(d->store, &job->intent, &job->intent_id);
+	case DURABLE_CREATE:
+		TRY(keystore_key_put(d->store, job->record));
+		return keystore_intent_number(d->store, job->intent_id, number);
+	case DURABLE_DESTROY:
+		TRY(keystore_key_delete(d->store, &job->key));
+		return keystore_intent_number(d->store, job->intent_id, number);
+	case DURABLE_FORGET:
+		return keystore_intent_delete(d->store, job->intent_id);
+	case DURABLE_STATE:
+		return keystore_kv_put(d->store, job->state_name, job->state);
+	case DURABLE_PARENT:
+		return keystore_namespace_put(d->store, job->parent);
+	}
+	return FAIL(STORE_IO);
+}
+
+/* One job of the transaction; if it fails, it fails alone. */
+static void apply_alone(struct durable *d, struct durable_job *job, uint64_t *number)
+{
+	struct status st = keystore_savepoint(d->store);
+
+	if (st.code == STATUS_OK) {
+		st = apply(d, job, *number);
+		if (st.code != STATUS_OK)
+			keystore_rewind(d->store);
+		else
+			st = keystore_release(d->store);
+	}
+	if (st.code != STATUS_OK) {
+		job_failed(job, st);
+		return;
+	}
+	if (job->line.len > 0)
+		job->number = (*number)++;
+}
+
+static bool changes_store(const struct durable_job *job)
+{
+	return job->kind != DURABLE_LINE;
+}
+
+static void fail_all(struct durable_job *batch, struct status st)
+{
+	struct fault fault;
+
+	fault_take(&fault);
+	for (struct durable_job *job = batch; job != NULL; job = job->next)
+		if (changes_store(job) && job->result == STATUS_OK) {
+			job->result = st.code;
+			job->native = fault.native;
+		}
+}
+
+static struct status transact(struct durable *d, struct durable_job *batch, uint64_t *number)
+{
+	TRY(keystore_begin(d->store));
+	for (size_t i = 0; i < d->forget_count; i++) {
+		struct status st = keystore_intent_delete(d->store, d->forget[i]);
+
+		if (st.code != STATUS_OK) {
+			keystore_rollback(d->store);
+			return st;
+		}
+	}
+	for (struct durable_job *job = batch; job != NULL; job = job->next)
+		if (changes_store(job))
+			apply_alone(d, job, number);
+	TRY(keystore_commit(d->store));
+	d->forget_count = 0;
+	return OK;
+}
+
+static void store_batch(struct durable *d, struct durable_job *batch)
+{
+	uint64_t number = audit_log_next(d->log);
+	struct status st = transact(d, batch, &number);
+
+	if (st.code != STATUS_OK)
+		fail_all(batch, st);
+}
+
+/* The record went in, its line did not: out again.  The intent stays for the agent, which cleans the device first. */
+static void undo_create(struct durable *d, struct durable_job *job)
+{
+	struct status st = keystore_begin(d->store);
+
+	if (st.code == STATUS_OK)
+		st = keystore_key_delete(d->store, &job->record->id);
+	if (st.code == STATUS_OK)
+		st = keystore_intent_number(d->store, job->intent_id, 0);
+	if (st.code == STATUS_OK)
+		st = keystore_commit(d->store);
+	if (st.code != STATUS_OK) {
+		keystore_rollback(d->store);
+		log_error("a create could not be undone now; recovery does it at the next start (%s)",
+			status_name(st.code));
+	}
+}
+
+/* ---- lines -------------------------------------------------------------------------------------- */
+
+static void lines_failed(struct durable *d, struct durable_job *batch, struct status st, bool only_synced)
+{
+	struct fault fault;
+
+	fault_take(&fault);
+	for (struct durable_job *job = batch; job != NULL; job = job->next) {
+		if (job->line.len == 0 || job->result != STATUS_OK || (only_synced && !job->sync))
+			continue;
+		job->result = st.code;
+		job->native = fault.native;
+		if (job->kind == DURABLE_CREATE)
+			undo_create(d, job);
+	}
+}
+
+/* Lines of jobs that changed the store come first: their numbers are in the transaction. */
+static size_t gather(struct durable *d, struct durable_job *batch, bool *ret_sync)
+{
+	size_t count = 0;
+
+	*ret_sync = false;
+	for (int round = 0; round < 2; round++)
+		for (struct durable_job *job = batch; job != NULL; job = job->next) {
+			if (changes_store(job) != (round == 0) || job->line.len == 0 || job->result != STATUS_OK)
+				continue;
+			d->lines[count] = buf_bytes(&job->line);
+			d->lined[count++] = job;
+			*ret_sync = *ret_sync || job->sync;
+		}
+	return count;
+}
+
+static bool holds_intent(const struct durable_job *job)
+{
+	return (job->kind == DURABLE_CREATE || job->kind == DURABLE_DESTROY) && job->intent_id != 0;
+}
+
+static void line_batch(struct durable *d, struct durable_job *batch)
+{
+	bool sync;
+	size_t count = gather(d, batch, &sync);
+	uint64_t number = audit_log_next(d->log);
+	struct status st;
+
+	if (count == 0)
+		return;
+	st = audit_log_append_all(d->log, d->lines, count);
+	if (st.code != STATUS_OK) {
+		lines_failed(d, batch, st, false);
+		return;
+	}
+	for (size_t i = 0; i < count; i++)
+		d->lined[i]->number = number + i;
+	if (!sync)
+		return;
+	st = audit_log_sync(d->log);
+	if (st.code != STATUS_OK) {
+		lines_failed(d, batch, st, true);
+		return;
+	}
+	for (size_t i = 0; i < count; i++)
+		if (holds_intent(d->lined[i]) && d->forget_count < FORGET_MAX)
+			d->forget[d->forget_count++] = d->lined[i]->intent_id;
+}
+
+/* ---- the thread --------------------------------------------------------------------------------- */
+
+static void answer(struct durable *d, struct durable_job *batch)
+{
+	struct post *head = &batch->post, *tail = head;
+
+	for (struct durable_job *job = batch->next; job != NULL; job = job->next) {
+		tail->next = &job->post;
+		tail = &job->post;
+	}
+	post_push_chain(d->loop, head, tail);
+}
+
+static void run_batch(struct durable *d, struct durable_job *batch)
+{
+	bool store = d->forget_count > FORGET_MAX / 2;
+
+	for (struct durable_job *job = batch; job != NULL; job = job->next)
+		store = store || changes_store(job);
+	if (store)
+		store_batch(d, batch);
+	line_batch(d, batch);
+	answer(d, batch);
+}
+
+/* At most BATCH_JOBS_MAX jobs; NULL when there is nothing to do but the time-outs. */
+static struct durable_job *take_batch(struct durable *d, bool *ret_stop)
+{
+	bool soon = audit_log_unsynced(d->log) || d->forget_count > 0;
+	struct durable_job *batch, **end;
+	struct timespec until;
+	size_t count = 0;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += (soon ? GROUP_MS : TEND_MS) * 1000000L;
+	until.tv_sec += until.tv_nsec / 1000000000L;
+	until.tv_nsec %= 1000000000L;
+	pthread_mutex_lock(&d->lock);
+	d->sleeping = true;
+	while (d->queue == NULL && !d->stopping)
+		if (pthread_cond_timedwait(&d->work, &d->lock, &until) != 0)
+			break;
+	d->sleeping = false;
+	batch = d->queue;
+	for (end = &d->queue; *end != NULL && count < BATCH_JOBS_MAX; end = &(*end)->next)
+		count++;
+	d->queue = *end;
+	*end = NULL;
+	if (d->queue == NULL)
+		d->queue_tail = &d->queue;
+	*ret_stop = batch == NULL && d->stopping;
+	pthread_mutex_unlock(&d->lock);
+	return batch;
+}
+
+static void idle(struct durable *d)
+{
+	if (audit_log_unsynced(d->log) && audit_log_sync(d->log).code != STATUS_OK)
+		log_error("audit log could not be synced: every identified request is refused until a restart");
+	if (d->forget_count > 0)
+		store_batch(d, NULL);
+	audit_log_tend(d->log);
+}
+
+static void *thread_main(void *arg)
+{
+	struct durable *d = arg;
+	uint64_t synced_us = clock_mono_us();
+	bool stop = false;
+
+	while (!stop) {
+		struct durable_job *batch = take_batch(d, &stop);
+
+		if (batch != NULL)
+			run_batch(d, batch);
+		/* Under load the queue is never empty: sync all the same. */
+		if (batch == NULL || clock_mono_us() - synced_us > GROUP_MS * US_PER_MS) {
+			idle(d);
+			synced_us = clock_mono_us();
+		}
+	}
+	idle(d);
+	return NULL;
+}
+
+struct status durable_start(struct loop *loop, struct keystore *store, struct audit_log *log, struct durable **ret_durable)
+{
+	struct durable *d = calloc(1, sizeof(*d));
+	pthread_condattr_t monotonic;
+
+	ENSURE(d != NULL, NO_MEMORY);
+	d->loop = loop;
+	d->store = store;
+	d->log = log;
+	d->queue_tail = &d->queue;
+	d->turn_tail = &d->turn;
+	(void)pthread_mutex_init(&d->lock, NULL);
+	(void)pthread_condattr_init(&monotonic);
+	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&d->work, &monotonic);
+	(void)pthread_condattr_destroy(&monotonic);
+	if (pthread_create(&d->thread, NULL, thread_main, d) != 0) {
+		free(d);
+		return FAIL(NO_MEMORY);
+	}
+	*ret_durable = d;
+	return OK;
+}
+
+void durable_stop(struct durable *d)
+{
+	if (d == NULL)
+		return;
+	durable_turn(d);
+	pthread_mutex_lock(&d->lock);
+	d->stopping = true;
+	pthread_cond_signal(&d->work);
+	pthread_mutex_unlock(&d->lock);
+	(void)pthread_join(d->thread, NULL);
+	keystore_close(d->store);
+	audit_log_close(d->log);
+	(void)pthread_mutex_destroy(&d->lock);
+	(void)pthread_cond_destroy(&d->work);
+	free(d);
+}
+
+void durable_submit(struct durable *d, struct durable_job *job)
+{
+	job->next = NULL;
+	job->result = STATUS_OK;
+	job->native = 0;
+	*d->turn_tail = job;
+	d->turn_tail = &job->next;
+}
+
+void durable_turn(struct durable *d)
+{
+	bool wake;
+
+	if (d->turn == NULL)
+		return;
+	pthread_mutex_lock(&d->lock);
+	*d->queue_tail = d->turn;
+	d->queue_tail = d->turn_tail;
+	wake = d->sleeping;
+	pthread_mutex_unlock(&d->lock);
+	if (wake)
+		pthread_cond_signal(&d->work);
+	d->turn = NULL;
+	d->turn_tail = &d->turn;
+}
+
+enum audit_space durable_space(const struct durable *d)
+{
+	return audit_log_space(d->log);
+}

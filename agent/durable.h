@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The durability thread: the only one that writes the key store and the audit log.  The loop submits jobs and gets
+ * each back through its post; what waits while a batch is being made durable forms the next one (group commit).
+ *
+ * Order inside a batch: one transaction for everything that changes the store, with the number that the job's line
+ * will get; then all lines with one write; then, where a job asks for it, one fdatasync; then the answers.  So a
+ * number found in the store is either in the log or owed by recovery (DESIGN sections 5 and 6). */
+#ifndef AGENT_DURABLE_H
+#define AGENT_DURABLE_H
+
+#include "agent/audit.h"
+#include "agent/loop.h"
+#include "keystore/keystore.h"
+
+enum durable_kind {
+	DURABLE_LINE,    /* only the line */
+	DURABLE_INTENT,  /* intent in; its id comes back in intent_id */
+	DURABLE_CREATE,  /* record in, intent numbered; undone if the line cannot be written */
+	DURABLE_DESTROY, /* record (by id) out, intent numbered */
+	DURABLE_FORGET,  /* intent out */
+	DURABLE_STATE,   /* a worker's state under state_name */
+	DURABLE_PARENT,  /* a namespace's parent blob */
+};
+
+/* Owned by the submitter, untouched by it until post.done runs on the loop. */
+struct durable_job {
+	struct post post;
+	struct durable_job *next;
+	enum durable_kind kind;
+	bool sync;                             /* the line must be on disk before the answer */
+	struct buf line;                       /* body of the line; empty: none */
+	struct intent intent;                  /* INTENT */
+	int64_t intent_id;                     /* CREATE, DESTROY, FORGET: in; INTENT: out; 0 none */
+	struct key_record *record;             /* CREATE: borrowed */
+	struct keystore_id key;                /* DESTROY */
+	char state_name[KEYSTORE_PROVIDER_MAX + 16];
+	struct bytes state;                    /* STATE: borrowed */
+	const struct namespace_record *parent; /* PARENT: borrowed */
+	enum status_code result;               /* AUDIT_IO: the line is not there */
+	int64_t native;
+	uint64_t number;                       /* of the line */
+};
+
+struct durable;
+
+/* Takes over store and log.  Fails: NO_MEMORY, IO. */
+struct status durable_start(struct loop *loop, struct keystore *store, struct audit_log *log, struct durable **ret_durable);
+/* Everything submitted is done, then the thread ends; store and log are closed. */
+void durable_stop(struct durable *durable);
+
+/* Queue for the next hand-over; the loop's thread. */
+void durable_submit(struct durable *durable, struct durable_job *job);
+/* Hand over what was queued in this turn of the loop. */
+void durable_turn(struct durable *durable);
+
+/* May creates go on (READY), must they be refused (LOW), must every identified request be (FULL)? */
+enum audit_space durable_space(const struct durable *durable);
+
+#endif

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/keyindex.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/own.h"
+#include "base/secret.h"
+
+enum { BUCKETS_MIN = 1024, SPACE_BUCKETS = 4096, SPACES_MAX = 1000000, ENCODED_MAX = 4096 };
+
+struct keyindex {
+	struct keyindex_entry **buckets;
+	size_t bucket_count; /* a power of two */
+	size_t count, max_keys;
+	struct keyindex_space *spaces[SPACE_BUCKETS];
+	struct keyindex_space *all, **all_tail;
+	size_t space_count;
+	uint64_t seed[2];
+};
+
+/* Names are the clients' choice: the hash is keyed, so that nobody can aim at one bucket (SipHash-1-3). */
+#define ROTATE(x, n) (((x) << (n)) | ((x) >> (64 - (n))))
+#define SIP_ROUND                                                                                                      \
+	do {                                                                                                           \
+		v0 += v1;                                                                                              \
+		v1 = ROTATE(v1, 13) ^ v0;                                                                              \
+		v0 = ROTATE(v0, 32);                                                                                   \
+		v2 += v3;                                                                                              \
+		v3 = ROTATE(v3, 16) ^ v2;                                                                              \
+		v0 += v3;                                                                                              \
+		v3 = ROTATE(v3, 21) ^ v0;                                                                              \
+		v2 += v1;                                                                                              \
+		v1 = ROTATE(v1, 17) ^ v2;                                                                              \
+		v2 = ROTATE(v2, 32);                                                                                   \
+	} while (0)
+
+static uint64_t keyed_hash(const uint64_t seed[2], uint64_t tweak, struct bytes data)
+{
+	uint64_t v0 = seed[0] ^ 0x736f6d6570736575u, v1 = seed[1] ^ 0x646f72616e646f6du ^ tweak;
+	uint64_t v2 = seed[0] ^ 0x6c7967656e657261u, v3 = seed[1] ^ 0x7465646279746573u;
+	struct reader r = reader_of(data);
+	uint64_t word;
+
+	while (r.left.len >= 8) {
+		word = reader_u64(&r);
+		v3 ^= word;
+		SIP_ROUND;
+		v0 ^= word;
+	}
+	word = (uint64_t)data.len << 56;
+	for (size_t i = 0; i < r.left.len; i++)
+		word |= (uint64_t)r.left.data[i] << (8 * i);
+	v3 ^= word;
+	SIP_ROUND;
+	v0 ^= word;
+	v2 ^= 0xff;
+	SIP_ROUND;
+	SIP_ROUND;
+	SIP_ROUND;
+	return v0 ^ v1 ^ v2 ^ v3;
+}
+
+struct status keyindex_new(size_t max_keys, struct keyindex **ret_index)
+{
+	struct keyindex *index = calloc(1, sizeof(*index));
+	struct status st;
+
+	ENSURE(index != NULL, NO_MEMORY);
+	index->max_keys = max_keys;
+	index->bucket_count = BUCKETS_MIN;
+	index->buckets = calloc(index->bucket_count, sizeof(struct keyindex_entry *));
+	index->all_tail = &index->all;
+	st = index->buckets != NULL ? random_fill(index->seed, sizeof(index->seed)) : FAIL(NO_MEMORY);
+	if (st.code != STATUS_OK) {
+		keyindex_free(index);
+		return st;
+	}
+	*ret_index = index;
+	return OK;
+}
+
+static void parents_free(struct keyindex_space *space)
+{
+	while (space->parents != NULL) {
+		struct keyindex_parent *parent = space->parents;
+
+		space->parents = parent->next;
+		free(parent);
+	}
+}
+
+void keyindex_free(struct keyindex *index)
+{
+	if (index == NULL)
+		return;
+	for (size_t i = 0; index->buckets != NULL && i < index->bucket_count; i++)
+		while (index->buckets[i] != NULL)
+			keyindex_drop(index, index->buckets[i]);
+	while (index->all != NULL) {
+		struct keyindex_space *space = index->all;
+
+		index->all = space->all_next;
+		parents_free(space);
+		free(space);
+	}
+	free(index->buckets);
+	free(index);
+}
+
+/* ---- namespaces ------------------------------------------------------------------------------- */
+
+static struct keyindex_space *find_encoded(struct keyindex *index, uint64_t hash, struct bytes encoded)
+{
+	struct keyindex_space *space = index->spaces[hash % SPACE_BUCKETS];
+
+	while (space != NULL && !(space->hash == hash && bytes_equal(space->encoded, encoded)))
+		space = space->next;
+	return space;
+}
+
+/* Into a buffer on the caller's stack: this is on the path of every request. */
+static struct bytes encode(const struct namespace_name *name, uint8_t raw[ENCODED_MAX])
+{
+	struct buf to = { .data = raw, .room = ENCODED_MAX, .max_bytes = ENCODED_MAX };
+
+	namespace_name_put(&to, name);
+	return to.bad ? (struct bytes){ 0 } : buf_bytes(&to);
+}
+
+struct keyindex_space *keyindex_space_find(struct keyindex *index, const struct namespace_name *name)
+{
+	uint8_t raw[ENCODED_MAX];
+	struct bytes encoded = encode(name, raw);
+
+	if (encoded.len == 0)
+		return NULL;
+	return find_encoded(index, keyed_hash(index->seed, 0, encoded), encoded);
+}
+
+struct status keyindex_space_make(struct keyindex *index, const struct namespace_name *name,
+	struct keyindex_space **ret_space)
+{
+	uint8_t raw[ENCODED_MAX];
+	struct bytes encoded = encode(name, raw);
+	struct keyindex_space *space;
+	struct reader r;
+	uint64_t hash;
+
+	ENSURE(encoded.len > 0, LIMIT);
+	hash = keyed_hash(index->seed, 0, encoded);
+	space = find_encoded(index, hash, encoded);
+	if (space != NULL) {
+		*ret_space = space;
+		return OK;
+	}
+	ENSURE(index->space_count < SPACES_MAX, LIMIT);
+	space = calloc(1, sizeof(*space) + encoded.len);
+	ENSURE(space != NULL, NO_MEMORY);
+	memcpy(space + 1, encoded.data, encoded.len);
+	space->encoded = bytes_of(space + 1, encoded.len);
+	space->hash = hash;
+	r = reader_of(space->encoded);
+	if (namespace_name_get(&r, &space->name).code != STATUS_OK) {
+		free(space);
+		return FAIL(LIMIT);
+	}
+	space->next = index->spaces[hash % SPACE_BUCKETS];
+	index->spaces[hash % SPACE_BUCKETS] = space;
+	*index->all_tail = space;
+	index->all_tail = &space->all_next;
+	index->space_count++;
+	*ret_space = space;
+	return OK;
+}
+
+struct keyindex_space *keyindex_spaces(struct keyindex *index)
+{
+	return index->all;
+}
+
+/* ---- names ------------------------------------------------------------------------------------ */
+
+struct keyindex_entry *keyindex_find(struct keyindex *index, const struct keyindex_space *space, struct bytes name)
+{
+	uint64_t hash = keyed_hash(index->seed, space->hash, name);
+	struct keyindex_entry *entry = index->buckets[hash & (index->bucket_count - 1)];
+
+	while (entry != NULL && !(entry->hash == hash && entry->space == space && bytes_equal(entry->name, name)))
+		entry = entry->next;
+	return entry;
+}
+
+static void grow(struct keyindex *index)
+{
+	size_t wanted = index->bucket_count * 2;
+	struct keyindex_entry **buckets = calloc(wanted, sizeof(struct keyindex_entry *));
+
+	if (buckets == NULL)
+		return; /* longer chains, still right */
+	for (size_t i = 0; i < index->bucket_count; i++)
+		while (index->buckets[i] != NULL) {
+			struct keyindex_entry *entry = index->buckets[i];
+
+			index->buckets[i] = entry->next;
+			entry->next = buckets[entry->hash & (wanted - 1)];
+			buckets[entry->hash & (wanted - 1)] = entry;
+		}
+	free(index->buckets);
+	index->buckets = buckets;
+	index->bucket_count = wanted;
+}
+
+struct status keyindex_take(struct keyindex *index, struct keyindex_space *space, struct bytes name,
+	struct keyindex_entry **ret_entry)
+{
+	struct keyindex_entry *entry;
+	struct keyindex_entry **bucket;
+
+	ENSURE(keyindex_find(index, space, name) == NULL, KEY_EXISTS);
+	ENSURE(index->count < index->max_keys, LIMIT);
+	if (index->count >= index->bucket_count)
+		grow(index);
+	entry = calloc(1, sizeof(*entry) + name.len + 1);
+	ENSURE(entry != NULL, NO_MEMORY);
+	if (name.len > 0)
+		memcpy(entry + 1, name.data, name.len);
+	entry->name = bytes_of(entry + 1, name.len);
+	entry->hash = keyed_hash(index->seed, space->hash, name);
+	entry->space = space;
+	bucket = &index->buckets[entry->hash & (index->bucket_count - 1)];
+	entry->next = *bucket;
+	*bucket = entry;
+	entry->ns_link = &space->entries;
+	entry->ns_next = space->entries;
+	if (entry->ns_next != NULL)
+		entry->ns_next->ns_link = &entry->ns_next;
+	space->entries = entry;
+	index->count++;
+	*ret_entry = entry;
+	return OK;
+}
+
+void keyindex_publish(struct keyindex_entry *entry, struct key_record *record)
+{
+	if (entry->record == NULL)
+		entry->record = key_record_ref(record);
+	if (!entry->usable)
+		entry->space->count++;
+	entry->usable = true;
+}
+
+void keyindex_withdraw(struct keyindex_entry *entry)
+{
+	if (entry->usable)
+		entry->space->count--;
+	entry->usable = false;
+}
+
+void keyindex_drop(struct keyindex *index, struct keyindex_entry *entry)
+{
+	struct keyindex_entry **link = &index->buckets[entry->hash & (index->bucket_count - 1)];
+
+	while (*link != entry)
+		link = &(*link)->next;
+	*link = entry->next;
+	*entry->ns_link = entry->ns_next;
+	if (entry->ns_next != NULL)
+		entry->ns_next->ns_link = entry->ns_link;
+	keyindex_withdraw(entry);
+	key_record_unref(entry->record);
+	free(entry);
+	index->count--;
+}
+
+size_t keyindex_count(const struct keyindex *index)
+{
+	return index->count;
+}
+
+/* ---- parents ---------------------------------------------------------------------------------- */
+
+struct bytes keyindex_parent(const struct keyindex_space *space, struct bytes provider)
+{
+	for (const struct keyindex_parent *p = space->parents; p != NULL; p = p->next)
+		if (bytes_equal(p->provider, provider))
+			return p->blob;
+	return (struct bytes){ 0 };
+}
+
+struct status keyindex_parent_put(struct keyindex_space *space, struct bytes provider, struct bytes parent)
+{
+	struct keyindex_parent *made = calloc(1, sizeof(*made) + provider.len + parent.len);
+	uint8_t *at = (uint8_t *)(made + 1);
+
+	ENSURE(made != NULL, NO_MEMORY);
+	memcpy(at, provider.data, provider.len);
+	memcpy(at + provider.len, parent.data, parent.len);
+	made->provider = bytes_of(at, provider.len);
+	made->blob = bytes_of(at + provider.len, parent.len);
+	made->next = space->parents; /* a newer one is found first */
+	space->parents = made;
+	return OK;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The loop's view of the key records: a bounded hash table over (namespace, name) in memory, filled at start and
+ * changed only after the store has the change, so that the request path never waits for SQLite.  A name whose create
+ * or destroy is under way, or waits for recovery, is `taken` but not `usable`: it is unlisted, answers 1140 to use
+ * and 1139 to create.  The loop's thread only. */
+#ifndef AGENT_KEYINDEX_H
+#define AGENT_KEYINDEX_H
+
+#include "keystore/keystore.h"
+
+struct keyindex;
+
+/* The blob below which a namespace's keys live on one provider. */
+struct keyindex_parent {
+	struct keyindex_parent *next;
+	struct bytes provider; /* owned, behind the parent, as is the blob */
+	struct bytes blob;
+};
+
+/* One name. */
+struct keyindex_entry {
+	struct keyindex_entry *next;       /* of the bucket */
+	struct keyindex_entry *ns_next;    /* of the namespace */
+	struct keyindex_entry **ns_link;   /* what points here */
+	struct keyindex_space *space;
+	struct key_record *record;         /* one reference; NULL while being created */
+	struct bytes name;                 /* owned, behind the entry */
+	uint64_t hash;
+	bool usable;
+};
+
+/* One namespace; it stays once made. */
+struct keyindex_space {
+	struct keyindex_space *next;
+	struct keyindex_entry *entries;
+	uint64_t hash;
+	size_t count;                 /* usable keys */
+	struct keystore_id id;        /* of the store */
+	bool id_known;
+	struct namespace_name name;   /* into encoded */
+	struct bytes encoded;         /* owned, behind the space */
+	struct keyindex_parent *parents;  /* owned chain, one per provider that needs a parent */
+	struct keyindex_space *all_next;
+};
+
+/* max_keys bounds the entries.  Fails: NO_MEMORY, RANDOM_FAILED. */
+struct status keyindex_new(size_t max_keys, struct keyindex **ret_index);
+void keyindex_free(struct keyindex *index);
+
+/* The namespace, made when it is not there.  Fails: NO_MEMORY, LIMIT. */
+struct status keyindex_space_make(struct keyindex *index, const struct namespace_name *name,
+	struct keyindex_space **ret_space);
+/* NULL when nothing was ever made there. */
+struct keyindex_space *keyindex_space_find(struct keyindex *index, const struct namespace_name *name);
+struct keyindex_space *keyindex_spaces(struct keyindex *index); /* chained by all_next, in order of making */
+
+/* NULL when the name is free. */
+struct keyindex_entry *keyindex_find(struct keyindex *index, const struct keyindex_space *space, struct bytes name);
+/* Take a name: not usable yet.  Fails: KEY_EXISTS, LIMIT (index full), NO_MEMORY. */
+struct status keyindex_take(struct keyindex *index, struct keyindex_space *space, struct bytes name,
+	struct keyindex_entry **ret_entry);
+/* From now on usable; keeps a reference to the record. */
+void keyindex_publish(struct keyindex_entry *entry, struct key_record *record);
+/* From now on not usable, still taken. */
+void keyindex_withdraw(struct keyindex_entry *entry);
+/* Free the name. */
+void keyindex_drop(struct keyindex *index, struct keyindex_entry *entry);
+
+/* Number of names taken. */
+size_t keyindex_count(const struct keyindex *index);
+
+/* The parent blob of a namespace for one provider instance; empty when there is none. */
+struct bytes keyindex_parent(const struct keyindex_space *space, struct bytes provider);
+/* Remember it (a copy).  Fails: NO_MEMORY. */
+struct status keyindex_parent_put(struct keyindex_space *space, struct bytes provider, struct bytes parent);
+
+#endif
