@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Compact JWS to header, payload and signature, strictly: one token has one spelling.  Verifies nothing.  No I/O; any
+ * thread, 512 KiB of stack.  RFC 7515 sections 2, 3.1, 4; JWT-SVID section 2; spiffe-requirements section 7 steps 1
+ * to 4. */
+#ifndef JWTSVID_JWS_H
+#define JWTSVID_JWS_H
+
+#include "base/buf.h"
+#include "jwtsvid/jwk.h"
+
+enum {
+	JWS_MAX_BYTES = 16 * 1024,
+	JWS_HEADER_DEPTH_MAX = 8,
+};
+
+struct jws {
+	struct bytes signing_input; /* view into the token: "header.payload" as received */
+	enum jwk_alg alg;
+	bool has_kid;
+	struct bytes kid;	/* views into storage */
+	struct bytes payload;	/* decoded, not yet read */
+	struct bytes signature; /* decoded */
+	struct buf storage;	/* owned; wiped when freed */
+};
+
+/* Fails: JWT_LONG, JWT_MALFORMED (not three strict base64url parts), JWT_HEADER (not a JSON object of "alg", "kid" and
+ * "typ" with fitting values), JWT_ALG, NO_MEMORY. */
+struct status jws_parse(struct bytes token, struct jws *ret_jws);
+void jws_done(struct jws *jws);
+
+#endif
