@@ -48,10 +48,11 @@ func (t *tester) more() {
 	}
 }
 
-// made judges the call that made a key.  Being listed says nothing of key types: 1134 only skips.
+// made judges a call that a device may lack for this type of key or algorithm, although its opcode
+// is listed (a token without OAEP, say): 1134 only skips.
 func (t *tester) made(step string, err error) bool {
 	if t.rec.status() == notSupported {
-		t.skip(step, "not supported for this type of key")
+		t.skip(step, "not supported for this key and algorithm")
 		return false
 	}
 	return t.expect(step, success, err)
@@ -180,7 +181,7 @@ func (t *tester) encrypt(step string, a *alg.Algorithm_AsymmetricEncryption) {
 		return
 	}
 	there, err := t.ops.PsaAsymmetricEncrypt(t.provider, t.auth, name, a, nil, plain)
-	if t.expect(step, success, err) {
+	if t.made(step, err) {
 		t.decrypt(step+"-decrypt", name, a, there, plain)
 	}
 	key, err := x509.ParsePKCS1PublicKey(public)
@@ -201,7 +202,7 @@ func (t *tester) encrypt(step string, a *alg.Algorithm_AsymmetricEncryption) {
 
 func (t *tester) decrypt(step, name string, a *alg.Algorithm_AsymmetricEncryption, sealed, plain []byte) {
 	opened, err := t.ops.PsaAsymmetricDecrypt(t.provider, t.auth, name, a, nil, sealed)
-	if t.expect(step, success, err) {
+	if t.made(step, err) {
 		t.check(step+"-same", bytes.Equal(opened, plain), "other bytes")
 	}
 }

@@ -170,9 +170,9 @@ fn encrypt(t: &mut Tester, step: &str, algorithm: AsymmetricEncryption) {
         return;
     }
     let result = t.client().psa_asymmetric_encrypt(&name, algorithm, plain, None);
-    if let Some(sealed) = t.works(step, result) {
+    if let Some(sealed) = t.may_work(step, result) {
         let result = t.client().psa_asymmetric_decrypt(&name, algorithm, &sealed, None);
-        if let Some(opened) = t.works(&format!("{step}-decrypt"), result) {
+        if let Some(opened) = t.may_work(&format!("{step}-decrypt"), result) {
             t.check(&format!("{step}-decrypt-same"), opened == plain, "other bytes");
         }
     }
