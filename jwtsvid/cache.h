@@ -41,8 +41,7 @@ struct status jwtsvid_cache_key(struct jwtsvid_cache *cache, struct bytes token,
 /* Borrowed until the next call on the cache (or take a jwtsvid_ref()); NULL: verify it. */
 struct jwtsvid *jwtsvid_cache_find(struct jwtsvid_cache *cache, const struct jwtsvid_cache_key *key, int64_t now_s);
 /* Remember what jwtsvid_authenticate() made of the token (takes a reference).  Silently not kept: a token at or past
- * its exp, one whose key is not among the keys trusted now (they may have changed while it was being verified), and
- * any when memory is short. */
+ * its exp, and one whose key is not among the keys trusted now (they may have changed while it was being verified). */
 void jwtsvid_cache_put(
 	struct jwtsvid_cache *cache, const struct jwtsvid_cache_key *key, struct jwtsvid *svid, int64_t now_s);
 

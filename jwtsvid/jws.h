@@ -14,6 +14,15 @@ enum {
 	JWS_HEADER_DEPTH_MAX = 8,
 };
 
+/* Three parts of a token as text; views into it. */
+struct jws_parts {
+	struct bytes header, payload, signature;
+	struct bytes signing_input; /* "header.payload" */
+};
+
+/* Without decoding: length, two dots, no empty part.  Fails: JWT_LONG, JWT_MALFORMED. */
+struct status jws_split(struct bytes token, struct jws_parts *ret_parts);
+
 struct jws {
 	struct bytes signing_input; /* view into the token: "header.payload" as received */
 	enum jwk_alg alg;

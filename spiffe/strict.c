@@ -1,2 +1,106 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "spiffe/strict.h"
+
+#include <jansson.h>
+#include <stdio.h>
+
+/* ---- base64url ------------------------------------------------------------------------------------- */
+
+static int sextet(uint8_t c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	if (c == '-' || c == '_')
+		return c == '-' ? 62 : 63;
+	return -1;
+}
+
+bool strict_base64url(struct bytes text, uint8_t *ret_data, size_t *ret_len)
+{
+	uint32_t bits = 0;
+	unsigned have = 0;
+	size_t len = 0;
+
+	if (text.len % 4 == 1)
+		return false;
+	for (size_t i = 0; i < text.len; i++) {
+		int value = sextet(text.data[i]);
+
+		if (value < 0)
+			return false;
+		bits = bits << 6 | (uint32_t)value;
+		have += 6;
+		if (have < 8)
+			continue;
+		have -= 8;
+		ret_data[len++] = (uint8_t)(bits >> have);
+		bits &= (1U << have) - 1;
+	}
+	if (bits != 0) /* the unused bits of the last character */
+		return false;
+	*ret_len = len;
+	return true;
+}
+
+/* ---- JSON ------------------------------------------------------------------------------------------ */
+
+/* Jansson's own limit is 2048 levels and costs 256 KiB of stack, so brackets are counted before it sees them.  On
+ * text that is not JSON the count may be off; the parser refuses such text anyway, no deeper than was counted:
+ * both read a string from its quote to the next one that is not escaped. */
+static bool is_deeper_than(struct bytes text, size_t max_depth)
+{
+	size_t depth = 0;
+	bool in_string = false;
+
+	for (size_t i = 0; i < text.len; i++) {
+		uint8_t c = text.data[i];
+
+		if (in_string && c == '\\')
+			i++;
+		else if (c == '"')
+			in_string = !in_string;
+		else if (!in_string && (c == '{' || c == '[') && ++depth > max_depth)
+			return true;
+		else if (!in_string && (c == '}' || c == ']') && depth > 0)
+			depth--;
+	}
+	return false;
+}
+
+struct json_t *strict_json(struct bytes text, size_t max_depth)
+{
+	/* Whole numbers read as reals too, so that one beyond 64 bits does not cost the document. */
+	const size_t flags = JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL;
+
+	if (text.len == 0 || is_deeper_than(text, max_depth))
+		return NULL;
+	return json_loadb((const char *)text.data, text.len, flags, NULL);
+}
+
+/* ---- for people ------------------------------------------------------------------------------------ */
+
+void strict_show(struct bytes text, char *ret_text, size_t room)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < text.len; i++) {
+		uint8_t c = text.data[i];
+		bool is_plain = c > 0x20 && c < 0x7f && c != '\\' && c != '"';
+		size_t width = is_plain ? 1 : 4;
+
+		/* Room for "..." stays until the last byte is known to fit. */
+		if (at + width + (i + 1 < text.len ? 3 : 0) >= room) {
+			(void)snprintf(ret_text + at, room - at, "...");
+			return;
+		}
+		if (is_plain)
+			ret_text[at++] = (char)c;
+		else
+			at += (size_t)snprintf(ret_text + at, room - at, "\\x%02x", c);
+	}
+	ret_text[at] = '\0';
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "jwtsvid/keyset.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/own.h"
+#include "spiffe/strict.h"
+
+enum { SHOW_DOMAIN_BYTES = 128, SHOW_KID_BYTES = 48 };
+
+struct keyset {
+	atomic_uint refs;
+	uint64_t generation;
+	struct keyset_domain *domains; /* owned, and what they hold; in the order of their names */
+	size_t domain_count;
+	size_t key_count;
+	char (*reports)[BUNDLE_REPORT_BYTES]; /* owned */
+	size_t report_count;
+};
+
+static atomic_uint_least64_t last_generation;
+
+/* ---- ending ---------------------------------------------------------------------------------------- */
+
+static void key_done(struct keyset_key *key)
+{
+	jwk_free(key->jwk);
+	free(key->storage);
+}
+
+static void domain_done(struct keyset_domain *domain)
+{
+	struct keyset_key *keys = (struct keyset_key *)(uintptr_t)domain->keys;
+
+	for (size_t i = 0; i < domain->key_count; i++)
+		key_done(&keys[i]);
+	free(keys);
+	free((void *)(uintptr_t)domain->name.data);
+}
+
+static void keyset_free(struct keyset *keyset)
+{
+	for (size_t i = 0; i < keyset->domain_count; i++)
+		domain_done(&keyset->domains[i]);
+	free(keyset->domains);
+	free(keyset->reports);
+	free(keyset);
+}
+
+static void keyset_done(struct keyset **keyset)
+{
+	if (*keyset != NULL)
+		keyset_free(*keyset);
+}
+
+struct keyset *keyset_ref(struct keyset *keyset)
+{
+	(void)atomic_fetch_add_explicit(&keyset->refs, 1, memory_order_relaxed);
+	return keyset;
+}
+
+void keyset_unref(struct keyset *keyset)
+{
+	if (keyset != NULL && atomic_fetch_sub_explicit(&keyset->refs, 1, memory_order_acq_rel) == 1)
+		keyset_free(keyset);
+}
+
+/* ---- making ---------------------------------------------------------------------------------------- */
+
+static struct status copy_bytes(struct bytes from, uint8_t **ret_copy)
+{
+	uint8_t *copy = malloc(from.len > 0 ? from.len : 1);
+
+	ENSURE(copy != NULL, NO_MEMORY);
+	if (from.len > 0)
+		memcpy(copy, from.data, from.len);
+	*ret_copy = copy;
+	return OK;
+}
+
+static void report(struct keyset *keyset, const struct bundle *bundle, const struct bundle_key *from, const char *what)
+{
+	char domain[SHOW_DOMAIN_BYTES], kid[SHOW_KID_BYTES];
+
+	if (keyset->report_count == BUNDLE_REPORTS_MAX)
+		return;
+	strict_show(bundle->domain, domain, sizeof(domain));
+	strict_show(from->kid, kid, sizeof(kid));
+	(void)snprintf(keyset->reports[keyset->report_count++], BUNDLE_REPORT_BYTES, "%s: kid %s: %s (ignored)", domain,
+		kid, what);
+}
+
+/* Into *key, which stays zero when the JWK cannot be used. */
+static struct status key_compile(
+	struct keyset *keyset, const struct bundle *bundle, const struct bundle_key *from, struct keyset_key *key)
+{
+	struct keyset_key made = { .only_alg = jwk_alg_from(from->alg) };
+	struct status st = jwk_new(from, &made.jwk);
+
+	if (st.code == STATUS_BUNDLE_MALFORMED) {
+		report(keyset, bundle, from, "numbers are not a sound public key");
+		return OK;
+	}
+	TRY(st);
+	st = from->alg.len > 0 && !jwk_fits(made.jwk, made.only_alg) ? FAIL(BUNDLE_MALFORMED) : OK;
+	if (st.code == STATUS_OK)
+		st = jwk_id(from, made.id);
+	if (st.code == STATUS_OK)
+		st = copy_bytes(from->kid, &made.storage);
+	if (st.code != STATUS_OK) {
+		key_done(&made);
+		if (st.code == STATUS_BUNDLE_MALFORMED) {
+			report(keyset, bundle, from, "its \"alg\" does not fit it");
+			return OK;
+		}
+		return st;
+	}
+	made.kid = bytes_of(made.storage, from->kid.len);
+	*key = made;
+	return OK;
+}
+
+static struct status domain_compile(struct keyset *keyset, const struct bundle *bundle, struct keyset_domain *domain)
+{
+	struct keyset_key *keys = calloc(bundle->key_count + 1, sizeof(*keys));
+	uint8_t *name;
+
+	ENSURE(keys != NULL, NO_MEMORY);
+	domain->keys = keys;
+	TRY(copy_bytes(bundle->domain, &name));
+	domain->name = bytes_of(name, bundle->domain.len);
+	for (size_t i = 0; i < bundle->key_count; i++) {
+		TRY(key_compile(keyset, bundle, &bundle->keys[i], &keys[domain->key_count]));
+		if (keys[domain->key_count].jwk != NULL)
+			domain->key_count++;
+	}
+	keyset->key_count += domain->key_count;
+	return OK;
+}
+
+/* Any total order serves. */
+static int name_compare(struct bytes a, struct bytes b)
+{
+	if (a.len != b.len)
+		return a.len < b.len ? -1 : 1;
+	return a.len == 0 ? 0 : memcmp(a.data, b.data, a.len);
+}
+
+static int domain_compare(const void *a, const void *b)
+{
+	const struct keyset_domain *left = a, *right = b;
+
+	return name_compare(left->name, right->name);
+}
+
+static struct status keyset_make(const struct bundle_set *bundles, size_t count, struct keyset **ret_keyset)
+{
+	AUTO(keyset_done) struct keyset *keyset = calloc(1, sizeof(*keyset));
+
+	ENSURE(keyset != NULL, NO_MEMORY);
+	atomic_init(&keyset->refs, 1);
+	keyset->generation = atomic_fetch_add(&last_generation, 1) + 1;
+	keyset->domains = calloc(count + 1, sizeof(*keyset->domains));
+	keyset->reports = calloc(BUNDLE_REPORTS_MAX, sizeof(*keyset->reports));
+	ENSURE(keyset->domains != NULL && keyset->reports != NULL, NO_MEMORY);
+	for (size_t i = 0; i < count; i++)
+		TRY(domain_compile(keyset, bundle_set_at(bundles, i), &keyset->domains[keyset->domain_count++]));
+	qsort(keyset->domains, keyset->domain_count, sizeof(*keyset->domains), domain_compare);
+	*ret_keyset = TAKE(keyset);
+	return OK;
+}
+
+struct status keyset_new(const struct bundle_set *bundles, struct keyset **ret_keyset)
+{
+	return keyset_make(bundles, bundle_set_count(bundles), ret_keyset);
+}
+
+struct status keyset_new_empty(struct keyset **ret_keyset)
+{
+	return keyset_make(NULL, 0, ret_keyset);
+}
+
+/* ---- asking ---------------------------------------------------------------------------------------- */
+
+uint64_t keyset_generation(const struct keyset *keyset)
+{
+	return keyset->generation;
+}
+
+const struct keyset_domain *keyset_find(const struct keyset *keyset, struct bytes domain)
+{
+	const struct keyset_domain wanted = { .name = domain };
+
+	return bsearch(&wanted, keyset->domains, keyset->domain_count, sizeof(wanted), domain_compare);
+}
+
+bool keyset_has_key(const struct keyset *keyset, struct bytes domain, const uint8_t key_id[JWK_ID_BYTES])
+{
+	const struct keyset_domain *found = keyset_find(keyset, domain);
+
+	for (size_t i = 0; found != NULL && i < found->key_count; i++)
+		if (memcmp(found->keys[i].id, key_id, JWK_ID_BYTES) == 0)
+			return true;
+	return false;
+}
+
+size_t keyset_domain_count(const struct keyset *keyset)
+{
+	return keyset->domain_count;
+}
+
+size_t keyset_key_count(const struct keyset *keyset)
+{
+	return keyset->key_count;
+}
+
+size_t keyset_report_count(const struct keyset *keyset)
+{
+	return keyset->report_count;
+}
+
+const char *keyset_report(const struct keyset *keyset, size_t index)
+{
+	return keyset->reports[index];
+}
