@@ -14,25 +14,25 @@
 #include "base/status.h"
 
 enum {
-	CONFIG_FILE_MAX = 1024 * 1024,      /* the YAML file, bytes: four thousand tenants fit */
-	CONFIG_TREE_MAX = 4 * 1024 * 1024,  /* encoded; below IPC_SIZE_MAX */
-	CONFIG_DEPTH_MAX = 12,              /* nesting of the YAML file; the deepest legal one is 6 */
-	CONFIG_ERRORS_MAX = 50,             /* listed; the rest are counted */
+	CONFIG_FILE_MAX = 1024 * 1024,	   /* the YAML file, bytes: four thousand tenants fit */
+	CONFIG_TREE_MAX = 4 * 1024 * 1024, /* encoded; below IPC_SIZE_MAX */
+	CONFIG_DEPTH_MAX = 12,		   /* nesting of the YAML file; the deepest legal one is 6 */
+	CONFIG_ERRORS_MAX = 50,		   /* listed; the rest are counted */
 	CONFIG_LISTENERS_MAX = 16,
 	CONFIG_PROVIDERS_MAX = 16,
 	CONFIG_TENANTS_MAX = 4096,
-	CONFIG_RULES_MAX = 64,              /* of one tenant; policy_check() walks them */
-	CONFIG_PATTERNS_MAX = 64,           /* key patterns of one rule */
+	CONFIG_RULES_MAX = 64,	  /* of one tenant; policy_check() walks them */
+	CONFIG_PATTERNS_MAX = 64, /* key patterns of one rule */
 	CONFIG_ADMINS_MAX = 64,
 	CONFIG_ACCEPTS_MAX = 64,
 	CONFIG_AUDIENCES_MAX = 8,
 	CONFIG_ENV_MAX = 32,
 	CONFIG_AUTHENTICATORS_MAX = 4,
-	CONFIG_PROVIDER_NAME_MAX = 32,      /* "lane:NAME" must fit into ROLE_NAME_BYTES */
-	CONFIG_TEXT_MAX = 1024,             /* any text without a bound of its own */
-	CONFIG_SOCKET_MAX = 107,            /* sun_path */
-	CONFIG_SEGMENTS_MAX = 16,           /* of a match or a tenant template */
-	CONFIG_TOKEN_LIFETIME_S = 600,      /* the daemon's bounds (DESIGN decision 5); a tenant may only tighten them */
+	CONFIG_PROVIDER_NAME_MAX = 32, /* "lane:NAME" must fit into ROLE_NAME_BYTES */
+	CONFIG_TEXT_MAX = 1024,	       /* any text without a bound of its own */
+	CONFIG_SOCKET_MAX = 107,       /* sun_path */
+	CONFIG_SEGMENTS_MAX = 16,      /* of a match or a tenant template */
+	CONFIG_TOKEN_LIFETIME_S = 600, /* the daemon's bounds (DESIGN decision 5); a tenant may only tighten them */
 	CONFIG_TOKEN_AGE_S = 600,
 	CONFIG_TOKEN_LEEWAY_S = 10,
 };
@@ -86,7 +86,7 @@ enum verb {
 
 /* Pointers are owned by the struct config they hang from; a text that the file does not give is NULL. */
 struct config_paths {
-	char *state;         /* keys.db, audit/ */
+	char *state;	       /* keys.db, audit/ */
 	char *private_sockets; /* internal and metrics sockets */
 };
 
@@ -102,7 +102,8 @@ struct config_listener {
 	char *group;   /* name; NULL: the service's own */
 	gid_t gid;     /* of group, by config_resolve(); CONFIG_UNSET before, and without group */
 	bool is_admin;
-	bool at_parsec_path; /* asked for a twin at CONFIG_PARSEC_PATH; the twin is a listener of its own, made by the parser */
+	bool at_parsec_path; /* asked for a twin at CONFIG_PARSEC_PATH; the twin is a listener of its own, made by the
+				parser */
 	uint32_t *authenticators; /* enum config_authenticator, order of the file */
 	uint32_t authenticator_count;
 };
@@ -121,30 +122,30 @@ struct config_env {
 
 struct config_provider {
 	char *name;
-	uint32_t type;              /* enum config_provider_type: also the Parsec provider id */
+	uint32_t type;		    /* enum config_provider_type: also the Parsec provider id */
 	uint32_t verify_after_sign; /* enum config_switch */
-	uint32_t threads;           /* software: 0 = one per core */
-	char *wrap;                 /* software: "auto", "file", or the name of a TPM or token */
-	char *tcti;                 /* tpm: "device:/dev/tpmrm0", "swtpm:path=..." */
-	uint32_t sessions;          /* tpm: enum config_sessions */
-	uint32_t handle;            /* tpm: persistent storage key */
-	char *owner_auth_file;      /* tpm: NULL, or the owner's authorization for the first start */
-	char *module;               /* pkcs11 */
-	char *token;                /* pkcs11: label */
-	char *serial;               /* pkcs11: NULL, or the serial number as well */
-	char *pin_file;             /* pkcs11 */
+	uint32_t threads;	    /* software: 0 = one per core */
+	char *wrap;		    /* software: "auto", "file", or the name of a TPM or token */
+	char *tcti;		    /* tpm: "device:/dev/tpmrm0", "swtpm:path=..." */
+	uint32_t sessions;	    /* tpm: enum config_sessions */
+	uint32_t handle;	    /* tpm: persistent storage key */
+	char *owner_auth_file;	    /* tpm: NULL, or the owner's authorization for the first start */
+	char *module;		    /* pkcs11 */
+	char *token;		    /* pkcs11: label */
+	char *serial;		    /* pkcs11: NULL, or the serial number as well */
+	char *pin_file;		    /* pkcs11 */
 	bool needs_unix_sockets;    /* pkcs11: the module talks to a local daemon (pcscd) */
-	struct config_env *env;     /* pkcs11: the worker's environment */
+	struct config_env *env;	    /* pkcs11: the worker's environment */
 	uint32_t env_count;
 };
 
 /* Exactly one is given.  The type implies the authenticator. */
 struct config_match {
-	char *spiffe;      /* "spiffe://domain/a/{placeholder}/..." or ending in a segment "**" */
+	char *spiffe; /* "spiffe://domain/a/{placeholder}/..." or ending in a segment "**" */
 	uint32_t uid;
-	char *user;        /* account name */
+	char *user;	   /* account name */
 	uint32_t user_uid; /* of user, by config_resolve() */
-	char *direct;      /* claimed name, same patterns without "spiffe://" */
+	char *direct;	   /* claimed name, same patterns without "spiffe://" */
 };
 
 struct config_token {
@@ -153,16 +154,16 @@ struct config_token {
 
 struct config_rule {
 	uint32_t allow, deny; /* VERB_BIT()s; exactly one of them is not 0 */
-	char **keys;          /* patterns: '*' is any run of bytes */
+	char **keys;	      /* patterns: '*' is any run of bytes */
 	uint32_t key_count;
 	struct config_token token; /* allow only: the rule does not match a token beyond these */
 };
 
 struct config_tenant {
 	struct config_match match;
-	char *tenant;             /* template: placeholders of the match as whole segments */
-	uint32_t namespace_kind;  /* enum config_namespace */
-	char **providers;         /* names; none: the first of each type */
+	char *tenant;		 /* template: placeholders of the match as whole segments */
+	uint32_t namespace_kind; /* enum config_namespace */
+	char **providers;	 /* names; none: the first of each type */
 	uint32_t provider_count;
 	struct config_token token; /* refuses with 11 */
 	struct config_rule *rules;
@@ -179,9 +180,9 @@ struct config_accept {
 };
 
 struct config_limits {
-	uint32_t connections;         /* of all listeners together */
+	uint32_t connections;	      /* of all listeners together */
 	uint32_t connections_per_uid; /* pods that share a uid share it */
-	uint32_t queue;               /* requests waiting for one provider */
+	uint32_t queue;		      /* requests waiting for one provider */
 };
 
 struct config {
@@ -224,8 +225,8 @@ void config_provider_free(struct config_provider *provider);
 
 /* What the fields mean together: names that are unique and known, patterns, tenants that could be joined, bounds that
  * only tighten.  Each finding has the path of the field ("tenants[0].token.leeway"; also legal in a document) and a
- * sentence.  Returns the number of findings.  Pure. */
-typedef void config_visit_fn(void *context, const char *path, const char *text);
+ * sentence; is_later: it asks for what is not built yet.  Returns the number of findings.  Pure. */
+typedef void config_visit_fn(void *context, const char *path, const char *text, bool is_later);
 unsigned config_check(const struct config *config, config_visit_fn *visit, void *context);
 
 /* Look up user, groups and the users of tenants and admins.  The first that does not exist stops it, with a sentence
@@ -253,23 +254,23 @@ void config_reference_put(struct buf *to);
 
 /* The table itself: for config_yaml.c and the generators above. */
 enum config_type {
-	CONFIG_TYPE_TEXT,    /* char *; min..max bytes; no control characters */
-	CONFIG_TYPE_PATH,    /* char *: an absolute path without "." and ".." */
-	CONFIG_TYPE_WORD,    /* uint32_t: one of words */
-	CONFIG_TYPE_BITS,    /* uint32_t: list of words, or-ed */
-	CONFIG_TYPE_WORDS,   /* uint32_t * and count: list of words, in order, none twice */
-	CONFIG_TYPE_BOOL,    /* bool: true, false */
-	CONFIG_TYPE_NUMBER,  /* uint32_t: decimal, or hexadecimal after 0x */
-	CONFIG_TYPE_SECONDS, /* uint32_t: 150s, 10m, 1h */
-	CONFIG_TYPE_SIZE,    /* uint64_t: bytes, or KiB, MiB, GiB */
-	CONFIG_TYPE_MODE,    /* uint32_t: octal */
-	CONFIG_TYPE_TEXTS,   /* char ** and count; one text may stand without a list */
-	CONFIG_TYPE_ENV,     /* struct config_env * and count: a map of texts */
-	CONFIG_TYPE_MAP,     /* a struct in place */
-	CONFIG_TYPE_LIST,    /* struct * and count */
+	CONFIG_TYPE_TEXT,	   /* char *; min..max bytes; no control characters */
+	CONFIG_TYPE_PATH,	   /* char *: an absolute path without "." and ".." */
+	CONFIG_TYPE_WORD,	   /* uint32_t: one of words */
+	CONFIG_TYPE_BITS,	   /* uint32_t: list of words, or-ed */
+	CONFIG_TYPE_WORDS,	   /* uint32_t * and count: list of words, in order, none twice */
+	CONFIG_TYPE_BOOL,	   /* bool: true, false */
+	CONFIG_TYPE_NUMBER,	   /* uint32_t: decimal, or hexadecimal after 0x */
+	CONFIG_TYPE_SECONDS,	   /* uint32_t: 150s, 10m, 1h */
+	CONFIG_TYPE_SIZE,	   /* uint64_t: bytes, or KiB, MiB, GiB */
+	CONFIG_TYPE_MODE,	   /* uint32_t: octal */
+	CONFIG_TYPE_TEXTS,	   /* char ** and count; one text may stand without a list */
+	CONFIG_TYPE_ENV,	   /* struct config_env * and count: a map of texts */
+	CONFIG_TYPE_MAP,	   /* a struct in place */
+	CONFIG_TYPE_LIST,	   /* struct * and count */
 	CONFIG_TYPE_NUMBER_HIDDEN, /* uint32_t that no file can state: results of config_resolve() */
-	CONFIG_TYPE_LATER,   /* known, not built yet: refused */
-	CONFIG_TYPE_NEVER,   /* refused with the row's text as the reason */
+	CONFIG_TYPE_LATER,	   /* known, not built yet: refused */
+	CONFIG_TYPE_NEVER,	   /* refused with the row's text as the reason */
 };
 
 struct config_word {
@@ -282,13 +283,13 @@ struct config_field {
 	const char *name;
 	enum config_type type;
 	bool is_required;
-	uint8_t only;         /* bits of enum config_provider_type: 0 all */
-	uint32_t offset;      /* in the struct of the shape */
+	uint8_t only;	 /* bits of enum config_provider_type: 0 all */
+	uint32_t offset; /* in the struct of the shape */
 	uint32_t count_offset;
-	uint64_t min, max;    /* of the value, of the text's length or of the list's count */
-	const char *standard; /* default, as it would stand in the file; NULL none */
-	const struct config_word *words;   /* ends in a zero row */
-	const struct config_shape *shape;  /* MAP, LIST */
+	uint64_t min, max;		  /* of the value, of the text's length or of the list's count */
+	const char *standard;		  /* default, as it would stand in the file; NULL none */
+	const struct config_word *words;  /* ends in a zero row */
+	const struct config_shape *shape; /* MAP, LIST */
 	const char *text;
 };
 
@@ -303,13 +304,15 @@ extern const struct config_shape config_shape_root;
 /* One scalar of the file to a value of the field's type (all types that fit into one scalar) in `base`, the struct of
  * the field's shape.  On failure ret_text has what is wrong, without the field's name.  For config_yaml.c.
  * Fails: CONFIG_SYNTAX, CONFIG_UNSUPPORTED, NO_MEMORY. */
-struct status config_scalar(const struct config_field *field, struct bytes scalar, void *base,
-	char ret_text[CONFIG_TEXT_BYTES]);
+struct status config_scalar(
+	const struct config_field *field, struct bytes scalar, void *base, char ret_text[CONFIG_TEXT_BYTES]);
 /* Append one zero element to the field's list; NULL when it is full or memory is. */
 void *config_list_grow(const struct config_field *field, void *base);
 /* Set the field to its default. */
 struct status config_standard(const struct config_field *field, void *base);
-/* The word nearest to what was written, if it is near enough to be meant; else NULL.  next is called with 0, 1, ... until NULL. */
-const char *config_nearest(struct bytes written, const char *(*next)(const void *context, size_t i), const void *context);
+/* The word nearest to what was written, if it is near enough to be meant; else NULL.  next is called with 0, 1, ...
+ * until NULL. */
+const char *config_nearest(
+	struct bytes written, const char *(*next)(const void *context, size_t i), const void *context);
 
 #endif

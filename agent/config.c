@@ -1,0 +1,565 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/config.h"
+
+#include <stdio.h>
+
+#include "base/own.h"
+
+enum {
+	QUOTED_BYTES = 40,  /* of a value, in a message */
+	NEAREST_BYTES = 40, /* longest word that is compared */
+	NEAREST_DISTANCE = 3,
+};
+
+/* ---- fields in structs: pointers of any type are read and written as bytes ------------------------------------ */
+
+static void *pointer_get(const void *base, size_t offset)
+{
+	void *pointer;
+
+	memcpy(&pointer, (const char *)base + offset, sizeof(pointer));
+	return pointer;
+}
+
+static void pointer_set(void *base, size_t offset, void *pointer)
+{
+	memcpy((char *)base + offset, &pointer, sizeof(pointer));
+}
+
+static uint32_t *number_at(void *base, size_t offset)
+{
+	return (uint32_t *)(void *)((char *)base + offset);
+}
+
+static size_t element_size(const struct config_field *field)
+{
+	switch (field->type) {
+	case CONFIG_TYPE_LIST:
+		return field->shape->size;
+	case CONFIG_TYPE_TEXTS:
+		return sizeof(char *);
+	case CONFIG_TYPE_ENV:
+		return sizeof(struct config_env);
+	case CONFIG_TYPE_WORDS:
+		return sizeof(uint32_t);
+	case CONFIG_TYPE_TEXT:
+	case CONFIG_TYPE_PATH:
+	case CONFIG_TYPE_WORD:
+	case CONFIG_TYPE_BITS:
+	case CONFIG_TYPE_BOOL:
+	case CONFIG_TYPE_NUMBER:
+	case CONFIG_TYPE_SECONDS:
+	case CONFIG_TYPE_SIZE:
+	case CONFIG_TYPE_MODE:
+	case CONFIG_TYPE_MAP:
+	case CONFIG_TYPE_NUMBER_HIDDEN:
+	case CONFIG_TYPE_LATER:
+	case CONFIG_TYPE_NEVER:
+		break;
+	}
+	return 0;
+}
+
+/* Room doubles whenever the count is a power of two, so that no capacity needs to be kept. */
+void *config_list_grow(const struct config_field *field, void *base)
+{
+	uint32_t *count = number_at(base, field->count_offset);
+	size_t size = element_size(field);
+	char *list = pointer_get(base, field->offset);
+
+	if (*count >= field->max)
+		return NULL;
+	if ((*count & (*count - 1)) == 0) {
+		list = reallocarray(list, *count == 0 ? 1 : (size_t)*count * 2, size);
+		if (list == NULL)
+			return NULL;
+		pointer_set(base, field->offset, list);
+	}
+	memset(list + *count * size, 0, size);
+	return list + (*count)++ * size;
+}
+
+/* ---- freeing -------------------------------------------------------------------------------------------------- */
+
+static void shape_done(const struct config_shape *shape, void *base);
+
+static void list_done(const struct config_field *field, void *base)
+{
+	char *list = pointer_get(base, field->offset);
+	uint32_t count = *number_at(base, field->count_offset);
+
+	for (uint32_t i = 0; i < count; i++) {
+		char *element = list + i * element_size(field);
+
+		if (field->type == CONFIG_TYPE_LIST)
+			shape_done(field->shape, element);
+		if (field->type == CONFIG_TYPE_TEXTS || field->type == CONFIG_TYPE_ENV)
+			free(pointer_get(element, offsetof(struct config_env, name)));
+		if (field->type == CONFIG_TYPE_ENV)
+			free(pointer_get(element, offsetof(struct config_env, value)));
+	}
+	free(list);
+}
+
+static void shape_done(const struct config_shape *shape, void *base)
+{
+	for (const struct config_field *field = shape->fields; field->name != NULL; field++) {
+		if (field->type == CONFIG_TYPE_TEXT || field->type == CONFIG_TYPE_PATH)
+			free(pointer_get(base, field->offset));
+		else if (field->type == CONFIG_TYPE_MAP)
+			shape_done(field->shape, (char *)base + field->offset);
+		else if (element_size(field) > 0)
+			list_done(field, base);
+	}
+	memset(base, 0, shape->size);
+}
+
+void config_done(struct config *config)
+{
+	if (config != NULL)
+		shape_done(&config_shape_root, config);
+}
+
+void config_free(struct config *config)
+{
+	config_done(config);
+	free(config);
+}
+
+static const struct config_shape *provider_shape(void)
+{
+	const struct config_field *field = config_shape_root.fields;
+
+	while (field->offset != offsetof(struct config, providers))
+		field++;
+	return field->shape;
+}
+
+void config_provider_free(struct config_provider *provider)
+{
+	if (provider != NULL)
+		shape_done(provider_shape(), provider);
+	free(provider);
+}
+
+/* ---- words ---------------------------------------------------------------------------------------------------- */
+
+static const struct config_word *word_find(const struct config_word *words, struct bytes word)
+{
+	for (; words->word != NULL; words++)
+		if (bytes_equal(bytes_from_text(words->word), word))
+			return words;
+	return NULL;
+}
+
+static const struct config_word *words_of(const char *shape_name, const char *field_name)
+{
+	for (const struct config_field *list = config_shape_root.fields; list->name != NULL; list++) {
+		if (list->type != CONFIG_TYPE_LIST || strcmp(list->name, shape_name) != 0)
+			continue;
+		for (const struct config_field *field = list->shape->fields; field->name != NULL; field++)
+			if (strcmp(field->name, field_name) == 0)
+				return field->words;
+	}
+	return NULL;
+}
+
+static const char *word_name(const struct config_word *words, uint32_t value)
+{
+	for (; words != NULL && words->word != NULL; words++)
+		if (words->value == value)
+			return words->word;
+	return "?";
+}
+
+const char *config_authenticator_name(uint32_t authenticator)
+{
+	return word_name(words_of("listeners", "authenticators"), authenticator);
+}
+
+const char *config_provider_type_name(uint32_t type)
+{
+	return word_name(words_of("providers", "type"), type);
+}
+
+static const struct config_word *verb_words(void)
+{
+	for (const struct config_field *list = config_shape_root.fields; list->name != NULL; list++) {
+		if (list->offset != offsetof(struct config, tenants) || list->type != CONFIG_TYPE_LIST)
+			continue;
+		for (const struct config_field *field = list->shape->fields; field->name != NULL; field++)
+			if (field->type == CONFIG_TYPE_LIST)
+				return field->shape->fields[0].words;
+	}
+	return NULL;
+}
+
+const char *config_verb_name(uint32_t verb)
+{
+	return verb == VERB_NONE || verb >= VERB_COUNT ? "?" : word_name(verb_words(), VERB_BIT(verb));
+}
+
+enum verb config_verb_from_name(const char *name)
+{
+	const struct config_word *word = word_find(verb_words(), bytes_from_text(name));
+
+	/* a group has several bits */
+	if (word == NULL || (word->value & (word->value - 1)) != 0)
+		return VERB_NONE;
+	return (enum verb)__builtin_ctz(word->value);
+}
+
+/* Edit distance of two short words, each step one byte inserted, dropped or changed. */
+static size_t distance(struct bytes a, struct bytes b)
+{
+	size_t row[NEAREST_BYTES + 1];
+
+	for (size_t j = 0; j <= b.len; j++)
+		row[j] = j;
+	for (size_t i = 1; i <= a.len; i++) {
+		size_t diagonal = row[0];
+
+		row[0] = i;
+		for (size_t j = 1; j <= b.len; j++) {
+			size_t changed = diagonal + (a.data[i - 1] != b.data[j - 1]);
+			size_t other = 1 + (row[j] < row[j - 1] ? row[j] : row[j - 1]);
+
+			diagonal = row[j];
+			row[j] = changed < other ? changed : other;
+		}
+	}
+	return row[b.len];
+}
+
+const char *config_nearest(
+	struct bytes written, const char *(*next)(const void *context, size_t i), const void *context)
+{
+	size_t best = written.len / 2 < NEAREST_DISTANCE ? written.len / 2 : NEAREST_DISTANCE;
+	const char *nearest = NULL, *word;
+
+	if (written.len > NEAREST_BYTES)
+		return NULL;
+	for (size_t i = 0; (word = next(context, i)) != NULL; i++) {
+		struct bytes candidate = bytes_from_text(word);
+		size_t steps = candidate.len > NEAREST_BYTES ? SIZE_MAX : distance(written, candidate);
+
+		if (steps < best || (steps == best && nearest == NULL)) {
+			best = steps;
+			nearest = word;
+		}
+	}
+	return nearest;
+}
+
+static const char *word_next(const void *context, size_t i)
+{
+	return ((const struct config_word *)context)[i].word;
+}
+
+/* ---- one scalar ----------------------------------------------------------------------------------------------- */
+
+/* The value as it may stand in a message: short, printable. */
+static void quote(struct bytes value, char ret_quoted[QUOTED_BYTES])
+{
+	size_t len = value.len < QUOTED_BYTES - 4 ? value.len : QUOTED_BYTES - 4;
+
+	for (size_t i = 0; i < len; i++)
+		ret_quoted[i] = value.data[i] < 0x20 || value.data[i] >= 0x7f ? '?' : (char)value.data[i];
+	memcpy(ret_quoted + len, len < value.len ? "..." : "", len < value.len ? 4 : 1);
+}
+
+static struct status word_refuse(const struct config_field *field, struct bytes scalar, char *ret_text)
+{
+	const char *nearest = config_nearest(scalar, word_next, field->words);
+	char quoted[QUOTED_BYTES];
+	size_t used;
+
+	quote(scalar, quoted);
+	used = (size_t)snprintf(ret_text, CONFIG_TEXT_BYTES, "'%s' is none of ", quoted);
+	for (const struct config_word *word = field->words; word->word != NULL && used < CONFIG_TEXT_BYTES; word++)
+		used += (size_t)snprintf(ret_text + used, CONFIG_TEXT_BYTES - used, "%s%s",
+			word == field->words ? "" : ", ", word->word);
+	if (nearest != NULL && used < CONFIG_TEXT_BYTES)
+		(void)snprintf(ret_text + used, CONFIG_TEXT_BYTES - used, "; did you mean '%s'?", nearest);
+	return FAIL(CONFIG_SYNTAX);
+}
+
+static struct status word_parse(
+	const struct config_field *field, struct bytes scalar, uint32_t *ret_value, char *ret_text)
+{
+	const struct config_word *word = word_find(field->words, scalar);
+
+	if (word == NULL)
+		return word_refuse(field, scalar, ret_text);
+	if (word->is_later) {
+		(void)snprintf(ret_text, CONFIG_TEXT_BYTES, "'%s' is not supported yet", word->word);
+		return FAIL(CONFIG_UNSUPPORTED);
+	}
+	*ret_value = word->value;
+	return OK;
+}
+
+/* The digit's value; base if it is none. */
+static unsigned digit_of(uint8_t c, unsigned base)
+{
+	unsigned digit = base;
+
+	if (c >= '0' && c <= '9')
+		digit = (unsigned)c - '0';
+	else if ((c | 0x20u) >= 'a' && (c | 0x20u) <= 'f')
+		digit = (c | 0x20u) - 'a' + 10;
+	return digit < base ? digit : base;
+}
+
+/* Digits of a base, and what follows them; false without a digit or beyond 64 bits. */
+static bool digits(struct bytes *from, unsigned base, uint64_t *ret_value)
+{
+	uint64_t value = 0;
+	size_t i = 0;
+
+	for (; i < from->len && digit_of(from->data[i], base) < base; i++)
+		if (__builtin_mul_overflow(value, base, &value) ||
+			__builtin_add_overflow(value, digit_of(from->data[i], base), &value))
+			return false;
+	if (i == 0)
+		return false;
+	*from = bytes_of(from->data + i, from->len - i);
+	*ret_value = value;
+	return true;
+}
+
+static const struct unit {
+	const char *name;
+	uint64_t factor;
+} seconds_units[] = { { "s", 1 }, { "m", 60 }, { "h", 3600 }, { 0 } },
+  size_units[] = { { "", 1 }, { "KiB", 1024 }, { "MiB", 1024 * 1024 }, { "GiB", 1024 * 1024 * 1024 }, { 0 } };
+
+static bool with_unit(struct bytes rest, const struct unit *units, uint64_t *value)
+{
+	for (; units->name != NULL; units++)
+		if (bytes_equal(bytes_from_text(units->name), rest))
+			return !__builtin_mul_overflow(*value, units->factor, value);
+	return false;
+}
+
+static bool number_parse(enum config_type type, struct bytes scalar, uint64_t *ret_value)
+{
+	bool is_hex = type == CONFIG_TYPE_NUMBER && scalar.len > 2 && scalar.data[0] == '0' && scalar.data[1] == 'x';
+	struct bytes rest = is_hex ? bytes_of(scalar.data + 2, scalar.len - 2) : scalar;
+
+	if (!digits(&rest, is_hex ? 16 : type == CONFIG_TYPE_MODE ? 8 : 10, ret_value))
+		return false;
+	if (type == CONFIG_TYPE_SECONDS)
+		return with_unit(rest, seconds_units, ret_value);
+	if (type == CONFIG_TYPE_SIZE)
+		return with_unit(rest, size_units, ret_value);
+	return rest.len == 0;
+}
+
+/* "between 1s and 10m", in the units that a reader would write. */
+static void bounds_text(const struct config_field *field, char *to, size_t room)
+{
+	unsigned long long low = field->min, high = field->max;
+
+	if (field->type == CONFIG_TYPE_MODE)
+		(void)snprintf(to, room, "an octal mode such as 0660");
+	else if (field->type == CONFIG_TYPE_SECONDS)
+		(void)snprintf(to, room, "a time between %llus and %llus, as 90s, 5m or 1h", low, high);
+	else if (field->type == CONFIG_TYPE_SIZE)
+		(void)snprintf(
+			to, room, "a size between %lluKiB and %lluMiB, as 64MiB", low / 1024, high / 1024 / 1024);
+	else if (field->min > 0xffff)
+		(void)snprintf(to, room, "a number between 0x%llX and 0x%llX", low, high);
+	else
+		(void)snprintf(to, room, "a number between %llu and %llu", low, high);
+}
+
+static struct status number_set(const struct config_field *field, struct bytes scalar, void *base, char *ret_text)
+{
+	char quoted[QUOTED_BYTES], bounds[96];
+	uint64_t value = 0;
+
+	if (!number_parse(field->type, scalar, &value) || value < field->min || value > field->max) {
+		quote(scalar, quoted);
+		bounds_text(field, bounds, sizeof(bounds));
+		(void)snprintf(ret_text, CONFIG_TEXT_BYTES, "'%s' is not %s", quoted, bounds);
+		return FAIL(CONFIG_SYNTAX);
+	}
+	if (field->type == CONFIG_TYPE_SIZE)
+		memcpy((char *)base + field->offset, &value, sizeof(value));
+	else
+		*number_at(base, field->offset) = (uint32_t)value;
+	return OK;
+}
+
+static struct status bool_set(const struct config_field *field, struct bytes scalar, void *base, char *ret_text)
+{
+	bool value = bytes_equal(scalar, BYTES_LITERAL("true"));
+
+	if (!value && !bytes_equal(scalar, BYTES_LITERAL("false"))) {
+		char quoted[QUOTED_BYTES];
+
+		quote(scalar, quoted);
+		(void)snprintf(ret_text, CONFIG_TEXT_BYTES, "'%s' is neither true nor false", quoted);
+		return FAIL(CONFIG_SYNTAX);
+	}
+	memcpy((char *)base + field->offset, &value, sizeof(value));
+	return OK;
+}
+
+static const char *path_fault(struct bytes path)
+{
+	size_t start = 1;
+
+	if (path.data[0] != '/')
+		return "is not an absolute path";
+	for (size_t i = 1; i <= path.len; i++) {
+		size_t len = i - start;
+
+		if (i < path.len && path.data[i] != '/')
+			continue;
+		if (len == 0 || (len <= 2 && memcmp(path.data + start, "..", len) == 0))
+			return "has an empty, '.' or '..' part";
+		start = i + 1;
+	}
+	return NULL;
+}
+
+/* Why a text cannot stand here; NULL when it can. */
+static const char *text_fault(const struct config_field *field, struct bytes text)
+{
+	bool is_single = field->type == CONFIG_TYPE_TEXT || field->type == CONFIG_TYPE_PATH;
+
+	if (text.len < (is_single ? field->min : 1))
+		return "is empty";
+	if (text.len > (is_single ? field->max : CONFIG_TEXT_MAX))
+		return "is too long";
+	for (size_t i = 0; i < text.len; i++)
+		if (text.data[i] < 0x20 || text.data[i] == 0x7f)
+			return "has a control character";
+	return field->type == CONFIG_TYPE_PATH ? path_fault(text) : NULL;
+}
+
+static struct status text_copy(const struct config_field *field, struct bytes text, char **ret_copy, char *ret_text)
+{
+	const char *fault = text_fault(field, text);
+
+	if (fault != NULL) {
+		(void)snprintf(ret_text, CONFIG_TEXT_BYTES, "%s", fault);
+		return FAIL(CONFIG_SYNTAX);
+	}
+	*ret_copy = strndup((const char *)text.data, text.len);
+	ENSURE(*ret_copy != NULL, NO_MEMORY);
+	return OK;
+}
+
+static struct status text_set(const struct config_field *field, struct bytes scalar, void *base, char *ret_text)
+{
+	char *copy;
+
+	TRY(text_copy(field, scalar, &copy, ret_text));
+	free(pointer_get(base, field->offset));
+	pointer_set(base, field->offset, copy);
+	return OK;
+}
+
+static struct status element_add(const struct config_field *field, void *base, void **ret_element, char *ret_text)
+{
+	*ret_element = config_list_grow(field, base);
+	if (*ret_element != NULL)
+		return OK;
+	(void)snprintf(ret_text, CONFIG_TEXT_BYTES, "has more than %llu entries", (unsigned long long)field->max);
+	return FAIL(CONFIG_SYNTAX);
+}
+
+static struct status texts_add(const struct config_field *field, struct bytes scalar, void *base, char *ret_text)
+{
+	AUTO(own_free) char *copy = NULL;
+	void *element;
+
+	TRY(text_copy(field, scalar, &copy, ret_text));
+	TRY(element_add(field, base, &element, ret_text));
+	pointer_set(element, 0, TAKE(copy));
+	return OK;
+}
+
+static struct status words_add(const struct config_field *field, struct bytes scalar, void *base, char *ret_text)
+{
+	const uint32_t *values = pointer_get(base, field->offset);
+	uint32_t count = *number_at(base, field->count_offset), value = 0;
+	void *element;
+
+	TRY(word_parse(field, scalar, &value, ret_text));
+	for (uint32_t i = 0; i < count; i++)
+		if (values[i] == value) {
+			(void)snprintf(ret_text, CONFIG_TEXT_BYTES, "names '%s' twice", word_name(field->words, value));
+			return FAIL(CONFIG_SYNTAX);
+		}
+	TRY(element_add(field, base, &element, ret_text));
+	memcpy(element, &value, sizeof(value));
+	return OK;
+}
+
+struct status config_scalar(
+	const struct config_field *field, struct bytes scalar, void *base, char ret_text[CONFIG_TEXT_BYTES])
+{
+	uint32_t value = 0;
+
+	switch (field->type) {
+	case CONFIG_TYPE_TEXT:
+	case CONFIG_TYPE_PATH:
+		return text_set(field, scalar, base, ret_text);
+	case CONFIG_TYPE_WORD:
+		return word_parse(field, scalar, number_at(base, field->offset), ret_text);
+	case CONFIG_TYPE_BITS:
+		TRY(word_parse(field, scalar, &value, ret_text));
+		*number_at(base, field->offset) |= value;
+		return OK;
+	case CONFIG_TYPE_WORDS:
+		return words_add(field, scalar, base, ret_text);
+	case CONFIG_TYPE_BOOL:
+		return bool_set(field, scalar, base, ret_text);
+	case CONFIG_TYPE_NUMBER:
+	case CONFIG_TYPE_SECONDS:
+	case CONFIG_TYPE_SIZE:
+	case CONFIG_TYPE_MODE:
+		return number_set(field, scalar, base, ret_text);
+	case CONFIG_TYPE_TEXTS:
+		return texts_add(field, scalar, base, ret_text);
+	case CONFIG_TYPE_ENV:
+	case CONFIG_TYPE_MAP:
+	case CONFIG_TYPE_LIST:
+	case CONFIG_TYPE_NUMBER_HIDDEN:
+	case CONFIG_TYPE_LATER:
+	case CONFIG_TYPE_NEVER:
+		break;
+	}
+	(void)snprintf(ret_text, CONFIG_TEXT_BYTES, "is not a single value");
+	return FAIL(CONFIG_SYNTAX);
+}
+
+static struct status shape_standard(const struct config_shape *shape, void *base)
+{
+	for (const struct config_field *field = shape->fields; field->name != NULL; field++)
+		TRY(config_standard(field, base));
+	return OK;
+}
+
+struct status config_standard(const struct config_field *field, void *base)
+{
+	char text[CONFIG_TEXT_BYTES];
+	void *element;
+
+	if (field->standard != NULL)
+		return config_scalar(field, bytes_from_text(field->standard), base, text);
+	if (field->type == CONFIG_TYPE_MAP)
+		return shape_standard(field->shape, (char *)base + field->offset);
+	if (field->type == CONFIG_TYPE_NUMBER || field->type == CONFIG_TYPE_SECONDS ||
+		field->type == CONFIG_TYPE_NUMBER_HIDDEN)
+		*number_at(base, field->offset) = CONFIG_UNSET;
+	if (field->type != CONFIG_TYPE_LIST || field->is_required || field->min == 0)
+		return OK;
+	element = config_list_grow(field, base);
+	ENSURE(element != NULL, NO_MEMORY);
+	return shape_standard(field->shape, element);
+}

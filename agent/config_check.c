@@ -1,0 +1,604 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the fields mean together.  A finding names the field's path and says what to do. */
+#include "agent/config.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "agent/pattern.h"
+#include "base/own.h"
+
+enum { PATH_BYTES = 160, SENTENCE_BYTES = 400 };
+
+static const char not_yet[] = "is not supported yet";
+
+struct check {
+	const struct config *config;
+	config_visit_fn *visit;
+	void *context;
+	unsigned findings;
+};
+
+/* report(c, "a sentence", "listeners[%u].group", i) with a constant sentence; the long form takes both formats. */
+static void report(struct check *c, const char *sentence, const char *path_format, ...)
+	__attribute__((format(printf, 3, 4)));
+static void report(struct check *c, const char *sentence, const char *path_format, ...)
+{
+	char path[PATH_BYTES];
+	va_list args;
+
+	va_start(args, path_format);
+	(void)vsnprintf(path, sizeof(path), path_format, args);
+	va_end(args);
+	c->visit(c->context, path, sentence, sentence == not_yet);
+	c->findings++;
+}
+
+#define SENTENCE(name, ...)        \
+	char name[SENTENCE_BYTES]; \
+	(void)snprintf(name, sizeof(name), __VA_ARGS__)
+
+static bool same(const char *a, const char *b)
+{
+	return a != NULL && b != NULL && strcmp(a, b) == 0;
+}
+
+static bool has_authenticator(const struct config_listener *listener, uint32_t authenticator)
+{
+	for (uint32_t i = 0; i < listener->authenticator_count; i++)
+		if (listener->authenticators[i] == authenticator)
+			return true;
+	return false;
+}
+
+static bool is_account_name(const char *name)
+{
+	for (const char *c = name; *c != '\0'; c++) {
+		bool is_letter = (*c >= 'a' && *c <= 'z') || *c == '_';
+		bool is_later = (*c >= '0' && *c <= '9') || *c == '-' || *c == '.' || (*c >= 'A' && *c <= 'Z');
+
+		if (!is_letter && (c == name || !is_later))
+			return false;
+	}
+	return true;
+}
+
+static bool is_accepted(const struct config *config, const char *check)
+{
+	for (uint32_t i = 0; i < config->accept_count; i++)
+		if (same(config->accepts[i].check, check))
+			return true;
+	return false;
+}
+
+/* ---- head ----------------------------------------------------------------------------------------------------- */
+
+static void head_check(struct check *c)
+{
+	const struct config *config = c->config;
+
+	if (!same(config->api_version, "keyreeve/v1"))
+		report(c, "is not 'keyreeve/v1', the only version that this program reads", "apiVersion");
+	if (!same(config->kind, "Agent"))
+		report(c, "is not 'Agent'", "kind");
+	if (!is_account_name(config->user))
+		report(c, "is not the name of an account", "user");
+	if (same(config->paths.state, config->paths.private_sockets))
+		report(c, "is the directory of paths.state too", "paths.private");
+	if (config->limits.connections_per_uid > config->limits.connections)
+		report(c, "is more than limits.connections", "limits.connections_per_uid");
+}
+
+/* ---- listeners ------------------------------------------------------------------------------------------------ */
+
+static void listener_mode_check(struct check *c, uint32_t i)
+{
+	const struct config_listener *listener = &c->config->listeners[i];
+
+	if (listener->mode != 0666 && listener->mode != 0660)
+		report(c, "is neither 0666 (everybody may connect, the token decides) nor 0660 (a group may)",
+			"listeners[%u].mode", i);
+	else if (listener->mode == 0660 && listener->group == NULL)
+		report(c, "is 0660 without a group: name the group that may connect", "listeners[%u].mode", i);
+	else if (listener->mode == 0666 && listener->group != NULL)
+		report(c, "has no effect with mode 0666: write mode: \"0660\" or leave the group out",
+			"listeners[%u].group", i);
+	else if (listener->is_admin && listener->mode != 0660)
+		report(c, "needs mode: \"0660\" and a group", "listeners[%u].admin", i);
+	if (listener->is_admin && listener->at_parsec_path)
+		report(c, "is not for administrators", "listeners[%u].parsec_path", i);
+	if (listener->group != NULL && !is_account_name(listener->group))
+		report(c, "is not the name of a group", "listeners[%u].group", i);
+}
+
+static void direct_check(struct check *c, uint32_t i)
+{
+	const struct config *config = c->config;
+	const struct config_listener *listener = &config->listeners[i];
+
+	if (!has_authenticator(listener, AUTHENTICATOR_DIRECT))
+		return;
+	if (listener->is_admin)
+		report(c, "has direct: a claimed name cannot administer", "listeners[%u].authenticators", i);
+	if (config->posture != POSTURE_STRICT || is_accepted(config, "DOC-33"))
+		return;
+	if (listener->authenticator_count > 1)
+		report(c, "has direct beside others: under strict it needs a listener of its own (DOC-33)",
+			"listeners[%u].authenticators", i);
+	if (listener->mode != 0660 || listener->group == NULL)
+		report(c, "has direct: under strict that needs mode: \"0660\" and a group (DOC-33)",
+			"listeners[%u].authenticators", i);
+	for (uint32_t j = 0; j < i; j++)
+		if (has_authenticator(&config->listeners[j], AUTHENTICATOR_DIRECT)) {
+			report(c, "has direct, as another listener does: under strict its group is one tenant (DOC-33)",
+				"listeners[%u].authenticators", i);
+			return;
+		}
+}
+
+static void listeners_check(struct check *c)
+{
+	const struct config *config = c->config;
+
+	for (uint32_t i = 0; i < config->listener_count; i++) {
+		listener_mode_check(c, i);
+		direct_check(c, i);
+		for (uint32_t j = 0; j < i; j++)
+			if (same(config->listeners[i].path, config->listeners[j].path)) {
+				SENTENCE(text, "is the path of listeners[%u] too: %s", j, config->listeners[i].path);
+				report(c, text, "listeners[%u].path", i);
+			}
+	}
+}
+
+/* ---- spiffe --------------------------------------------------------------------------------------------------- */
+
+static void spiffe_check(struct check *c)
+{
+	const struct config_spiffe *spiffe = &c->config->spiffe;
+	const char *path = strncmp(spiffe->endpoint, "unix:", 5) == 0 ? spiffe->endpoint + 5 : "";
+
+	if (strncmp(path, "///", 3) == 0)
+		path += 2;
+	if (path[0] != '/' || path[1] == '/' || path[1] == '\0' || strlen(path) > CONFIG_SOCKET_MAX)
+		report(c, "is not of the form unix:///path/of/socket", "spiffe.endpoint");
+	for (uint32_t i = 0; i < spiffe->audience_count; i++)
+		for (uint32_t j = 0; j < i; j++)
+			if (same(spiffe->audiences[i], spiffe->audiences[j]))
+				report(c, "stands there twice", "spiffe.audience[%u]", i);
+}
+
+/* ---- providers ------------------------------------------------------------------------------------------------ */
+
+static const struct config_provider *provider_find(const struct config *config, const char *name)
+{
+	for (uint32_t i = 0; i < config->provider_count; i++)
+		if (same(config->providers[i].name, name))
+			return &config->providers[i];
+	return NULL;
+}
+
+static void provider_name_check(struct check *c, uint32_t i)
+{
+	const char *name = c->config->providers[i].name;
+
+	if (same(name, "auto") || same(name, "file"))
+		report(c, "is a word of the field wrap: choose another name", "providers[%u].name", i);
+	if (strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") != strlen(name) || name[0] == '-')
+		report(c, "may have lower-case letters, digits and '-' only", "providers[%u].name", i);
+	for (uint32_t j = 0; j < i; j++)
+		if (same(name, c->config->providers[j].name)) {
+			SENTENCE(text, "is the name of providers[%u] too", j);
+			report(c, text, "providers[%u].name", i);
+		}
+}
+
+static void software_check(struct check *c, uint32_t i)
+{
+	const char *wrap = c->config->providers[i].wrap;
+	const struct config_provider *device = provider_find(c->config, wrap);
+
+	if (same(wrap, "auto") || same(wrap, "file"))
+		return;
+	if (device == NULL || device->type == PROVIDER_SOFTWARE)
+		report(c, "is neither auto nor file nor the name of a TPM or token", "providers[%u].wrap", i);
+}
+
+static void tpm_check(struct check *c, uint32_t i)
+{
+	const struct config_provider *tpm = &c->config->providers[i];
+
+	if (strncmp(tpm->tcti, "device:/", 8) != 0 && strncmp(tpm->tcti, "swtpm:", 6) != 0)
+		report(c, "is neither device:/PATH nor swtpm:...", "providers[%u].tcti", i);
+	for (uint32_t j = 0; j < i; j++)
+		if (same(tpm->tcti, c->config->providers[j].tcti)) {
+			SENTENCE(text, "is the TPM of providers[%u] too", j);
+			report(c, text, "providers[%u].tcti", i);
+		}
+}
+
+static bool is_env_name(const char *name)
+{
+	static const char legal[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz0123456789";
+
+	return name[0] != '\0' && (name[0] < '0' || name[0] > '9') && strspn(name, legal) == strlen(name);
+}
+
+static void env_check(struct check *c, uint32_t i)
+{
+	const struct config_provider *token = &c->config->providers[i];
+
+	for (uint32_t k = 0; k < token->env_count; k++) {
+		const char *name = token->env[k].name;
+
+		if (!is_env_name(name))
+			report(c, "is not the name of an environment variable", "providers[%u].env.%s", i, name);
+		else if (strncmp(name, "LD_", 3) == 0 || same(name, "GLIBC_TUNABLES") || same(name, "GCONV_PATH"))
+			report(c, "changes how programs are loaded and is never passed on", "providers[%u].env.%s", i,
+				name);
+	}
+}
+
+static void token_check(struct check *c, uint32_t i)
+{
+	const struct config_provider *token = &c->config->providers[i];
+
+	if (token->module == NULL)
+		report(c, "needs module: the path of the PKCS#11 module", "providers[%u]", i);
+	if (token->token == NULL)
+		report(c, "needs token: the token's label", "providers[%u]", i);
+	if (token->pin_file == NULL)
+		report(c, "needs pin_file: the file with the user PIN", "providers[%u]", i);
+	env_check(c, i);
+	for (uint32_t j = 0; j < i; j++) {
+		const struct config_provider *other = &c->config->providers[j];
+
+		if (same(token->module, other->module) && same(token->token, other->token) &&
+			(token->serial == NULL || other->serial == NULL || same(token->serial, other->serial))) {
+			SENTENCE(text, "is the token of providers[%u] too", j);
+			report(c, text, "providers[%u].token", i);
+		}
+	}
+}
+
+static void providers_check(struct check *c)
+{
+	for (uint32_t i = 0; i < c->config->provider_count; i++) {
+		uint32_t type = c->config->providers[i].type;
+
+		provider_name_check(c, i);
+		if (type == PROVIDER_SOFTWARE)
+			software_check(c, i);
+		if (type == PROVIDER_TPM)
+			tpm_check(c, i);
+		if (type == PROVIDER_PKCS11)
+			token_check(c, i);
+	}
+}
+
+/* ---- tenants, one by one -------------------------------------------------------------------------------------- */
+
+/* A tenant's match and template, taken apart. */
+struct parsed {
+	struct pattern match, template;
+	bool is_good;
+};
+
+static unsigned match_count(const struct config_match *match)
+{
+	return (unsigned)(match->spiffe != NULL) + (match->uid != CONFIG_UNSET) + (match->user != NULL) +
+	       (match->direct != NULL);
+}
+
+static void match_parse(struct check *c, uint32_t i, struct parsed *parsed)
+{
+	const struct config_match *match = &c->config->tenants[i].match;
+	const char *why = NULL;
+
+	if (match_count(match) != 1) {
+		report(c, "needs exactly one of spiffe, uid, user and direct", "tenants[%u].match", i);
+		return;
+	}
+	parsed->is_good = true;
+	if (match->spiffe != NULL)
+		parsed->is_good =
+			pattern_spiffe(bytes_from_text(match->spiffe), &parsed->match, &why).code == STATUS_OK;
+	if (match->direct != NULL)
+		parsed->is_good =
+			pattern_direct(bytes_from_text(match->direct), &parsed->match, &why).code == STATUS_OK;
+	if (!parsed->is_good)
+		report(c, why, "tenants[%u].match.%s", i, match->spiffe != NULL ? "spiffe" : "direct");
+	if (match->user != NULL && !is_account_name(match->user))
+		report(c, "is not the name of an account", "tenants[%u].match.user", i);
+}
+
+static void template_parse(struct check *c, uint32_t i, struct parsed *parsed)
+{
+	const char *why;
+
+	if (pattern_template(bytes_from_text(c->config->tenants[i].tenant), &parsed->template, &why).code !=
+		STATUS_OK) {
+		report(c, why, "tenants[%u].tenant", i);
+		parsed->is_good = false;
+		return;
+	}
+	for (uint32_t k = 0; parsed->is_good && k < parsed->template.count; k++) {
+		struct bytes name = parsed->template.segment[k].text;
+
+		if (!parsed->template.segment[k].is_placeholder || pattern_placeholder(&parsed->match, name) >= 0)
+			continue;
+		SENTENCE(text, "has {%.*s}, which the match does not have", (int)name.len, (const char *)name.data);
+		report(c, text, "tenants[%u].tenant", i);
+		parsed->is_good = false;
+	}
+}
+
+static void tenant_providers_check(struct check *c, uint32_t i)
+{
+	const struct config_tenant *tenant = &c->config->tenants[i];
+	const char *of_type[PROVIDER_TPM + 1] = { NULL };
+
+	for (uint32_t k = 0; k < tenant->provider_count; k++) {
+		const struct config_provider *provider = provider_find(c->config, tenant->providers[k]);
+
+		if (provider == NULL) {
+			report(c, "names no provider of this file", "tenants[%u].providers[%u]", i, k);
+		} else if (of_type[provider->type] != NULL) {
+			SENTENCE(text,
+				"is of type %s, as '%s' is: a client's request names the type only, so a tenant has "
+				"one of each",
+				config_provider_type_name(provider->type), of_type[provider->type]);
+			report(c, text, "tenants[%u].providers[%u]", i, k);
+		} else {
+			of_type[provider->type] = provider->name;
+		}
+	}
+}
+
+static bool token_is_set(const struct config_token *token)
+{
+	return token->max_lifetime_s != CONFIG_UNSET || token->max_age_s != CONFIG_UNSET ||
+	       token->leeway_s != CONFIG_UNSET;
+}
+
+static void tighter(struct check *c, uint32_t i, uint32_t k, const char *field, uint32_t rule_s, uint32_t tenant_s)
+{
+	if (rule_s != CONFIG_UNSET && tenant_s != CONFIG_UNSET && rule_s > tenant_s)
+		report(c, "is looser than the tenant's own bound, so it does nothing", "tenants[%u].rules[%u].token.%s",
+			i, k, field);
+}
+
+static void rule_check(struct check *c, uint32_t i, uint32_t k)
+{
+	const struct config_tenant *tenant = &c->config->tenants[i];
+	const struct config_rule *rule = &tenant->rules[k];
+
+	if ((rule->allow != 0) == (rule->deny != 0))
+		report(c, "needs exactly one of allow and deny", "tenants[%u].rules[%u]", i, k);
+	for (uint32_t n = 0; n < rule->key_count; n++)
+		if (strlen(rule->keys[n]) > 255)
+			report(c, "is longer than a key's name can be", "tenants[%u].rules[%u].keys[%u]", i, k, n);
+	if (!token_is_set(&rule->token))
+		return;
+	if (tenant->match.spiffe == NULL)
+		report(c, "bounds a token, but this tenant has none: its match is no spiffe",
+			"tenants[%u].rules[%u].token", i, k);
+	else if (rule->deny != 0)
+		report(c, "would let an older token pass this denial: bound the rule that allows",
+			"tenants[%u].rules[%u].token", i, k);
+	tighter(c, i, k, "max_lifetime", rule->token.max_lifetime_s, tenant->token.max_lifetime_s);
+	tighter(c, i, k, "max_age", rule->token.max_age_s, tenant->token.max_age_s);
+	tighter(c, i, k, "leeway", rule->token.leeway_s, tenant->token.leeway_s);
+}
+
+static void tenant_check(struct check *c, uint32_t i, struct parsed *parsed)
+{
+	const struct config_tenant *tenant = &c->config->tenants[i];
+
+	match_parse(c, i, parsed);
+	template_parse(c, i, parsed);
+	tenant_providers_check(c, i);
+	if (tenant->match.spiffe == NULL && token_is_set(&tenant->token))
+		report(c, "bounds a token, but this tenant has none: its match is no spiffe", "tenants[%u].token", i);
+	for (uint32_t k = 0; k < tenant->rule_count; k++)
+		rule_check(c, i, k);
+}
+
+/* ---- tenants, two by two -------------------------------------------------------------------------------------- */
+
+static bool same_authenticator(const struct config_match *a, const struct config_match *b)
+{
+	if (a->spiffe != NULL || b->spiffe != NULL)
+		return a->spiffe != NULL && b->spiffe != NULL;
+	return (a->direct != NULL) == (b->direct != NULL);
+}
+
+static bool covers(
+	const struct config_match *a, const struct parsed *pa, const struct config_match *b, const struct parsed *pb)
+{
+	if (!same_authenticator(a, b))
+		return false;
+	if (a->spiffe != NULL || a->direct != NULL)
+		return pattern_covers(&pa->match, &pb->match);
+	return (a->uid != CONFIG_UNSET && a->uid == b->uid) || same(a->user, b->user);
+}
+
+/* Keys of a shared namespace belong to (authenticator, domain, tenant): two entries that reach one tuple join their
+ * identities.  Meant, where both write the same name made of the same parts of the identity; else an error. */
+static bool joins(
+	const struct config_tenant *a, const struct parsed *pa, const struct config_tenant *b, const struct parsed *pb)
+{
+	if (a->namespace_kind != NAMESPACE_TENANT || b->namespace_kind != NAMESPACE_TENANT)
+		return false;
+	if (!same_authenticator(&a->match, &b->match) || !bytes_equal(pa->match.domain, pb->match.domain))
+		return false;
+	return pattern_templates_meet(&pa->template, &pb->template) &&
+	       !pattern_same_tenant(&pa->match, &pa->template, &pb->match, &pb->template);
+}
+
+static void pair_check(struct check *c, const struct parsed *parsed, uint32_t j, uint32_t i)
+{
+	const struct config_tenant *earlier = &c->config->tenants[j], *later = &c->config->tenants[i];
+
+	if (covers(&earlier->match, &parsed[j], &later->match, &parsed[i])) {
+		SENTENCE(text, "is never reached: tenants[%u] matches all of it, and the first match wins", j);
+		report(c, text, "tenants[%u].match", i);
+	} else if (joins(earlier, &parsed[j], later, &parsed[i])) {
+		SENTENCE(text,
+			"'%.100s' can be the same tenant as '%.100s' of tenants[%u], and both share their keys: "
+			"identities of one could "
+			"use the keys of the other",
+			later->tenant, earlier->tenant, j);
+		report(c, text, "tenants[%u].tenant", i);
+	}
+}
+
+/* Under strict the group of the Direct listener is one tenant: claimed names must not choose among several. */
+static void direct_tenants_check(struct check *c, const struct parsed *parsed)
+{
+	const struct config *config = c->config;
+	const char *first = NULL;
+
+	if (config->posture != POSTURE_STRICT || is_accepted(config, "DOC-33"))
+		return;
+	for (uint32_t i = 0; i < config->tenant_count; i++) {
+		bool has_placeholder = false;
+
+		if (config->tenants[i].match.direct == NULL)
+			continue;
+		for (uint32_t k = 0; k < parsed[i].template.count; k++)
+			has_placeholder |= parsed[i].template.segment[k].is_placeholder;
+		if (has_placeholder || (first != NULL && !same(first, config->tenants[i].tenant)))
+			report(c,
+				"lets a claimed name choose its tenant: under strict all of direct is one tenant "
+				"(DOC-33)",
+				"tenants[%u].tenant", i);
+		first = config->tenants[i].tenant;
+	}
+}
+
+static void tenants_check(struct check *c)
+{
+	uint32_t count = c->config->tenant_count;
+	AUTO(own_free) struct parsed *parsed = calloc(count + 1, sizeof(*parsed));
+
+	if (parsed == NULL) {
+		report(c, "could not be checked: out of memory", "tenants");
+		return;
+	}
+	for (uint32_t i = 0; i < count; i++)
+		tenant_check(c, i, &parsed[i]);
+	for (uint32_t i = 0; i < count; i++)
+		for (uint32_t j = 0; parsed[i].is_good && j < i; j++)
+			if (parsed[j].is_good)
+				pair_check(c, parsed, j, i);
+	direct_tenants_check(c, parsed);
+}
+
+/* ---- admins and accepted findings ----------------------------------------------------------------------------- */
+
+static void admins_check(struct check *c)
+{
+	for (uint32_t i = 0; i < c->config->admin_count; i++) {
+		const struct config_match *match = &c->config->admins[i].match;
+		struct pattern pattern = { 0 };
+		const char *why;
+		bool is_exact;
+
+		if (match_count(match) != 1 || match->direct != NULL) {
+			report(c, "needs exactly one of spiffe, uid and user", "admins[%u]", i);
+			continue;
+		}
+		if (match->user != NULL && !is_account_name(match->user))
+			report(c, "is not the name of an account", "admins[%u].user", i);
+		if (match->spiffe == NULL)
+			continue;
+		if (pattern_spiffe(bytes_from_text(match->spiffe), &pattern, &why).code != STATUS_OK) {
+			report(c, why, "admins[%u].spiffe", i);
+			continue;
+		}
+		is_exact = !pattern.has_rest;
+		for (uint32_t k = 0; k < pattern.count; k++)
+			is_exact = is_exact && !pattern.segment[k].is_placeholder;
+		if (!is_exact)
+			report(c, "is a pattern: an administrator is one SPIFFE ID, written out", "admins[%u].spiffe",
+				i);
+	}
+}
+
+/* Start-up checks by number (threat ledger, section 10). */
+enum { CHECK_LATER = 1, CHECK_BUILT, CHECK_NEVER };
+static const uint8_t checks[100] = {
+	[1] = CHECK_NEVER,
+	[2] = CHECK_LATER,
+	[3] = CHECK_LATER,
+	[4] = CHECK_BUILT,
+	[5] = CHECK_LATER,
+	[6] = CHECK_LATER,
+	[7] = CHECK_LATER,
+	[8] = CHECK_LATER,
+	[11] = CHECK_NEVER,
+	[12] = CHECK_NEVER,
+	[14] = CHECK_LATER,
+	[15] = CHECK_LATER,
+	[16] = CHECK_LATER,
+	[17] = CHECK_LATER,
+	[18] = CHECK_LATER,
+	[21] = CHECK_BUILT,
+	[22] = CHECK_BUILT,
+	[23] = CHECK_LATER,
+	[24] = CHECK_LATER,
+	[25] = CHECK_LATER,
+	[26] = CHECK_LATER,
+	[27] = CHECK_LATER,
+	[28] = CHECK_LATER,
+	[31] = CHECK_LATER,
+	[32] = CHECK_LATER,
+	[33] = CHECK_BUILT,
+	[34] = CHECK_LATER,
+	[41] = CHECK_LATER,
+	[42] = CHECK_NEVER,
+	[43] = CHECK_LATER,
+	[44] = CHECK_LATER,
+	[45] = CHECK_BUILT,
+	[46] = CHECK_LATER,
+	[47] = CHECK_BUILT,
+	[51] = CHECK_LATER,
+	[52] = CHECK_LATER,
+};
+
+static void accepts_check(struct check *c)
+{
+	const struct config *config = c->config;
+
+	for (uint32_t i = 0; i < config->accept_count; i++) {
+		const char *check = config->accepts[i].check;
+		bool is_number = strncmp(check, "DOC-", 4) == 0 && strspn(check + 4, "0123456789") == 2;
+		unsigned number = is_number ? (unsigned)(check[4] - '0') * 10 + (unsigned)(check[5] - '0') : 0;
+
+		if (checks[number] == 0)
+			report(c, "is no start-up check", "accept[%u].check", i);
+		else if (checks[number] == CHECK_LATER)
+			report(c, not_yet, "accept[%u].check", i);
+		else if (checks[number] == CHECK_NEVER)
+			report(c, "cannot be accepted: mend what it finds", "accept[%u].check", i);
+		for (uint32_t j = 0; j < i; j++)
+			if (same(check, config->accepts[j].check))
+				report(c, "stands there twice", "accept[%u].check", i);
+	}
+}
+
+unsigned config_check(const struct config *config, config_visit_fn *visit, void *context)
+{
+	struct check c = { .config = config, .visit = visit, .context = context };
+
+	head_check(&c);
+	listeners_check(&c);
+	spiffe_check(&c);
+	providers_check(&c);
+	tenants_check(&c);
+	admins_check(&c);
+	accepts_check(&c);
+	return c.findings;
+}

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What people and editors read of the table: the reference page (docs/configuration.md) and the JSON Schema. */
+#include "agent/config.h"
+
+#include <stdio.h>
+
+/* ---- reference page -------------------------------------------------------------------------------------------- */
+
+static void words_put(struct buf *to, const struct config_word *words)
+{
+	for (const struct config_word *word = words; word->word != NULL; word++)
+		buf_printf(to, "%s`%s`%s", word == words ? "" : ", ", word->word,
+			word->is_later ? " (not supported yet)" : "");
+}
+
+static void unit_put(struct buf *to, uint64_t value, enum config_type type)
+{
+	unsigned long long number = value;
+
+	if (type == CONFIG_TYPE_SECONDS)
+		buf_printf(to, number % 60 == 0 && number > 0 ? "%llum" : "%llus",
+			number % 60 == 0 && number > 0 ? number / 60 : number);
+	else if (type == CONFIG_TYPE_SIZE)
+		buf_printf(to, number % (1 << 20) == 0 ? "%lluMiB" : "%lluKiB",
+			number % (1 << 20) == 0 ? number >> 20 : number >> 10);
+	else
+		buf_printf(to, number > 0xffffff ? "0x%llX" : "%llu", number);
+}
+
+static void range_put(struct buf *to, const struct config_field *field, const char *what)
+{
+	buf_printf(to, "%s, ", what);
+	unit_put(to, field->min, field->type);
+	buf_put_text(to, " to ");
+	unit_put(to, field->max, field->type);
+}
+
+static void type_put(struct buf *to, const struct config_field *field)
+{
+	switch (field->type) {
+	case CONFIG_TYPE_TEXT:
+		buf_printf(to, "text, at most %llu bytes", (unsigned long long)field->max);
+		return;
+	case CONFIG_TYPE_PATH:
+		buf_put_text(to, "absolute path");
+		return;
+	case CONFIG_TYPE_WORD:
+		words_put(to, field->words);
+		return;
+	case CONFIG_TYPE_BITS:
+	case CONFIG_TYPE_WORDS:
+		buf_put_text(to, "list of ");
+		words_put(to, field->words);
+		return;
+	case CONFIG_TYPE_BOOL:
+		buf_put_text(to, "`true`, `false`");
+		return;
+	case CONFIG_TYPE_NUMBER:
+		range_put(to, field, "number");
+		return;
+	case CONFIG_TYPE_SECONDS:
+		range_put(to, field, "time");
+		return;
+	case CONFIG_TYPE_SIZE:
+		range_put(to, field, "size");
+		return;
+	case CONFIG_TYPE_MODE:
+		buf_put_text(to, "octal mode");
+		return;
+	case CONFIG_TYPE_TEXTS:
+		buf_printf(to, "text, or list of at most %llu", (unsigned long long)field->max);
+		return;
+	case CONFIG_TYPE_ENV:
+		buf_put_text(to, "map of texts");
+		return;
+	case CONFIG_TYPE_MAP:
+		buf_put_text(to, "map, see below");
+		return;
+	case CONFIG_TYPE_LIST:
+		buf_printf(to, "list of at most %llu, see below", (unsigned long long)field->max);
+		return;
+	case CONFIG_TYPE_LATER:
+		buf_put_text(to, "not supported yet");
+		return;
+	case CONFIG_TYPE_NUMBER_HIDDEN:
+	case CONFIG_TYPE_NEVER:
+		return;
+	}
+}
+
+static bool is_shown(const struct config_field *field)
+{
+	return field->type != CONFIG_TYPE_NUMBER_HIDDEN && field->type != CONFIG_TYPE_NEVER;
+}
+
+static void row_put(struct buf *to, const struct config_field *field)
+{
+	buf_printf(to, "| `%s` | ", field->name);
+	type_put(to, field);
+	if (field->is_required)
+		buf_put_text(to, " | required | ");
+	else
+		buf_printf(to, field->standard != NULL ? " | `%s` | " : " | | ",
+			field->standard != NULL ? field->standard : "");
+	if (field->only != 0)
+		buf_printf(to, "*%s only.* ", config_provider_type_name((uint32_t)__builtin_ctz(field->only)));
+	buf_printf(to, "%s |\n", field->text);
+}
+
+/* A section per map, the maps inside it after it.  As deep as the table. */
+static void section_put(struct buf *to, const struct config_shape *shape, const char *path)
+{
+	buf_printf(to, "\n## %s\n\n| Field | Type | Default | Meaning |\n|---|---|---|---|\n",
+		path[0] != '\0' ? path : "Top level");
+	for (const struct config_field *field = shape->fields; field->name != NULL; field++)
+		if (is_shown(field))
+			row_put(to, field);
+	for (const struct config_field *field = shape->fields; field->name != NULL; field++) {
+		char inner[128];
+
+		if (field->shape == NULL)
+			continue;
+		(void)snprintf(inner, sizeof(inner), "%s%s%s%s", path, path[0] != '\0' ? "." : "", field->name,
+			field->type == CONFIG_TYPE_LIST ? "[]" : "");
+		section_put(to, field->shape, inner);
+	}
+}
+
+void config_reference_put(struct buf *to)
+{
+	buf_put_text(to,
+		"# Configuration\n\n"
+		"Written by `keyreeve-config --reference` from the table that also reads the file; do not edit.\n\n"
+		"`keyreeved --config FILE` reads one YAML document of maps, lists and scalars, at most 1 MiB. Anchors, "
+		"aliases, tags, "
+		"directives, keys twice, unknown keys and what is not built yet are errors with line and column; "
+		"`keyreeved --check` lists "
+		"them all. A value that begins with `*` must be quoted. Times are `150s`, `10m`, `1h`; sizes are bytes "
+		"or `KiB`, `MiB`, "
+		"`GiB`; modes are octal.\n\n"
+		"Where a field is a list, one value may stand without brackets.\n");
+	section_put(to, &config_shape_root, "");
+	buf_put_text(to, "\n## Verbs\n\n"
+			 "| Group | Verbs |\n|---|---|\n"
+			 "| `use` | `sign` (SignHash, SignMessage), `verify`, `encrypt`, `decrypt`, `agree`, `mac` |\n"
+			 "| `read` | `list`, `export-public`, `can-do` |\n"
+			 "| `create` | `generate`, `import` |\n"
+			 "| `destroy`, `export`, `attest` | themselves |\n\n"
+			 "Ping, the lists of providers, opcodes and authenticators, random bytes and hashes need no "
+			 "rule. A rule that denies beats "
+			 "one that allows; once a rule allows, what no rule allows is denied; without rules the owner "
+			 "may do everything but export. "
+			 "`keyreeve policy explain` shows which rule decides.\n");
+}
+
+/* ---- JSON Schema ----------------------------------------------------------------------------------------------- */
+
+static void json_text(struct buf *to, const char *text)
+{
+	buf_put_u8(to, '"');
+	for (const char *c = text; *c != '\0'; c++) {
+		if (*c == '"' || *c == '\\')
+			buf_put_u8(to, '\\');
+		buf_put_u8(to, (uint8_t)*c);
+	}
+	buf_put_u8(to, '"');
+}
+
+static void json_words(struct buf *to, const struct config_word *words)
+{
+	const char *separator = "";
+
+	buf_put_text(to, "{\"enum\": [");
+	for (; words->word != NULL; words++) {
+		if (words->is_later)
+			continue;
+		buf_put_text(to, separator);
+		json_text(to, words->word);
+		separator = ", ";
+	}
+	buf_put_text(to, "]}");
+}
+
+/* One of them, or a list. */
+static void json_one_or_many(struct buf *to, const struct config_field *field)
+{
+	buf_put_text(to, "\"oneOf\": [");
+	for (int many = 0; many < 2; many++) {
+		buf_put_text(to, many ? ", {\"type\": \"array\", \"items\": " : "");
+		if (field->words != NULL)
+			json_words(to, field->words);
+		else
+			buf_put_text(to, "{\"type\": \"string\"}");
+		if (many)
+			buf_printf(to, field->max > 0 ? ", \"minItems\": 1, \"maxItems\": %llu}" : ", \"minItems\": 1}",
+				(unsigned long long)field->max);
+	}
+	buf_put_text(to, "]");
+}
+
+static void json_shape(struct buf *to, const struct config_shape *shape);
+
+static void json_type(struct buf *to, const struct config_field *field)
+{
+	unsigned long long low = field->min, high = field->max;
+
+	switch (field->type) {
+	case CONFIG_TYPE_TEXT:
+		buf_printf(to, "\"type\": \"string\", \"minLength\": %llu, \"maxLength\": %llu", low, high);
+		return;
+	case CONFIG_TYPE_PATH:
+		buf_printf(to, "\"type\": \"string\", \"pattern\": \"^/\", \"maxLength\": %llu", high);
+		return;
+	case CONFIG_TYPE_WORD:
+		buf_put_text(to, "\"allOf\": [");
+		json_words(to, field->words);
+		buf_put_text(to, "]");
+		return;
+	case CONFIG_TYPE_BITS:
+	case CONFIG_TYPE_WORDS:
+	case CONFIG_TYPE_TEXTS:
+		json_one_or_many(to, field);
+		return;
+	case CONFIG_TYPE_BOOL:
+		buf_put_text(to, "\"type\": \"boolean\"");
+		return;
+	case CONFIG_TYPE_NUMBER:
+		buf_printf(to,
+			"\"oneOf\": [{\"type\": \"integer\", \"minimum\": %llu, \"maximum\": %llu}, "
+			"{\"type\": \"string\", \"pattern\": \"^(0x[0-9A-Fa-f]+|[0-9]+)$\"}]",
+			low, high);
+		return;
+	case CONFIG_TYPE_SECONDS:
+		buf_put_text(to, "\"type\": \"string\", \"pattern\": \"^[0-9]+[smh]$\"");
+		return;
+	case CONFIG_TYPE_SIZE:
+		buf_put_text(to, "\"type\": [\"string\", \"integer\"], \"pattern\": \"^[0-9]+([KMG]iB)?$\"");
+		return;
+	case CONFIG_TYPE_MODE:
+		buf_put_text(to, "\"type\": [\"string\", \"integer\"], \"pattern\": \"^[0-7]+$\"");
+		return;
+	case CONFIG_TYPE_ENV:
+		buf_printf(to,
+			"\"type\": \"object\", \"additionalProperties\": {\"type\": \"string\"}, \"maxProperties\": "
+			"%llu",
+			high);
+		return;
+	case CONFIG_TYPE_MAP:
+		json_shape(to, field->shape);
+		return;
+	case CONFIG_TYPE_LIST:
+		buf_printf(to, "\"type\": \"array\", \"minItems\": %llu, \"maxItems\": %llu, \"items\": {", low, high);
+		json_shape(to, field->shape);
+		buf_put_text(to, "}");
+		return;
+	case CONFIG_TYPE_NUMBER_HIDDEN:
+	case CONFIG_TYPE_LATER:
+	case CONFIG_TYPE_NEVER:
+		return;
+	}
+}
+
+static void json_required(struct buf *to, const struct config_shape *shape)
+{
+	const char *separator = "";
+
+	buf_put_text(to, ", \"required\": [");
+	for (const struct config_field *field = shape->fields; field->name != NULL; field++) {
+		if (!field->is_required)
+			continue;
+		buf_put_text(to, separator);
+		json_text(to, field->name);
+		separator = ", ";
+	}
+	buf_put_text(to, "]");
+}
+
+static void json_shape(struct buf *to, const struct config_shape *shape)
+{
+	const char *separator = "";
+
+	buf_put_text(to, "\"type\": \"object\", \"additionalProperties\": false, \"properties\": {");
+	for (const struct config_field *field = shape->fields; field->name != NULL; field++) {
+		if (!is_shown(field) || field->type == CONFIG_TYPE_LATER)
+			continue;
+		buf_printf(to, "%s\n", separator);
+		json_text(to, field->name);
+		buf_put_text(to, ": {");
+		json_type(to, field);
+		buf_put_text(to, ", \"description\": ");
+		json_text(to, field->text);
+		buf_put_text(to, "}");
+		separator = ",";
+	}
+	buf_put_text(to, "}");
+	json_required(to, shape);
+}
+
+void config_schema_put(struct buf *to)
+{
+	buf_put_text(to, "{\"$schema\": \"https://json-schema.org/draft/2020-12/schema\", \"title\": \"keyreeve\", ");
+	json_shape(to, &config_shape_root);
+	buf_put_text(to, "}\n");
+}

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The table: every field of the file, once.  Data only; the longest file of the folder for that reason. */
+#include "agent/config.h"
+
+#include <stddef.h>
+
+#define AT(type, member) .offset = offsetof(struct type, member)
+#define LIST_AT(type, member, count) \
+	.offset = offsetof(struct type, member), .count_offset = offsetof(struct type, count)
+#define BOUNDS(low, high) .min = (low), .max = (high)
+#define ONLY(type) .only = 1u << (type)
+#define REQUIRED .is_required = true
+#define KIB UINT64_C(1024)
+#define MIB (1024 * KIB)
+#define GIB (1024 * MIB)
+
+/* clang-format off */
+static const struct config_word postures[] = {
+	{ "strict", POSTURE_STRICT, false }, { "permissive", POSTURE_PERMISSIVE, false }, { 0 } };
+static const struct config_word compats[] = {
+	{ "none", COMPAT_NONE, false }, { "parsec", COMPAT_PARSEC, true }, { 0 } };
+static const struct config_word authenticators[] = {
+	{ "jwt-svid", AUTHENTICATOR_JWT_SVID, false }, { "unix-peer", AUTHENTICATOR_UNIX_PEER, false },
+	{ "direct", AUTHENTICATOR_DIRECT, false }, { "jwt", AUTHENTICATOR_ISSUER, true }, { 0 } };
+static const struct config_word validations[] = {
+	{ "local", VALIDATION_LOCAL, false }, { "remote", VALIDATION_REMOTE, true }, { "both", VALIDATION_BOTH, true }, { 0 } };
+static const struct config_word provider_types[] = {
+	{ "software", PROVIDER_SOFTWARE, false }, { "tpm", PROVIDER_TPM, false }, { "pkcs11", PROVIDER_PKCS11, false }, { 0 } };
+static const struct config_word switches[] = {
+	{ "auto", SWITCH_AUTO, false }, { "on", SWITCH_ON, false }, { "off", SWITCH_OFF, false }, { 0 } };
+static const struct config_word sessions[] = {
+	{ "hmac", SESSIONS_HMAC, false }, { "password", SESSIONS_PASSWORD, false }, { 0 } };
+static const struct config_word namespaces[] = {
+	{ "identity", NAMESPACE_IDENTITY, false }, { "tenant", NAMESPACE_TENANT, false }, { 0 } };
+
+/* Verbs, then the groups that are not verbs of their own. */
+static const struct config_word verbs[] = {
+	{ "sign", VERB_BIT(VERB_SIGN), false }, { "verify", VERB_BIT(VERB_VERIFY), false },
+	{ "encrypt", VERB_BIT(VERB_ENCRYPT), false }, { "decrypt", VERB_BIT(VERB_DECRYPT), false },
+	{ "agree", VERB_BIT(VERB_AGREE), false }, { "mac", VERB_BIT(VERB_MAC), false },
+	{ "list", VERB_BIT(VERB_LIST), false }, { "export-public", VERB_BIT(VERB_EXPORT_PUBLIC), false },
+	{ "can-do", VERB_BIT(VERB_CAN_DO), false }, { "generate", VERB_BIT(VERB_GENERATE), false },
+	{ "import", VERB_BIT(VERB_IMPORT), false }, { "destroy", VERB_BIT(VERB_DESTROY), false },
+	{ "export", VERB_BIT(VERB_EXPORT), false }, { "attest", VERB_BIT(VERB_ATTEST), false },
+	{ "use", VERB_BIT(VERB_SIGN) | VERB_BIT(VERB_VERIFY) | VERB_BIT(VERB_ENCRYPT) | VERB_BIT(VERB_DECRYPT) |
+		VERB_BIT(VERB_AGREE) | VERB_BIT(VERB_MAC), false },
+	{ "read", VERB_BIT(VERB_LIST) | VERB_BIT(VERB_EXPORT_PUBLIC) | VERB_BIT(VERB_CAN_DO), false },
+	{ "create", VERB_BIT(VERB_GENERATE) | VERB_BIT(VERB_IMPORT), false },
+	{ 0 } };
+
+static const struct config_field paths_fields[] = {
+	{ .name = "state", .type = CONFIG_TYPE_PATH, AT(config_paths, state), BOUNDS(1, CONFIG_TEXT_MAX), .standard = "/var/lib/keyreeve",
+	  .text = "Directory of `keys.db` and `audit/`. Owned by the service account, mode 0700. A change needs a restart." },
+	{ .name = "private", .type = CONFIG_TYPE_PATH, AT(config_paths, private_sockets), BOUNDS(1, 80), .standard = "/run/keyreeve-private",
+	  .text = "Directory of internal sockets, mode 0700." },
+	{ 0 } };
+static const struct config_shape paths = { "paths", sizeof(struct config_paths), paths_fields };
+
+static const struct config_field audit_fields[] = {
+	{ .name = "segment", .type = CONFIG_TYPE_SIZE, AT(config_audit, segment_bytes), BOUNDS(64 * KIB, GIB), .standard = "64MiB",
+	  .text = "Size at which an audit file is closed and the next begun." },
+	{ .name = "keep", .type = CONFIG_TYPE_NUMBER, AT(config_audit, keep), BOUNDS(2, 100000), .standard = "16",
+	  .text = "Closed audit files that are kept; the oldest beyond that is deleted, which is audited." },
+	{ .name = "reserve", .type = CONFIG_TYPE_SIZE, AT(config_audit, reserve_bytes), BOUNDS(64 * KIB, 1024 * GIB), .standard = "64MiB",
+	  .text = "Free space below which no key is created any more, so that what is left can be audited." },
+	{ 0 } };
+static const struct config_shape audit = { "audit", sizeof(struct config_audit), audit_fields };
+
+static const struct config_field listener_fields[] = {
+	{ .name = "path", .type = CONFIG_TYPE_PATH, AT(config_listener, path), BOUNDS(1, CONFIG_SOCKET_MAX), .standard = "/run/keyreeve/keyreeve.sock",
+	  .text = "Path of the Unix socket, alone in its directory." },
+	{ .name = "mode", .type = CONFIG_TYPE_MODE, AT(config_listener, mode), BOUNDS(0, 0777), .standard = "0666",
+	  .text = "0666 (the token is the authority), or 0660 with a group." },
+	{ .name = "group", .type = CONFIG_TYPE_TEXT, AT(config_listener, group), BOUNDS(1, 32),
+	  .text = "Group that may connect; needed with mode 0660." },
+	{ .name = "admin", .type = CONFIG_TYPE_BOOL, AT(config_listener, is_admin), .standard = "false",
+	  .text = "Serve administrators here: the only kind of listener that knows them. Needs mode 0660." },
+	{ .name = "parsec_path", .type = CONFIG_TYPE_BOOL, AT(config_listener, at_parsec_path), .standard = "false",
+	  .text = "Listen at `" CONFIG_PARSEC_PATH "` as well, for clients that know no other path." },
+	{ .name = "authenticators", .type = CONFIG_TYPE_WORDS, LIST_AT(config_listener, authenticators, authenticator_count),
+	  BOUNDS(1, CONFIG_AUTHENTICATORS_MAX), .words = authenticators, .standard = "jwt-svid",
+	  .text = "How clients may prove who they are, in the order in which clients are told. `direct` under strict: on a listener of "
+		  "its own, mode 0660." },
+	{ .name = "gid", .type = CONFIG_TYPE_NUMBER_HIDDEN, AT(config_listener, gid) },
+	{ 0 } };
+static const struct config_shape listener = { "listeners", sizeof(struct config_listener), listener_fields };
+
+static const struct config_field spiffe_fields[] = {
+	{ .name = "endpoint", .type = CONFIG_TYPE_TEXT, AT(config_spiffe, endpoint), BOUNDS(1, 120),
+	  .standard = "unix:///run/spire/agent-sockets/spire-agent.sock",
+	  .text = "The Workload API's socket, from which the keys of trust domains are had." },
+	{ .name = "audience", .type = CONFIG_TYPE_TEXTS, LIST_AT(config_spiffe, audiences, audience_count), BOUNDS(1, CONFIG_AUDIENCES_MAX),
+	  .standard = "parsec",
+	  .text = "Audiences that are ours: a token for one of them is accepted. `parsec` is what existing clients ask for." },
+	{ .name = "validation", .type = CONFIG_TYPE_WORD, AT(config_spiffe, validation), .words = validations, .standard = "local",
+	  .text = "Who verifies a token: we ourselves, or the Workload API too." },
+	{ 0 } };
+static const struct config_shape spiffe = { "spiffe", sizeof(struct config_spiffe), spiffe_fields };
+
+static const struct config_field provider_fields[] = {
+	{ .name = "name", .type = CONFIG_TYPE_TEXT, REQUIRED, AT(config_provider, name), BOUNDS(1, CONFIG_PROVIDER_NAME_MAX),
+	  .text = "Instance name: lower-case letters, digits, `-`. Part of every key's record, so do not change it." },
+	{ .name = "type", .type = CONFIG_TYPE_WORD, REQUIRED, AT(config_provider, type), .words = provider_types,
+	  .text = "What holds the keys. The order of the providers is their priority for clients that ask for none." },
+	{ .name = "verify_after_sign", .type = CONFIG_TYPE_WORD, AT(config_provider, verify_after_sign), .words = switches, .standard = "auto",
+	  .text = "Verify each signature before it is handed out. `auto`: where a fault of the device or its driver could pass unseen." },
+	{ .name = "threads", .type = CONFIG_TYPE_NUMBER, ONLY(PROVIDER_SOFTWARE), AT(config_provider, threads), BOUNDS(0, 16), .standard = "0",
+	  .text = "Threads of the worker; 0 is one per core." },
+	{ .name = "wrap", .type = CONFIG_TYPE_TEXT, ONLY(PROVIDER_SOFTWARE), AT(config_provider, wrap), BOUNDS(1, CONFIG_PROVIDER_NAME_MAX),
+	  .standard = "auto",
+	  .text = "What seals software keys: the name of a TPM or token, `auto` (the first TPM, else the first token, else a file), "
+		  "or `file`, which strict refuses. Resolved at the first key and recorded." },
+	{ .name = "tcti", .type = CONFIG_TYPE_TEXT, ONLY(PROVIDER_TPM), AT(config_provider, tcti), BOUNDS(1, 255), .standard = "device:/dev/tpmrm0",
+	  .text = "Where the TPM is: `device:PATH`, or `swtpm:...` for tests." },
+	{ .name = "sessions", .type = CONFIG_TYPE_WORD, ONLY(PROVIDER_TPM), AT(config_provider, sessions), .words = sessions, .standard = "hmac",
+	  .text = "`hmac`: salted sessions that authenticate the TPM's answers. `password` is faster and lowers the published posture." },
+	{ .name = "handle", .type = CONFIG_TYPE_NUMBER, ONLY(PROVIDER_TPM), AT(config_provider, handle), BOUNDS(0x81000001, 0x817FFFFF),
+	  .standard = "0x8101A001", .text = "Persistent handle of the storage key; refused if something else lives there." },
+	{ .name = "owner_auth_file", .type = CONFIG_TYPE_PATH, ONLY(PROVIDER_TPM), AT(config_provider, owner_auth_file), BOUNDS(1, CONFIG_TEXT_MAX),
+	  .text = "File with the owner hierarchy's authorization, for the first start." },
+	{ .name = "module", .type = CONFIG_TYPE_PATH, ONLY(PROVIDER_PKCS11), AT(config_provider, module), BOUNDS(1, CONFIG_TEXT_MAX),
+	  .text = "The PKCS#11 module: a regular file, no link, owned by root." },
+	{ .name = "token", .type = CONFIG_TYPE_TEXT, ONLY(PROVIDER_PKCS11), AT(config_provider, token), BOUNDS(1, 32), .text = "The token's label." },
+	{ .name = "serial", .type = CONFIG_TYPE_TEXT, ONLY(PROVIDER_PKCS11), AT(config_provider, serial), BOUNDS(1, 16),
+	  .text = "The token's serial number, where labels are not unique." },
+	{ .name = "pin_file", .type = CONFIG_TYPE_PATH, ONLY(PROVIDER_PKCS11), AT(config_provider, pin_file), BOUNDS(1, CONFIG_TEXT_MAX),
+	  .text = "File with the user PIN. Each content is tried once." },
+	{ .name = "unix_sockets", .type = CONFIG_TYPE_BOOL, ONLY(PROVIDER_PKCS11), AT(config_provider, needs_unix_sockets), .standard = "false",
+	  .text = "The module talks to a local daemon such as pcscd." },
+	{ .name = "env", .type = CONFIG_TYPE_ENV, ONLY(PROVIDER_PKCS11), LIST_AT(config_provider, env, env_count), BOUNDS(0, CONFIG_ENV_MAX),
+	  .text = "The worker's environment; nothing else is inherited." },
+	{ .name = "addresses", .type = CONFIG_TYPE_LATER, .text = "Addresses of a network HSM." },
+	{ .name = "pin", .type = CONFIG_TYPE_NEVER, .text = "a PIN never stands in this file; put it into a file of mode 0400 and name that with pin_file" },
+	{ .name = "owner_auth", .type = CONFIG_TYPE_NEVER,
+	  .text = "an authorization never stands in this file; put it into a file of mode 0400 and name that with owner_auth_file" },
+	{ 0 } };
+static const struct config_shape provider = { "providers", sizeof(struct config_provider), provider_fields };
+
+static const struct config_field match_fields[] = {
+	{ .name = "spiffe", .type = CONFIG_TYPE_TEXT, AT(config_match, spiffe), BOUNDS(1, CONFIG_TEXT_MAX),
+	  .text = "A SPIFFE ID; `{name}` is exactly one path segment, a last segment `**` is the rest (quote it)." },
+	{ .name = "uid", .type = CONFIG_TYPE_NUMBER, AT(config_match, uid), BOUNDS(0, UINT32_MAX - 1), .text = "A uid, as the kernel reports it." },
+	{ .name = "user", .type = CONFIG_TYPE_TEXT, AT(config_match, user), BOUNDS(1, 32), .text = "An account's name, looked up when the file is read." },
+	{ .name = "direct", .type = CONFIG_TYPE_TEXT, AT(config_match, direct), BOUNDS(1, 255),
+	  .text = "A name that a client merely claims; patterns as for `spiffe`." },
+	{ .name = "issuer", .type = CONFIG_TYPE_LATER, .text = "Issuer of a generic identity provider." },
+	{ .name = "subject", .type = CONFIG_TYPE_LATER, .text = "Subject at that issuer." },
+	{ .name = "user uid", .type = CONFIG_TYPE_NUMBER_HIDDEN, AT(config_match, user_uid) },
+	{ 0 } };
+static const struct config_shape match = { "match", sizeof(struct config_match), match_fields };
+
+static const struct config_field token_fields[] = {
+	{ .name = "max_lifetime", .type = CONFIG_TYPE_SECONDS, AT(config_token, max_lifetime_s), BOUNDS(1, CONFIG_TOKEN_LIFETIME_S),
+	  .text = "Longest life of a token, expiry minus start. The daemon's own bound is 10m." },
+	{ .name = "max_age", .type = CONFIG_TYPE_SECONDS, AT(config_token, max_age_s), BOUNDS(1, CONFIG_TOKEN_AGE_S),
+	  .text = "Longest time since a token's start. The daemon's own bound is 10m; SPIRE hands a token out for half of its life." },
+	{ .name = "leeway", .type = CONFIG_TYPE_SECONDS, AT(config_token, leeway_s), BOUNDS(0, CONFIG_TOKEN_LEEWAY_S),
+	  .text = "How far clocks may differ. The daemon's own bound is 10s." },
+	{ .name = "binding", .type = CONFIG_TYPE_LATER, .text = "Binding of a token to the process that first used it." },
+	{ .name = "instances", .type = CONFIG_TYPE_LATER, .text = "How many processes may share a token." },
+	{ 0 } };
+static const struct config_shape token = { "token", sizeof(struct config_token), token_fields };
+
+static const struct config_field rule_fields[] = {
+	{ .name = "allow", .type = CONFIG_TYPE_BITS, AT(config_rule, allow), .words = verbs,
+	  .text = "Verbs or groups that this rule allows. Once one rule allows, what no rule allows is denied." },
+	{ .name = "deny", .type = CONFIG_TYPE_BITS, AT(config_rule, deny), .words = verbs,
+	  .text = "Verbs or groups that this rule denies, whatever others allow." },
+	{ .name = "keys", .type = CONFIG_TYPE_TEXTS, LIST_AT(config_rule, keys, key_count), BOUNDS(1, CONFIG_PATTERNS_MAX), .standard = "*",
+	  .text = "Patterns of key names: `*` is any run of bytes, nothing else is special. An operation that names no key (`list`, `can-do`) "
+		  "has the empty name." },
+	{ .name = "token", .type = CONFIG_TYPE_MAP, AT(config_rule, token), .shape = &token,
+	  .text = "Of an allowing rule: it does not match a token beyond these bounds." },
+	{ 0 } };
+static const struct config_shape rule = { "rules", sizeof(struct config_rule), rule_fields };
+
+static const struct config_field tenant_fields[] = {
+	{ .name = "match", .type = CONFIG_TYPE_MAP, REQUIRED, AT(config_tenant, match), .shape = &match,
+	  .text = "Whose tenant this is: exactly one of the fields. The first match wins; who matches nothing is refused." },
+	{ .name = "tenant", .type = CONFIG_TYPE_TEXT, REQUIRED, AT(config_tenant, tenant), BOUNDS(1, 255),
+	  .text = "The tenant's name: words separated by `/`; a placeholder of the match may stand as a whole word." },
+	{ .name = "namespace", .type = CONFIG_TYPE_WORD, AT(config_tenant, namespace_kind), .words = namespaces, .standard = "identity",
+	  .text = "`identity`: each identity has keys of its own. `tenant`: all identities of the tenant share them." },
+	{ .name = "providers", .type = CONFIG_TYPE_TEXTS, LIST_AT(config_tenant, providers, provider_count), BOUNDS(1, CONFIG_PROVIDERS_MAX),
+	  .text = "Providers by name, at most one of each type. Without: the first of each type." },
+	{ .name = "token", .type = CONFIG_TYPE_MAP, AT(config_tenant, token), .shape = &token,
+	  .text = "Tightens the daemon's bounds for this tenant; a token beyond them is refused as not authenticated." },
+	{ .name = "quota", .type = CONFIG_TYPE_LATER, .text = "Keys, requests per time, requests at a time." },
+	{ .name = "rules", .type = CONFIG_TYPE_LIST, LIST_AT(config_tenant, rules, rule_count), BOUNDS(0, CONFIG_RULES_MAX), .shape = &rule,
+	  .text = "What the tenant may do. Without rules: everything but export." },
+	{ 0 } };
+static const struct config_shape tenant = { "tenants", sizeof(struct config_tenant), tenant_fields };
+
+/* An administrator is a match without a name around it: the struct holds nothing else. */
+_Static_assert(sizeof(struct config_admin) == sizeof(struct config_match), "an admin is a match");
+static const struct config_field admin_fields[] = {
+	{ .name = "spiffe", .type = CONFIG_TYPE_TEXT, AT(config_match, spiffe), BOUNDS(1, CONFIG_TEXT_MAX), .text = "A SPIFFE ID, without placeholders." },
+	{ .name = "uid", .type = CONFIG_TYPE_NUMBER, AT(config_match, uid), BOUNDS(0, UINT32_MAX - 1), .text = "A uid, as the kernel reports it." },
+	{ .name = "user", .type = CONFIG_TYPE_TEXT, AT(config_match, user), BOUNDS(1, 32), .text = "An account's name, looked up when the file is read." },
+	{ .name = "direct", .type = CONFIG_TYPE_NEVER, .text = "a claimed name cannot be an administrator" },
+	{ .name = "issuer", .type = CONFIG_TYPE_LATER, .text = "Issuer of a generic identity provider." },
+	{ .name = "subject", .type = CONFIG_TYPE_LATER, .text = "Subject at that issuer." },
+	{ .name = "user uid", .type = CONFIG_TYPE_NUMBER_HIDDEN, AT(config_match, user_uid) },
+	{ 0 } };
+static const struct config_shape admin = { "admins", sizeof(struct config_admin), admin_fields };
+
+static const struct config_field accept_fields[] = {
+	{ .name = "check", .type = CONFIG_TYPE_TEXT, REQUIRED, AT(config_accept, check), BOUNDS(6, 6), .text = "A start-up check, as `DOC-04`." },
+	{ .name = "because", .type = CONFIG_TYPE_TEXT, REQUIRED, AT(config_accept, because), BOUNDS(1, 255),
+	  .text = "Why its finding is accepted; audited and shown." },
+	{ 0 } };
+static const struct config_shape accept = { "accept", sizeof(struct config_accept), accept_fields };
+
+static const struct config_field limits_fields[] = {
+	{ .name = "connections", .type = CONFIG_TYPE_NUMBER, AT(config_limits, connections), BOUNDS(8, 65536), .standard = "4096",
+	  .text = "Open connections of all listeners together." },
+	{ .name = "connections_per_uid", .type = CONFIG_TYPE_NUMBER, AT(config_limits, connections_per_uid), BOUNDS(4, 65536), .standard = "1024",
+	  .text = "Open connections of one uid; pods that share a uid share it." },
+	{ .name = "queue", .type = CONFIG_TYPE_NUMBER, AT(config_limits, queue), BOUNDS(1, 65536), .standard = "1024",
+	  .text = "Requests that may wait for one provider." },
+	{ 0 } };
+static const struct config_shape limits = { "limits", sizeof(struct config_limits), limits_fields };
+
+static const struct config_field root_fields[] = {
+	{ .name = "apiVersion", .type = CONFIG_TYPE_TEXT, REQUIRED, AT(config, api_version), BOUNDS(1, 32),
+	  .text = "`keyreeve/v1`." },
+	{ .name = "kind", .type = CONFIG_TYPE_TEXT, REQUIRED, AT(config, kind), BOUNDS(1, 32), .text = "`Agent`." },
+	{ .name = "posture", .type = CONFIG_TYPE_WORD, AT(config, posture), .words = postures, .standard = "strict",
+	  .text = "`strict` refuses to start where a start-up check fails; `permissive` (laptops, demonstrations) warns. A change needs a restart." },
+	{ .name = "user", .type = CONFIG_TYPE_TEXT, AT(config, user), BOUNDS(1, 32), .standard = "keyreeve",
+	  .text = "The account that every role becomes." },
+	{ .name = "paths", .type = CONFIG_TYPE_MAP, AT(config, paths), .shape = &paths, .text = "Directories." },
+	{ .name = "audit", .type = CONFIG_TYPE_MAP, AT(config, audit), .shape = &audit, .text = "The audit log." },
+	{ .name = "compat", .type = CONFIG_TYPE_WORD, AT(config, compat), .words = compats, .standard = "none",
+	  .text = "`parsec`: lists, CanDoCrypto and a few statuses as Parsec 1.5 has them." },
+	{ .name = "listeners", .type = CONFIG_TYPE_LIST, LIST_AT(config, listeners, listener_count), BOUNDS(1, CONFIG_LISTENERS_MAX),
+	  .shape = &listener, .text = "Sockets. Without: one, with the defaults below." },
+	{ .name = "spiffe", .type = CONFIG_TYPE_MAP, AT(config, spiffe), .shape = &spiffe, .text = "Where trust comes from." },
+	{ .name = "providers", .type = CONFIG_TYPE_LIST, REQUIRED, LIST_AT(config, providers, provider_count), BOUNDS(1, CONFIG_PROVIDERS_MAX),
+	  .shape = &provider, .text = "What holds keys." },
+	{ .name = "tenants", .type = CONFIG_TYPE_LIST, LIST_AT(config, tenants, tenant_count), BOUNDS(0, CONFIG_TENANTS_MAX), .shape = &tenant,
+	  .text = "Who may use keys, and which." },
+	{ .name = "admins", .type = CONFIG_TYPE_LIST, LIST_AT(config, admins, admin_count), BOUNDS(0, CONFIG_ADMINS_MAX), .shape = &admin,
+	  .text = "Who may administer, on a listener with `admin: true`: each exactly one of the fields." },
+	{ .name = "accept", .type = CONFIG_TYPE_LIST, LIST_AT(config, accepts, accept_count), BOUNDS(0, CONFIG_ACCEPTS_MAX), .shape = &accept,
+	  .text = "Findings of start-up checks that are accepted. DOC-01, DOC-11, DOC-12 and DOC-42 cannot be." },
+	{ .name = "limits", .type = CONFIG_TYPE_MAP, AT(config, limits), .shape = &limits, .text = "What clients may cost." },
+	{ .name = "uid", .type = CONFIG_TYPE_NUMBER_HIDDEN, AT(config, uid) },
+	{ .name = "gid", .type = CONFIG_TYPE_NUMBER_HIDDEN, AT(config, gid) },
+	{ 0 } };
+const struct config_shape config_shape_root = { "", sizeof(struct config), root_fields };
+/* clang-format on */

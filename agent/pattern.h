@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The three small languages of the tenants' part of the file: patterns of identities ("spiffe://domain/ns/{a}/sa/{b}",
+ * a last segment "**" is the rest, one segment or more), templates of tenant names ("k8s/{a}"), and patterns of key
+ * names ('*' is any run of bytes).  Views into the caller's text, which must outlive them.  Pure; any thread. */
+#ifndef AGENT_PATTERN_H
+#define AGENT_PATTERN_H
+
+#include "agent/config.h"
+
+struct pattern_segment {
+	struct bytes text; /* the literal, or the placeholder's name without braces */
+	bool is_placeholder;
+};
+
+struct pattern {
+	struct bytes domain; /* trust domain; empty for Direct */
+	struct pattern_segment segment[CONFIG_SEGMENTS_MAX];
+	uint32_t count;
+	bool has_rest; /* one or more further segments */
+};
+
+/* Parse a `spiffe` or `direct` match, or a `tenant` template.  On failure ret_why is a static sentence.
+ * Fails: CONFIG_SYNTAX. */
+struct status pattern_spiffe(struct bytes text, struct pattern *ret_pattern, const char **ret_why);
+struct status pattern_direct(struct bytes text, struct pattern *ret_pattern, const char **ret_why);
+struct status pattern_template(struct bytes text, struct pattern *ret_template, const char **ret_why);
+
+/* Index of a placeholder's segment; -1 if the pattern has none of that name. */
+int pattern_placeholder(const struct pattern *pattern, struct bytes name);
+/* Everything that `later` matches, `earlier` matches too. */
+bool pattern_covers(const struct pattern *earlier, const struct pattern *later);
+/* Two templates may yield one name. */
+bool pattern_templates_meet(const struct pattern *a, const struct pattern *b);
+/* Both templates are the same text, and each placeholder in it stands at the same place below the same segments. */
+bool pattern_same_tenant(const struct pattern *match_a, const struct pattern *template_a, const struct pattern *match_b,
+	const struct pattern *template_b);
+
+/* The next segment of `left`, up to '/' or the end; false when nothing is left or it is empty. */
+bool pattern_next(struct bytes *left, struct bytes *ret_segment);
+/* Split a SPIFFE ID into trust domain and path (without its first '/'); false if it is not of that form.  Who hands
+ * in an ID has verified it; this only takes it apart. */
+bool pattern_split(struct bytes id, struct bytes *ret_domain, struct bytes *ret_path);
+
+/* '*' in the pattern is any run of bytes, nothing else is special.  At most len(pattern) * len(name) steps. */
+bool pattern_key(struct bytes pattern, struct bytes name);
+
+#endif
