@@ -27,6 +27,11 @@ void fault_take(struct fault *ret_fault)
 	last = (struct fault){ 0 };
 }
 
+void fault_put(const struct fault *fault)
+{
+	last = *fault;
+}
+
 static enum status_code known(enum status_code code)
 {
 	return (unsigned)code < STATUS_COUNT ? code : STATUS_IO;

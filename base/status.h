@@ -187,6 +187,9 @@ struct status status_fail(enum status_code code, int64_t native, const char *fil
 /* Move this thread's last fault out, leaving zeros behind. */
 void fault_take(struct fault *ret_fault);
 
+/* Make a fault of another thread or role this thread's last one. */
+void fault_put(const struct fault *fault);
+
 /* Wire status (Parsec, section 9), reason name ("JWT_EXPIRED") and text.  Total: unknown codes read as internal. */
 uint16_t status_wire(enum status_code code);
 const char *status_name(enum status_code code);
