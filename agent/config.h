@@ -233,6 +233,8 @@ unsigned config_check(const struct config *config, config_visit_fn *visit, void 
  * in ret_text.  Reads the account database: keyreeved's, before any role starts.  Fails: CONFIG_SYNTAX, LIMIT. */
 enum { CONFIG_TEXT_BYTES = 256 };
 struct status config_resolve(struct config *config, char ret_text[CONFIG_TEXT_BYTES]);
+/* Only what the policy needs: the users of tenants and admins. */
+struct status config_resolve_users(struct config *config, char ret_text[CONFIG_TEXT_BYTES]);
 
 /* keyreeve-config as a role: keyreeved hands it the file as descriptor "file" and its path, for messages, as the
  * configuration bytes; after ROLE_READY it answers with one message and ends. */

@@ -248,7 +248,7 @@ static int explain_run(const struct question *asked)
 	if (path_parse(q.path, &errors, &config).code != STATUS_OK)
 		return refused(&errors);
 	/* Accounts that this machine lacks match nobody here. */
-	if (config_resolve(config, text).code != STATUS_OK)
+	if (config_resolve_users(config, text).code != STATUS_OK)
 		(void)fprintf(stderr, "keyreeve-config: %s\n", text);
 	return explain(config, &q, &identity, verb);
 }

@@ -45,6 +45,21 @@ static struct status match_resolve(struct config_match *match, const char *path,
 	return match->user == NULL ? OK : user_find(match->user, path, &match->user_uid, NULL, ret_text);
 }
 
+struct status config_resolve_users(struct config *config, char ret_text[CONFIG_TEXT_BYTES])
+{
+	char path[64];
+
+	for (uint32_t i = 0; i < config->tenant_count; i++) {
+		(void)snprintf(path, sizeof(path), "tenants[%u].match.user", i);
+		TRY(match_resolve(&config->tenants[i].match, path, ret_text));
+	}
+	for (uint32_t i = 0; i < config->admin_count; i++) {
+		(void)snprintf(path, sizeof(path), "admins[%u].user", i);
+		TRY(match_resolve(&config->admins[i].match, path, ret_text));
+	}
+	return OK;
+}
+
 struct status config_resolve(struct config *config, char ret_text[CONFIG_TEXT_BYTES])
 {
 	char path[64];
@@ -55,13 +70,5 @@ struct status config_resolve(struct config *config, char ret_text[CONFIG_TEXT_BY
 		if (config->listeners[i].group != NULL)
 			TRY(group_find(config->listeners[i].group, path, &config->listeners[i].gid, ret_text));
 	}
-	for (uint32_t i = 0; i < config->tenant_count; i++) {
-		(void)snprintf(path, sizeof(path), "tenants[%u].match.user", i);
-		TRY(match_resolve(&config->tenants[i].match, path, ret_text));
-	}
-	for (uint32_t i = 0; i < config->admin_count; i++) {
-		(void)snprintf(path, sizeof(path), "admins[%u].user", i);
-		TRY(match_resolve(&config->admins[i].match, path, ret_text));
-	}
-	return OK;
+	return config_resolve_users(config, ret_text);
 }

@@ -33,14 +33,21 @@ static void text_put(struct buf *to, struct bytes text)
 		buf_put_u8(to, text.data[i] < 0x20 || text.data[i] == 0x7f ? '?' : text.data[i]);
 }
 
+/* " that lives at most 600s, is at most 150s old" */
 static void bounds_put(struct buf *to, const struct config_token *bounds)
 {
-	if (bounds->max_lifetime_s != CONFIG_UNSET)
-		buf_printf(to, ", that lives at most %us", bounds->max_lifetime_s);
-	if (bounds->max_age_s != CONFIG_UNSET)
-		buf_printf(to, ", is at most %us old", bounds->max_age_s);
+	const char *separator = " that ";
+
+	if (bounds->max_lifetime_s != CONFIG_UNSET) {
+		buf_printf(to, "%slives at most %us", separator, bounds->max_lifetime_s);
+		separator = ", ";
+	}
+	if (bounds->max_age_s != CONFIG_UNSET) {
+		buf_printf(to, "%sis at most %us old", separator, bounds->max_age_s);
+		separator = ", ";
+	}
 	if (bounds->leeway_s != CONFIG_UNSET)
-		buf_printf(to, ", whose clock is at most %us off", bounds->leeway_s);
+		buf_printf(to, "%sis valid by a clock at most %us off", separator, bounds->leeway_s);
 }
 
 static void token_put(struct buf *to, const struct token_facts *token)
