@@ -83,24 +83,23 @@ struct json_t *strict_json(struct bytes text, size_t max_depth)
 
 /* ---- for people ------------------------------------------------------------------------------------ */
 
+static size_t shown_width(uint8_t c)
+{
+	return c > 0x20 && c < 0x7f && c != '\\' && c != '"' ? 1 : 4;
+}
+
 void strict_show(struct bytes text, char *ret_text, size_t room)
 {
-	size_t at = 0;
+	size_t total = 0, at = 0, limit;
 
-	for (size_t i = 0; i < text.len; i++) {
-		uint8_t c = text.data[i];
-		bool is_plain = c > 0x20 && c < 0x7f && c != '\\' && c != '"';
-		size_t width = is_plain ? 1 : 4;
-
-		/* Room for "..." stays until the last byte is known to fit. */
-		if (at + width + (i + 1 < text.len ? 3 : 0) >= room) {
-			(void)snprintf(ret_text + at, room - at, "...");
-			return;
-		}
-		if (is_plain)
-			ret_text[at++] = (char)c;
+	for (size_t i = 0; i < text.len && total < room; i++)
+		total += shown_width(text.data[i]);
+	limit = total < room ? total : room - sizeof("...");
+	for (size_t i = 0; i < text.len && at + shown_width(text.data[i]) <= limit; i++) {
+		if (shown_width(text.data[i]) == 1)
+			ret_text[at++] = (char)text.data[i];
 		else
-			at += (size_t)snprintf(ret_text + at, room - at, "\\x%02x", c);
+			at += (size_t)snprintf(ret_text + at, room - at, "\\x%02x", text.data[i]);
 	}
-	ret_text[at] = '\0';
+	(void)snprintf(ret_text + at, room - at, "%s", total < room ? "" : "...");
 }

@@ -31,8 +31,7 @@ void mint_key_free(struct mint_key *key);
 char *mint_jwk(const struct mint_key *key, const char *kid, const char *more);
 /* The key's public form as PEM: what algorithm confusion feeds to HMAC. */
 char *mint_pem(const struct mint_key *key);
-/* Replace (or, with value NULL, drop) a top-level member of a JSON object; value is JSON. */
-char *mint_member(const char *object, const char *name, const char *value);
+uint8_t *mint_der(const struct mint_key *key, size_t *ret_len);
 /* {"keys":[...]} of count JWKs. */
 char *mint_jwks(char *const *jwks, size_t count);
 /* One more pair of a Workload API message as keyreeve-idp sends it: sized map key, sized document. */
@@ -62,7 +61,7 @@ enum mint_alg {
 };
 const char *mint_alg_name(enum mint_alg alg);
 
-/* BASE64URL(header) "." BASE64URL(payload) "." BASE64URL(signature), the two first as given, valid JSON or not. */
+/* BASE64URL(header) "." BASE64URL(payload) "." BASE64URL(signature), the first two as given, valid JSON or not. */
 char *mint_token(const char *header, const char *payload, const struct mint_key *key, enum mint_alg alg);
 /* The same, over bytes that may hold NUL. */
 char *mint_token_bytes(struct bytes header, struct bytes payload, const struct mint_key *key, enum mint_alg alg);
