@@ -17,9 +17,9 @@
 #include "spiffe/workload_rpc.h"
 
 enum {
-	HINT_MAX = 1024,   /* WA-13 */
-	BUDGET_FACTOR = 4, /* heap that decoding may take: so many times the message, and the base */
-	BUDGET_BASE = 4096,
+	HINT_MAX = 1024,	 /* WA-13 */
+	BUDGET_FACTOR = 4,	 /* heap that decoding may take: so many times the message, and the base */
+	BUDGET_BASE = 64 * 1024, /* what 256 entries cost beside their bytes */
 	REQUEST_MAX = 64 * 1024,
 	TOKENS_MAX = WORKLOAD_MESSAGE_MAX,
 };
@@ -417,7 +417,7 @@ static uint64_t after_stream(struct workload_watch *watch, const struct stream_e
 	default: /* EP-18: every other status is the server's or the transport's trouble */
 		break;
 	}
-	say(watch, WORKLOAD_BACKING_OFF, end->reason);
+	say(watch, WORKLOAD_BACKING_OFF, end->status == WORKLOAD_RPC_OK ? "server ended the stream" : end->reason);
 	return retry_delay(watch, end);
 }
 

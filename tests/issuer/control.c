@@ -23,6 +23,7 @@ const char control_help[] =
 	"document KEY SIZE|@FILE   one more entry of the map: that many blanks, or a file\n"
 	"document-delete KEY       all of that name\n"
 	"own on|off                the issuer's own entry of the map\n"
+	"raw HEX                   send these bytes as a message on open streams\n"
 	"ok | deny | invalid | unimplemented | unavailable | internal | hang   [COUNT]\n"
 	"                          how the next COUNT calls end (all: without COUNT); but for ok and hang also open "
 	"streams\n"
@@ -192,6 +193,30 @@ static struct status own(struct server *server, const struct words *w, struct bu
 	return OK;
 }
 
+static int nibble(char c)
+{
+	static const char digits[] = "0123456789abcdef";
+	const char *at = c == '\0' ? NULL : strchr(digits, c);
+
+	return at == NULL ? -1 : (int)(at - digits);
+}
+
+static struct status raw(struct server *server, const struct words *w, struct buf *out)
+{
+	uint8_t bytes[CONTROL_LINE_MAX];
+	size_t len = 0;
+
+	(void)out;
+	for (const char *c = w->word[1]; *c != '\0'; c += 2) {
+		int high = nibble(c[0]), low = nibble(c[1]);
+
+		ENSURE(high >= 0 && low >= 0 && len < sizeof(bytes), CLIENT_ARGUMENT);
+		bytes[len++] = (uint8_t)(high << 4 | low);
+	}
+	server_raw(server, bytes_of(bytes, len));
+	return OK;
+}
+
 static struct status mode(struct server *server, const struct words *w, struct buf *out)
 {
 	static const struct {
@@ -294,6 +319,7 @@ static const struct command {
 	{ "document",        3, document,        CONTROL_NOTHING },
 	{ "document-delete", 2, document_delete, CONTROL_NOTHING },
 	{ "own",             2, own,             CONTROL_NOTHING },
+	{ "raw",             2, raw,             CONTROL_NOTHING },
 	{ "ok",              1, mode,            CONTROL_NOTHING },
 	{ "deny",            1, mode,            CONTROL_NOTHING },
 	{ "invalid",         1, mode,            CONTROL_NOTHING },

@@ -21,7 +21,7 @@
 #include "tests/issuer/control.h"
 #include "tests/issuer/server.h"
 
-enum { CLIENTS_MAX = 8, OPTIONS_MAX = 64, CONTROL_TIMEOUT_MS = 5000 };
+enum { CLIENTS_MAX = 8, OPTIONS_MAX = 64 };
 
 struct options {
 	const char *socket;
@@ -34,12 +34,20 @@ struct options {
 	long ttl;
 };
 
+struct client {
+	int fd; /* -1: free */
+	char text[CONTROL_LINE_MAX];
+	size_t len;
+};
+
 struct issuer {
 	const struct options *options;
 	struct server *server;
 	int listener; /* -1 while stopped */
 	int control;
 	int signals;
+	struct client clients[CLIENTS_MAX];
+	bool is_quitting;
 };
 
 /* ---- sockets --------------------------------------------------------------------------------------------- */
@@ -78,72 +86,79 @@ static void stop_listening(struct issuer *issuer)
 	own_close(&issuer->listener);
 }
 
-/* ---- the control socket: one client at a time, a line, its answer, until it hangs up ------------------------- */
+/* ---- control connections: lines in, answers out -------------------------------------------------------------- */
 
-static bool obey(struct issuer *issuer, char *line, int client, bool *ret_quit)
+static void accept_client(struct issuer *issuer)
+{
+	int fd = accept4(issuer->control, NULL, NULL, SOCK_CLOEXEC);
+
+	for (size_t i = 0; fd >= 0 && i < CLIENTS_MAX; i++)
+		if (issuer->clients[i].fd < 0) {
+			issuer->clients[i] = (struct client){ .fd = own_take_fd(&fd) };
+			return;
+		}
+	own_close(&fd);
+}
+
+/* False when the client is to go. */
+static bool obey(struct issuer *issuer, struct client *client, char *line)
 {
 	AUTO(buf_done) struct buf answer = buf_make(CONTROL_ANSWER_MAX + CONTROL_LINE_MAX);
 	enum control_wish wish = control_line(issuer->server, line, &answer);
 
-	*ret_quit = wish == CONTROL_QUIT;
+	issuer->is_quitting = issuer->is_quitting || wish == CONTROL_QUIT;
 	if (wish == CONTROL_STOP)
 		stop_listening(issuer);
 	if (wish == CONTROL_START && issuer->listener < 0 &&
 		listen_at(issuer->options->socket, &issuer->listener).code != STATUS_OK)
 		fprintf(stderr, "issuer: cannot listen again\n");
-	return send(client, answer.data, answer.len, MSG_NOSIGNAL) == (ssize_t)answer.len;
+	return send(client->fd, answer.data, answer.len, MSG_NOSIGNAL) == (ssize_t)answer.len;
 }
 
-/* Lines of one client; true when it asked us to end. */
-static bool serve_control(struct issuer *issuer)
+static bool read_client(struct issuer *issuer, struct client *client)
 {
-	AUTO(own_close) int client = accept4(issuer->control, NULL, NULL, SOCK_CLOEXEC);
-	const struct timeval patience = { .tv_sec = CONTROL_TIMEOUT_MS / 1000 };
-	char text[CONTROL_LINE_MAX];
-	size_t len = 0;
-	bool quit = false;
+	ssize_t n = recv(client->fd, client->text + client->len, sizeof(client->text) - client->len, 0);
+	char *end;
 
-	if (client < 0 || setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0)
+	if (n <= 0)
 		return false;
-	while (!quit && len < sizeof(text)) {
-		ssize_t n = recv(client, text + len, sizeof(text) - len, 0);
-		char *end;
+	client->len += (size_t)n;
+	while ((end = memchr(client->text, '\n', client->len)) != NULL) {
+		size_t used = (size_t)(end - client->text) + 1;
 
-		if (n <= 0)
+		*end = '\0';
+		if (!obey(issuer, client, client->text))
 			return false;
-		len += (size_t)n;
-		while (!quit && (end = memchr(text, '\n', len)) != NULL) {
-			size_t used = (size_t)(end - text) + 1;
-
-			*end = '\0';
-			if (!obey(issuer, text, client, &quit))
-				return quit;
-			len -= used;
-			memmove(text, end + 1, len);
-		}
+		client->len -= used;
+		memmove(client->text, end + 1, client->len);
 	}
-	return quit;
+	return client->len < sizeof(client->text);
 }
 
 static void serve(struct issuer *issuer)
 {
-	enum { SIGNALS, CONTROL, LISTENER, COUNT };
+	enum { SIGNALS, CONTROL, LISTENER, FIRST_CLIENT, COUNT = FIRST_CLIENT + CLIENTS_MAX };
 
-	for (;;) {
+	while (!issuer->is_quitting) {
 		struct pollfd wait[COUNT] = {
 			[SIGNALS] = { .fd = issuer->signals, .events = POLLIN },
 			[CONTROL] = { .fd = issuer->control, .events = POLLIN },
 			[LISTENER] = { .fd = issuer->listener, .events = POLLIN },
 		};
 
+		for (size_t i = 0; i < CLIENTS_MAX; i++)
+			wait[FIRST_CLIENT + i] = (struct pollfd){ .fd = issuer->clients[i].fd, .events = POLLIN };
 		if (poll(wait, COUNT, -1) < 0 && errno != EINTR)
 			return;
 		if (wait[SIGNALS].revents != 0)
 			return;
 		if (wait[LISTENER].revents != 0)
 			accept_caller(issuer);
-		if (wait[CONTROL].revents != 0 && serve_control(issuer))
-			return;
+		for (size_t i = 0; i < CLIENTS_MAX; i++)
+			if (wait[FIRST_CLIENT + i].revents != 0 && !read_client(issuer, &issuer->clients[i]))
+				own_close(&issuer->clients[i].fd);
+		if (wait[CONTROL].revents != 0)
+			accept_client(issuer);
 	}
 }
 
@@ -231,6 +246,8 @@ static struct status run(const struct options *options)
 	struct status st;
 	sigset_t all;
 
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		issuer.clients[i].fd = -1;
 	(void)sigemptyset(&all);
 	(void)sigaddset(&all, SIGTERM);
 	(void)sigaddset(&all, SIGINT);
@@ -251,6 +268,8 @@ static struct status run(const struct options *options)
 	stop_listening(&issuer);
 	if (issuer.control >= 0)
 		(void)unlink(options->control); /* gone already is as well */
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		own_close(&issuer.clients[i].fd);
 	own_close(&issuer.control);
 	own_close(&issuer.signals);
 	server_free(issuer.server);

@@ -246,7 +246,7 @@ static struct status bundles_message(struct server *server, struct buf *message)
 		response.n_bundles++;
 	}
 	response.bundles = pointers;
-	at = buf_reserve(message, workload__jwt_bundles_response__get_packed_size(&response));
+	at = buf_reserve(message, workload__jwt_bundles_response__get_packed_size(&response) + 1);
 	ENSURE(at != NULL, LIMIT);
 	buf_grew(message, workload__jwt_bundles_response__pack(&response, at));
 	return OK;
@@ -813,6 +813,15 @@ void server_own_document(struct server *server, bool is_sent)
 	lock(server);
 	server->has_own_document = is_sent;
 	push_all(server);
+	unlock(server);
+}
+
+void server_raw(struct server *server, struct bytes message)
+{
+	lock(server);
+	for (struct rpc *rpc = server->streams; rpc != NULL; rpc = rpc->next)
+		if (!rpc->is_sending && !rpc->is_ending)
+			send_message(rpc, message);
 	unlock(server);
 }
 

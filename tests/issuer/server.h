@@ -86,6 +86,9 @@ struct status server_document(struct server *server, const char *key, struct byt
 /* Whether the server's own document is in the map; pushed. */
 void server_own_document(struct server *server, bool is_sent);
 
+/* Send these bytes as a message on every open stream, whatever they are; not kept. */
+void server_raw(struct server *server, struct bytes message);
+
 void server_seen(struct server *server, struct server_seen *ret_seen);
 
 #endif

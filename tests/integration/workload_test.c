@@ -1,0 +1,537 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The Workload API client inside the test's own process, against the test issuer: the unary fetch, and the watch with
+ * its times shortened.  The times as they ship are idp_test's. */
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/own.h"
+#include "spiffe/endpoint.h"
+#include "spiffe/workload.h"
+#include "tests/support/issuer.h"
+#include "tests/support/unit.h"
+
+enum { DEADLINE_MS = 5000, PATIENCE_MS = 10000, MANY_DOMAINS = 257 };
+
+static struct issuer_child issuer;
+static const struct bytes parsec = { (const uint8_t *)"parsec", 6 };
+
+static const char *const two_identities[] = { "--entry", "any=spiffe://prod.example/first", "--entry",
+	"any=spiffe://prod.example/second", NULL };
+
+static int set_up(void **state)
+{
+	(void)state;
+	issuer_prepare(&issuer);
+	issuer_start(&issuer, two_identities);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	issuer_remove(&issuer);
+	return 0;
+}
+
+/* ---- the unary fetch ------------------------------------------------------------------------------------- */
+
+static struct endpoint here(void)
+{
+	struct endpoint endpoint;
+
+	assert_ok(endpoint_parse(bytes_from_text(issuer.endpoint), &endpoint));
+	return endpoint;
+}
+
+/* One audience, one identity or none, the reason kept. */
+static struct status fetch_for(
+	const struct endpoint *endpoint, const char *id, struct workload_jwts *jwts, char *reason)
+{
+	const struct workload_jwt_request request = { .endpoint = endpoint,
+		.audiences = &parsec,
+		.audience_count = 1,
+		.spiffe_id = bytes_from_text(id),
+		.deadline_ms = DEADLINE_MS };
+
+	return workload_fetch_jwt(&request, jwts, reason);
+}
+
+static struct status fetch(const char *id, struct workload_jwts *jwts, char *reason)
+{
+	const struct endpoint endpoint = here();
+
+	return fetch_for(&endpoint, id, jwts, reason);
+}
+
+static void fetch_gives_every_identity_the_default_first(void **state)
+{
+	AUTO(workload_jwts_done) struct workload_jwts jwts = { 0 };
+
+	(void)state;
+	assert_ok(fetch("", &jwts, NULL));
+	assert_int_equal(jwts.count, 2);
+	assert_bytes(jwts.item[0].spiffe_id, bytes_from_text("spiffe://prod.example/first"));
+	assert_bytes(jwts.item[1].spiffe_id, bytes_from_text("spiffe://prod.example/second"));
+	assert_true(jwts.item[0].token.len > 100);
+	assert_int_equal(issuer_seen(&issuer, "svids"), 1);
+	assert_int_equal(issuer_seen(&issuer, "bad-metadata"), 0); /* TV-WA-01 */
+}
+
+static void fetch_gives_the_identity_asked_for(void **state)
+{
+	AUTO(workload_jwts_done) struct workload_jwts jwts = { 0 };
+
+	(void)state;
+	assert_ok(fetch("spiffe://prod.example/second", &jwts, NULL));
+	assert_int_equal(jwts.count, 1);
+	assert_bytes(jwts.item[0].spiffe_id, bytes_from_text("spiffe://prod.example/second"));
+}
+
+static void fetch_gives_a_token_for_several_audiences(void **state)
+{
+	AUTO(workload_jwts_done) struct workload_jwts jwts = { 0 };
+	const struct bytes audiences[] = { parsec, BYTES_LITERAL("vault"), BYTES_LITERAL("a b") };
+	const struct endpoint endpoint = here();
+	const struct workload_jwt_request request = {
+		.endpoint = &endpoint, .audiences = audiences, .audience_count = 3, .deadline_ms = DEADLINE_MS
+	};
+
+	(void)state;
+	assert_ok(workload_fetch_jwt(&request, &jwts, NULL));
+	assert_int_equal(jwts.count, 2);
+}
+
+/* TV-WA-10, TV-WA-14 and an expired one. */
+static void fetch_refuses_answers_that_do_not_fit(void **state)
+{
+	static const char *const twists[] = { "subject", "audience", "expired", "no-svids", "empty-svid", "empty-id" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(twists) / sizeof(twists[0]); i++) {
+		AUTO(workload_jwts_done) struct workload_jwts jwts = { 0 };
+		char reason[WORKLOAD_REASON_BYTES];
+		struct fault fault;
+
+		(void)issuer_say(&issuer, "twist %s", twists[i]);
+		assert_fails(fetch("", &jwts, reason), CLIENT_TOKEN);
+		fault_take(&fault);
+		assert_int_equal(fault.native, 0);
+		assert_non_null(strstr(reason, "not acceptable"));
+		assert_int_equal(jwts.count, 0);
+	}
+	(void)issuer_say(&issuer, "twist none");
+	assert_int_equal(issuer_seen(&issuer, "svids"), 6);
+}
+
+/* WA-15: refused here, before anything is asked. */
+static void fetch_refuses_to_ask_without_audience(void **state)
+{
+	AUTO(workload_jwts_done) struct workload_jwts jwts = { 0 };
+	const struct bytes with_empty[] = { parsec, { 0 } };
+	const struct endpoint endpoint = here();
+	struct workload_jwt_request request = {
+		.endpoint = &endpoint, .audiences = with_empty, .deadline_ms = DEADLINE_MS
+	};
+
+	(void)state;
+	assert_fails(workload_fetch_jwt(&request, &jwts, NULL), CLIENT_ARGUMENT);
+	request.audience_count = 2;
+	assert_fails(workload_fetch_jwt(&request, &jwts, NULL), CLIENT_ARGUMENT);
+	request.audience_count = 1;
+	request.deadline_ms = 0;
+	assert_fails(workload_fetch_jwt(&request, &jwts, NULL), CLIENT_ARGUMENT);
+	assert_int_equal(issuer_seen(&issuer, "svids"), 0);
+}
+
+/* The gRPC status and the server's words reach the caller. */
+static void fetch_says_why_there_is_no_token(void **state)
+{
+	static const struct {
+		const char *line;
+		int native;
+		const char *reason;
+	} rows[] = { { "deny", 7, "PermissionDenied: no identity issued" }, { "invalid", 3, "InvalidArgument: " },
+		{ "unimplemented", 12, "Unimplemented: " }, { "unavailable", 14, "Unavailable: not ready" } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		AUTO(workload_jwts_done) struct workload_jwts jwts = { 0 };
+		char reason[WORKLOAD_REASON_BYTES];
+		struct fault fault;
+
+		(void)issuer_say(&issuer, "%s 1", rows[i].line);
+		assert_fails(fetch("", &jwts, reason), CLIENT_TOKEN);
+		fault_take(&fault);
+		assert_int_equal(fault.native, rows[i].native);
+		assert_memory_equal(reason, rows[i].reason, strlen(rows[i].reason));
+	}
+}
+
+static void fetch_without_an_entry_is_denied(void **state)
+{
+	AUTO(workload_jwts_done) struct workload_jwts jwts = { 0 };
+	struct fault fault;
+
+	(void)state;
+	(void)issuer_say(&issuer, "entry-delete any");
+	assert_fails(fetch("", &jwts, NULL), CLIENT_TOKEN);
+	fault_take(&fault);
+	assert_int_equal(fault.native, 7);
+	(void)issuer_say(&issuer, "entry %u spiffe://prod.example/by-uid", (unsigned)getuid());
+	assert_ok(fetch("", &jwts, NULL));
+	assert_bytes(jwts.item[0].spiffe_id, bytes_from_text("spiffe://prod.example/by-uid"));
+}
+
+static void fetch_ends_soon_where_nobody_listens(void **state)
+{
+	AUTO(workload_jwts_done) struct workload_jwts jwts = { 0 };
+	char reason[WORKLOAD_REASON_BYTES];
+	uint64_t start = clock_mono_us();
+	struct fault fault;
+
+	(void)state;
+	(void)issuer_say(&issuer, "stop");
+	assert_fails(fetch("", &jwts, reason), CLIENT_TOKEN);
+	fault_take(&fault);
+	assert_int_equal(fault.native, 14);
+	assert_non_null(strstr(reason, "Unavailable"));
+	assert_true(clock_mono_us() - start < 2 * US_PER_S);
+}
+
+static void fetch_ends_at_its_deadline(void **state)
+{
+	AUTO(workload_jwts_done) struct workload_jwts jwts = { 0 };
+	const struct endpoint endpoint = here();
+	const struct workload_jwt_request request = {
+		.endpoint = &endpoint, .audiences = &parsec, .audience_count = 1, .deadline_ms = 400
+	};
+	uint64_t start = clock_mono_us(), passed;
+
+	(void)state;
+	(void)issuer_say(&issuer, "hang");
+	assert_fails(workload_fetch_jwt(&request, &jwts, NULL), CLIENT_TOKEN);
+	passed = clock_mono_us() - start;
+	assert_in_range(passed, 350 * US_PER_MS, 2 * US_PER_S);
+}
+
+/* The library would read "%" and "?" of a path as a URI's. */
+static void fetch_finds_a_socket_whose_name_looks_like_a_uri(void **state)
+{
+	AUTO(workload_jwts_done) struct workload_jwts jwts = { 0 };
+	struct endpoint endpoint = here();
+
+	(void)state;
+	(void)snprintf(endpoint.path, sizeof(endpoint.path), "%s/a b%%41?x#y", issuer.folder);
+	assert_int_equal(link(issuer.socket, endpoint.path), 0);
+	assert_ok(fetch_for(&endpoint, "", &jwts, NULL));
+	assert_int_equal(unlink(endpoint.path), 0);
+}
+
+/* GRPC_TRACE would print tokens, a proxy would see them. */
+static void library_clears_what_steers_it_from_outside(void **state)
+{
+	(void)state;
+	assert_int_equal(setenv("GRPC_TRACE", "all", 1), 0);
+	assert_int_equal(setenv("GRPC_VERBOSITY", "debug", 1), 0);
+	assert_int_equal(setenv("https_proxy", "http://127.0.0.1:1", 1), 0);
+	assert_int_equal(setenv("GRPCX", "stays", 1), 0);
+	workload_library_begin();
+	assert_null(getenv("GRPC_TRACE"));
+	assert_null(getenv("GRPC_VERBOSITY"));
+	assert_null(getenv("https_proxy"));
+	assert_string_equal(getenv("GRPCX"), "stays");
+	workload_library_end();
+}
+
+/* ---- the watch, its times shortened --------------------------------------------------------------------------- */
+
+/* What was announced, for the test to wait on. */
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	unsigned bundles;
+	unsigned withdrawn;
+	unsigned states[WORKLOAD_REFUSED + 1];
+	size_t last_len;
+	char reason[WORKLOAD_REASON_BYTES];
+} seen = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
+
+static void on_bundles(void *context, struct bytes list)
+{
+	(void)context;
+	(void)pthread_mutex_lock(&seen.lock);
+	seen.bundles++;
+	seen.last_len = list.len;
+	(void)pthread_cond_signal(&seen.changed);
+	(void)pthread_mutex_unlock(&seen.lock);
+}
+
+static void on_withdrawn(void *context, const char *reason)
+{
+	(void)context;
+	(void)pthread_mutex_lock(&seen.lock);
+	seen.withdrawn++;
+	(void)snprintf(seen.reason, sizeof(seen.reason), "%s", reason);
+	(void)pthread_cond_signal(&seen.changed);
+	(void)pthread_mutex_unlock(&seen.lock);
+}
+
+static void on_state(void *context, enum workload_state state, const char *reason)
+{
+	(void)context;
+	(void)pthread_mutex_lock(&seen.lock);
+	seen.states[state]++;
+	(void)snprintf(seen.reason, sizeof(seen.reason), "%s", reason);
+	(void)pthread_cond_signal(&seen.changed);
+	(void)pthread_mutex_unlock(&seen.lock);
+}
+
+/* Wait until a counter of `seen` has reached a number. */
+static bool reaches(const unsigned *counter, unsigned number)
+{
+	struct timespec until;
+	bool is_there;
+
+	(void)clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += PATIENCE_MS / 1000;
+	(void)pthread_mutex_lock(&seen.lock);
+	while (*counter < number && pthread_cond_timedwait(&seen.changed, &seen.lock, &until) == 0)
+		;
+	is_there = *counter >= number;
+	(void)pthread_mutex_unlock(&seen.lock);
+	return is_there;
+}
+
+static unsigned count_of(const unsigned *counter)
+{
+	unsigned count;
+
+	(void)pthread_mutex_lock(&seen.lock);
+	count = *counter;
+	(void)pthread_mutex_unlock(&seen.lock);
+	return count;
+}
+
+struct watching {
+	struct workload_watch *watch;
+	pthread_t thread;
+};
+
+static void *run_watch(void *watch)
+{
+	workload_watch_run(watch);
+	return NULL;
+}
+
+static struct watching watching_begin(const struct workload_timing *timing)
+{
+	const struct workload_events events = { NULL, on_bundles, on_withdrawn, on_state };
+	const struct endpoint endpoint = here();
+	struct watching w;
+
+	seen.bundles = seen.withdrawn = 0;
+	memset(seen.states, 0, sizeof(seen.states));
+	assert_ok(workload_watch_new(&endpoint, &events, timing, &w.watch));
+	assert_int_equal(pthread_create(&w.thread, NULL, run_watch, w.watch), 0);
+	return w;
+}
+
+/* Also: it stops soon, whatever it is doing. */
+static void watching_end(struct watching *w)
+{
+	uint64_t start = clock_mono_us();
+
+	workload_watch_stop(w->watch);
+	assert_int_equal(pthread_join(w->thread, NULL), 0);
+	assert_true(clock_mono_us() - start < 2 * US_PER_S);
+	workload_watch_free(w->watch);
+}
+
+static const struct workload_timing quick = {
+	.first_message_ms = 300, .retry_base_ms = 100, .retry_cap_ms = 200, .at_once_ms = 100
+};
+
+/* GR-09 */
+static void watch_gives_up_a_stream_that_says_nothing(void **state)
+{
+	struct watching w;
+
+	(void)state;
+	(void)issuer_say(&issuer, "hang 1");
+	w = watching_begin(&quick);
+	assert_true(reaches(&seen.states[WORKLOAD_BACKING_OFF], 1));
+	assert_true(reaches(&seen.bundles, 1));
+	watching_end(&w);
+	assert_int_equal(issuer_seen(&issuer, "bundles"), 2);
+}
+
+/* WA-07: a silent stream is opened anew; the same snapshot is not announced again (WA-25). */
+static void watch_confirms_an_old_snapshot(void **state)
+{
+	struct workload_timing timing = quick;
+	struct watching w;
+
+	(void)state;
+	timing.confirm_ms = 200;
+	w = watching_begin(&timing);
+	assert_true(reaches(&seen.states[WORKLOAD_CONNECTED], 4));
+	assert_int_equal(count_of(&seen.bundles), 1);
+	assert_int_equal(count_of(&seen.withdrawn), 0);
+	assert_int_equal(count_of(&seen.states[WORKLOAD_BACKING_OFF]), 0);
+	watching_end(&w);
+	assert_int_equal(issuer_seen(&issuer, "streams"), 0);
+}
+
+/* WA-07: but one that nobody confirms ends. */
+static void watch_withdraws_what_is_too_old(void **state)
+{
+	struct workload_timing timing = quick;
+	struct watching w;
+
+	(void)state;
+	timing.max_age_ms = 1000;
+	w = watching_begin(&timing);
+	assert_true(reaches(&seen.bundles, 1));
+	(void)issuer_say(&issuer, "stop");
+	assert_true(reaches(&seen.states[WORKLOAD_BACKING_OFF], 2));
+	assert_int_equal(count_of(&seen.withdrawn), 0);
+	assert_true(reaches(&seen.withdrawn, 1));
+	(void)issuer_say(&issuer, "start");
+	assert_true(reaches(&seen.bundles, 2)); /* the same documents: news again */
+	watching_end(&w);
+}
+
+/* WA-05, WA-09, SID-20, JB-11 and what is no message at all: reported, discarded, what was before stays. */
+static void watch_discards_malformed_messages(void **state)
+{
+	static const struct {
+		const char *raw;
+		const char *reason;
+	} rows[] = {
+		{ "0a", "does not decode" },						    /* cut after the tag */
+		{ "0a05", "does not decode" },						    /* length past the end */
+		{ "0a05 0a01 61 1200", "empty key document" },				    /* "a": "" */
+		{ "0a05 0a00 1201 7b", "names no trust domain" },			    /* "": "{" */
+		{ "0a08 0a03 612f62 1201 7b", "names no trust domain" },		    /* "a/b" */
+		{ "0a08 0a03 610062 1201 7b", "names no trust domain" },		    /* "a\0b" */
+		{ "0a06 0a01 61 1201 7b 0a06 0a01 61 1201 7b", "twice" },		    /* "a" and "a" */
+		{ "0a06 0a01 61 1201 7b 0a0f 0a0a 7370696666653a2f2f61 1201 7b", "twice" }, /* "a", "spiffe://a" */
+	};
+	struct watching w;
+
+	(void)state;
+	w = watching_begin(&quick);
+	assert_true(reaches(&seen.states[WORKLOAD_CONNECTED], 1));
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char hex[256];
+		size_t len = 0;
+
+		for (const char *c = rows[i].raw; *c != '\0'; c++)
+			if (*c != ' ')
+				hex[len++] = *c;
+		hex[len] = '\0';
+		(void)issuer_say(&issuer, "raw %s", hex);
+		assert_true(reaches(&seen.states[WORKLOAD_DISCARDED], (unsigned)i + 1));
+		assert_non_null(strstr(seen.reason, rows[i].reason));
+	}
+	assert_int_equal(count_of(&seen.bundles), 1);
+	assert_int_equal(count_of(&seen.withdrawn), 0);
+	assert_int_equal(issuer_seen(&issuer, "bundles"), 1); /* and the stream is still the first */
+	watching_end(&w);
+}
+
+/* 2000 unknown fields in 4000 bytes: decoding them would take over fifty times their size. */
+static void watch_decodes_within_a_budget(void **state)
+{
+	char hex[8001];
+	struct watching w;
+
+	(void)state;
+	for (size_t i = 0; i < 2000; i++)
+		memcpy(hex + i * 4, "7800", 4);
+	hex[8000] = '\0';
+	w = watching_begin(&quick);
+	assert_true(reaches(&seen.states[WORKLOAD_CONNECTED], 1));
+	(void)issuer_say(&issuer, "raw %s", hex);
+	assert_true(reaches(&seen.states[WORKLOAD_DISCARDED], 1));
+	assert_non_null(strstr(seen.reason, "does not decode"));
+	watching_end(&w);
+}
+
+static void watch_takes_256_trust_domains_and_no_more(void **state)
+{
+	struct watching w;
+
+	(void)state;
+	for (unsigned i = 0; i < MANY_DOMAINS - 2; i++)
+		(void)issuer_say(&issuer, "document d%u.example 10", i);
+	w = watching_begin(&quick);
+	assert_true(reaches(&seen.bundles, 1)); /* with the issuer's own: 256 */
+	(void)issuer_say(&issuer, "document last.example 10");
+	assert_true(reaches(&seen.states[WORKLOAD_DISCARDED], 1));
+	assert_non_null(strstr(seen.reason, "256"));
+	assert_int_equal(count_of(&seen.bundles), 1);
+	watching_end(&w);
+}
+
+/* EP-19: a server that sends once and closes gets one call at once in a while, and not a loop. */
+static void watch_is_not_drawn_into_a_loop(void **state)
+{
+	struct workload_timing timing = quick;
+	struct watching w;
+
+	(void)state;
+	timing.at_once_ms = 60 * 1000;
+	timing.retry_base_ms = timing.retry_cap_ms = 300;
+	w = watching_begin(&timing);
+	for (unsigned i = 1; i <= 4; i++) {
+		assert_true(reaches(&seen.states[WORKLOAD_CONNECTED], i));
+		(void)issuer_say(&issuer, "close");
+		assert_true(reaches(&seen.states[WORKLOAD_BACKING_OFF], i));
+	}
+	watching_end(&w);
+	{
+		long gaps[3] = { 0 };
+
+		(void)sscanf(issuer_say(&issuer, "times"), "%ld %ld %ld", &gaps[0], &gaps[1], &gaps[2]);
+		assert_true(gaps[0] < 140);  /* at once */
+		assert_true(gaps[1] >= 150); /* half of the delay, which is what jitter leaves */
+		assert_true(gaps[2] >= 150);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	static const struct CMUnitTest tests[] = {
+#define WITH_ISSUER(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+		cmocka_unit_test(library_clears_what_steers_it_from_outside),
+		WITH_ISSUER(fetch_gives_every_identity_the_default_first),
+		WITH_ISSUER(fetch_gives_the_identity_asked_for),
+		WITH_ISSUER(fetch_gives_a_token_for_several_audiences),
+		WITH_ISSUER(fetch_refuses_answers_that_do_not_fit),
+		WITH_ISSUER(fetch_refuses_to_ask_without_audience),
+		WITH_ISSUER(fetch_says_why_there_is_no_token),
+		WITH_ISSUER(fetch_without_an_entry_is_denied),
+		WITH_ISSUER(fetch_ends_soon_where_nobody_listens),
+		WITH_ISSUER(fetch_ends_at_its_deadline),
+		WITH_ISSUER(fetch_finds_a_socket_whose_name_looks_like_a_uri),
+		WITH_ISSUER(watch_gives_up_a_stream_that_says_nothing),
+		WITH_ISSUER(watch_confirms_an_old_snapshot),
+		WITH_ISSUER(watch_withdraws_what_is_too_old),
+		WITH_ISSUER(watch_discards_malformed_messages),
+		WITH_ISSUER(watch_decodes_within_a_budget),
+		WITH_ISSUER(watch_takes_256_trust_domains_and_no_more),
+		WITH_ISSUER(watch_is_not_drawn_into_a_loop),
+	};
+	int failed;
+
+	workload_library_begin();
+	failed = unit_main(tests, sizeof(tests) / sizeof(tests[0]), argc, argv);
+	workload_library_end();
+	return failed;
+}
