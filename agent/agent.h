@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The state of the role keyreeve-agent, built by its main and freed in reverse.  Everything here belongs to the
+ * loop's thread; what other threads see is said at the part (compute, durable) that owns them. */
+#ifndef AGENT_AGENT_H
+#define AGENT_AGENT_H
+
+#include "agent/compute.h"
+#include "agent/config.h"
+#include "agent/conn.h"
+#include "agent/count.h"
+#include "agent/durable.h"
+#include "agent/keyindex.h"
+#include "agent/lane.h"
+#include "agent/loop.h"
+#include "agent/policy.h"
+#include "agent/random.h"
+#include "agent/recover.h"
+#include "base/role.h"
+#include "crypto/public.h"
+#include "jwtsvid/cache.h"
+#include "jwtsvid/keyset.h"
+
+enum {
+	AGENT_UID_SLOTS = 4096,
+	AGENT_BOOT_BYTES = 33,
+	AGENT_FINISH_MS = 5000,    /* complete request to answer */
+	AGENT_GENERATE_MS = 55000, /* the same for key generation: under the Rust client's minute */
+	AGENT_STOP_MS = 10000,
+	AGENT_TOKENS = 16384,      /* verified tokens remembered */
+	AGENT_PUBLIC_KEYS = 1024,  /* decoded public keys remembered */
+};
+
+/* Connections per uid, open addressing; a full table counts the rest together. */
+struct uid_slot {
+	uid_t uid;
+	uint32_t count;
+};
+
+struct agent {
+	struct loop loop;
+	struct role_start *role;   /* borrowed from main */
+	struct watch ctl;
+	struct config *config;     /* owned; replaced by a reload */
+	struct policy *policy;     /* one reference */
+	struct listener listeners[CONFIG_LISTENERS_MAX];
+	size_t listener_count;
+	struct lane lanes[CONFIG_PROVIDERS_MAX];
+	struct recovery recoveries[CONFIG_PROVIDERS_MAX]; /* one per lane */
+	int lane_page_fd[CONFIG_PROVIDERS_MAX];           /* arrived before the lane's socket; -1 none */
+	size_t lane_count;
+	struct durable *durable;
+	struct compute *compute;
+	const struct keystore *store; /* the durability thread's; ids may be computed here */
+	struct keyindex *index;
+	struct counts *audit;      /* what is counted instead of logged line by line */
+	struct random_pool random;
+	/* identity */
+	struct ipc *idp;           /* owned; NULL while there is no keyreeve-idp */
+	struct watch idp_watch;
+	struct keyset *keyset;     /* one reference; NULL: no bundle */
+	struct jwtsvid_cache *tokens;
+	struct public_cache *public_keys; /* decoded, for verification; shared by the compute threads */
+	/* connections */
+	size_t conn_count, conn_max, uid_max;
+	size_t unknown_bytes;
+	uint64_t conn_ids;
+	struct conn *dead_conns;
+	struct uid_slot uids[AGENT_UID_SLOTS];
+	bool accept_paused;
+	bool stopping;
+	uint64_t stop_at_us;
+	size_t requests_active;
+	uint64_t first_number; /* of the audit line that this start writes first */
+	char boot[AGENT_BOOT_BYTES];
+};
+
+/* Per-uid bound on connections.  Fails: QUEUE_FULL. */
+struct status agent_uid_came(struct agent *agent, uid_t uid);
+void agent_uid_left(struct agent *agent, uid_t uid);
+/* No descriptors: leave new connections in the backlog until one ends. */
+void agent_accept_pause(struct agent *agent);
+void agent_accept_resume(struct agent *agent);
+/* The lane of a provider instance; NULL when it is not configured. */
+struct lane *agent_lane(struct agent *agent, struct bytes name);
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One connection: bytes in, one request at a time, bytes out.  A request has two seconds from its first byte to its
+ * last, whatever the pace; after the answer the connection is shut down for writing, drained briefly and closed, or
+ * kept where the request's header asked for it (flags bit 0).  Pipelined requests are answered in their order.
+ * Wire reference sections 1 to 3.  The loop's thread only. */
+#ifndef AGENT_CONN_H
+#define AGENT_CONN_H
+
+#include "agent/listen.h"
+#include "agent/loop.h"
+#include "agent/request.h"
+
+struct agent;
+
+enum conn_state { CONN_READ, CONN_BUSY, CONN_WRITE, CONN_DRAIN, CONN_CLOSED };
+
+enum {
+	CONN_FIRST_BYTES = 4096,               /* most requests fit: one read, no growth */
+	CONN_UNKNOWN_MAX = 64 * 1024 * 1024,   /* bytes held for peers before their request is complete */
+	CONN_DRAIN_MAX = 2 * 1024 * 1024,      /* bytes read and forgotten after an answer */
+	CONN_ACCEPT_BATCH = 64,
+	CONN_TURN_MAX = 64,                    /* steps of one connection before the others have their turn */
+	CONN_ARRIVE_MS = 2000,
+	CONN_IDLE_MS = 60000,
+	CONN_DRAIN_MS = 1000,
+};
+
+/* A listening socket in the agent. */
+struct listener {
+	struct watch watch;
+	struct agent *agent; /* borrowed */
+	uint32_t authenticators[8]; /* order of the configuration */
+	size_t authenticator_count;
+	bool is_admin;
+};
+
+struct conn {
+	struct watch watch;
+	struct deadline deadline;
+	struct agent *agent;       /* borrowed */
+	const struct listener *listener; /* borrowed; lives as long as the agent */
+	struct conn *next_dead;
+	uint64_t id;
+	enum conn_state state;
+	struct principal peer;
+	struct buf in;             /* the frame being read, and what follows it */
+	size_t charged;            /* of CONN_UNKNOWN_MAX */
+	struct buf out;
+	size_t out_at;
+	size_t drained;
+	uint64_t first_byte_us;
+	uint64_t requests;         /* read so far */
+	bool keep;                 /* after this answer */
+	bool peer_gone;
+	bool is_reading, is_posted, is_buried;
+	struct post again;         /* its next turn, when it took a whole one */
+	struct request request;    /* the one being served */
+};
+
+/* Take over a listening descriptor.  Fails: IO. */
+struct status listener_open(struct agent *agent, struct listener *listener, int fd);
+
+/* The answer to conn->request: sends `frame`, a copy, then goes on as `keep` says. */
+void conn_answer(struct conn *conn, struct bytes frame, bool keep);
+/* The request's frame leaves the buffer. */
+void conn_request_done(struct conn *conn, size_t frame_len);
+/* Nothing of conn->request is under way any more: a connection that was only waiting for that is freed. */
+void conn_release(struct conn *conn);
+/* Close at once what is between requests; the rest after its answer. */
+void conn_stop_all(struct agent *agent);
+/* Free what was closed in this turn. */
+void conn_bury(struct agent *agent);
+
+#endif

@@ -1,0 +1,685 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * keyreeve-agent, the request path: builds its parts, runs the loop, tears down in reverse.  It holds no key, no
+ * device and no vendor library. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "agent/agent.h"
+#include "agent/authn.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "crypto/digest.h"
+#include "spiffe/bundle.h"
+#include "spiffe/idp_msg.h"
+
+enum { AGENT_KEYS_MAX = 1000000, RANDOM_CALL_US = 5 * US_PER_S };
+
+/* ---- connections per uid ------------------------------------------------------------------------ */
+
+static struct uid_slot *uid_slot(struct agent *agent, uid_t uid)
+{
+	size_t at = (uid * 2654435761u) % AGENT_UID_SLOTS;
+
+	for (size_t i = 0; i < AGENT_UID_SLOTS; i++) {
+		struct uid_slot *slot = &agent->uids[(at + i) % AGENT_UID_SLOTS];
+
+		if (slot->count == 0 || slot->uid == uid) {
+			slot->uid = uid;
+			return slot;
+		}
+		if (i == 64)
+			break; /* crowded: share a slot rather than walk the table */
+	}
+	return &agent->uids[at];
+}
+
+struct status agent_uid_came(struct agent *agent, uid_t uid)
+{
+	struct uid_slot *slot = uid_slot(agent, uid);
+
+	ENSURE(slot->count < agent->uid_max, QUEUE_FULL);
+	slot->count++;
+	return OK;
+}
+
+void agent_uid_left(struct agent *agent, uid_t uid)
+{
+	struct uid_slot *slot = uid_slot(agent, uid);
+
+	if (slot->count > 0)
+		slot->count--;
+}
+
+void agent_accept_pause(struct agent *agent)
+{
+	static struct log_limit limit = { .burst = 1 };
+
+	if (log_allowed(&limit))
+		log_warning("no descriptors left: new connections wait");
+	agent->accept_paused = true;
+	for (size_t i = 0; i < agent->listener_count; i++)
+		watch_events(&agent->loop, &agent->listeners[i].watch, 0);
+}
+
+void agent_accept_resume(struct agent *agent)
+{
+	agent->accept_paused = false;
+	for (size_t i = 0; i < agent->listener_count; i++)
+		watch_events(&agent->loop, &agent->listeners[i].watch, EPOLLIN);
+}
+
+struct lane *agent_lane(struct agent *agent, struct bytes name)
+{
+	for (size_t i = 0; i < agent->lane_count; i++)
+		if (bytes_equal(name, bytes_from_text(agent->lanes[i].name)))
+			return &agent->lanes[i];
+	return NULL;
+}
+
+/* ---- workers ------------------------------------------------------------------------------------ */
+
+struct state_job {
+	struct durable_job job;
+	struct agent *agent;
+	struct lane *lane;
+	struct buf state;
+};
+
+static struct recovery *recovery_of_lane(struct agent *agent, const struct lane *lane)
+{
+	return &agent->recoveries[lane - agent->lanes];
+}
+
+static void state_durable(struct post *post)
+{
+	struct state_job *sj = (struct state_job *)((char *)post - offsetof(struct state_job, job.post));
+
+	if (sj->job.result == STATUS_OK) {
+		buf_clear(&sj->lane->state_kept);
+		buf_put(&sj->lane->state_kept, buf_bytes(&sj->state));
+		recovery_run(recovery_of_lane(sj->agent, sj->lane));
+	} else {
+		lane_give_up(sj->lane, "its state could not be stored");
+	}
+	buf_done(&sj->state);
+	free(sj);
+}
+
+/* What a worker wants kept is durable before it is used: then recovery, then requests. */
+static void lane_hello(struct lane *lane, struct bytes new_state)
+{
+	struct agent *agent = lane->context;
+	struct state_job *sj;
+
+	if (new_state.len == 0) {
+		recovery_run(recovery_of_lane(agent, lane));
+		return;
+	}
+	sj = calloc(1, sizeof(*sj));
+	if (sj == NULL) {
+		lane_give_up(lane, "out of memory");
+		return;
+	}
+	*sj = (struct state_job){ .agent = agent, .lane = lane, .state = buf_make(WORKER_STATE_MAX) };
+	buf_put(&sj->state, new_state);
+	sj->job.kind = DURABLE_STATE;
+	(void)snprintf(sj->job.state_name, sizeof(sj->job.state_name), "worker/%s", lane->name);
+	sj->job.state = buf_bytes(&sj->state);
+	sj->job.post.done = state_durable;
+	durable_submit(agent->durable, &sj->job);
+}
+
+static void kill_worker(struct lane *lane)
+{
+	struct agent *agent = lane->context;
+	struct ipc_message message = ipc_message_of(ROLE_KILL, 0);
+
+	message.part[0] = bytes_from_text(lane->name);
+	if (ipc_send(agent->role->ctl, &message).code == STATUS_OK && ipc_flush(agent->role->ctl).code != STATUS_OK)
+		loop_stop(&agent->loop);
+}
+
+/* Device bytes for the generator, in the background. */
+struct random_call {
+	struct lane_call call;
+	struct agent *agent;
+};
+
+static void random_came(struct lane_call *call, struct status st, int64_t native, const struct bytes answer[IPC_PARTS])
+{
+	struct random_call *rc = (struct random_call *)call;
+
+	(void)native;
+	if (st.code == STATUS_OK && random_pool_mix(&rc->agent->random, answer[0]).code != STATUS_OK)
+		log_warning("a device's random bytes repeat and are not used");
+	free(rc);
+}
+
+static void fetch_random(struct agent *agent)
+{
+	for (size_t i = 0; i < agent->lane_count; i++) {
+		struct random_call *rc;
+
+		if (agent->lanes[i].state != LANE_UP || agent->lanes[i].provider_kind == PROVIDER_SOFTWARE)
+			continue;
+		rc = calloc(1, sizeof(*rc));
+		if (rc == NULL)
+			return;
+		rc->agent = agent;
+		rc->call = (struct lane_call){ .type = WORKER_RANDOM, .done = random_came,
+			.deadline_us = clock_mono_us() + RANDOM_CALL_US };
+		rc->call.request.bytes = RANDOM_DEVICE_BYTES;
+		if (lane_submit(&agent->lanes[i], &rc->call).code != STATUS_OK)
+			free(rc);
+	}
+}
+
+/* ---- identity ----------------------------------------------------------------------------------- */
+
+static void keys_are(struct agent *agent, struct keyset *keys)
+{
+	keyset_unref(agent->keyset);
+	agent->keyset = keys;
+	jwtsvid_cache_keys(agent->tokens, keys);
+}
+
+static struct status take_bundles(struct agent *agent, struct bytes list)
+{
+	struct bundle_set *bundles;
+	struct keyset *keys;
+	struct status st;
+
+	TRY(bundle_set_new(list, 0, &bundles));
+	st = keyset_new(bundles, &keys);
+	for (size_t i = 0; i < bundle_set_report_count(bundles); i++)
+		log_warning("key documents: %s", bundle_set_report(bundles, i));
+	bundle_set_unref(bundles);
+	TRY(st);
+	for (size_t i = 0; i < keyset_report_count(keys); i++)
+		log_warning("key documents: %s", keyset_report(keys, i));
+	log_info("key documents: %zu trust domains, %zu keys", keyset_domain_count(keys), keyset_key_count(keys));
+	keys_are(agent, keys);
+	return OK;
+}
+
+static struct status idp_message(struct agent *agent, const struct ipc_message *message)
+{
+	struct keyset *nobody;
+
+	switch ((enum idp_message)message->type) {
+	case IDP_HELLO:
+		ENSURE(bytes_equal(message->part[0], ipc_build_id()), IPC_BUILD);
+		return OK;
+	case IDP_BUNDLES:
+		return take_bundles(agent, message->part[1]);
+	case IDP_WITHDRAWN:
+		log_warning("key documents withdrawn: %.*s", (int)message->part[0].len, (const char *)message->part[0].data);
+		TRY(keyset_new_empty(&nobody));
+		keys_are(agent, nobody);
+		return OK;
+	case IDP_STATE:
+		log_info("Workload API: %.*s", (int)message->part[0].len, (const char *)message->part[0].data);
+		return OK;
+	case IDP_NONE:
+		break;
+	}
+	return FAIL(IPC_MALFORMED);
+}
+
+static void idp_close(struct agent *agent)
+{
+	watch_remove(&agent->loop, &agent->idp_watch);
+	ipc_free(agent->idp);
+	agent->idp = NULL;
+}
+
+/* A document that cannot be used leaves the last good ones in force (WA-05); a broken connection too (WA-06). */
+static void idp_ready(struct watch *watch, uint32_t events)
+{
+	struct agent *agent = (struct agent *)((char *)watch - offsetof(struct agent, idp_watch));
+	struct status received = ipc_receive(agent->idp);
+	bool have = true;
+
+	(void)events;
+	while (have) {
+		struct ipc_message message;
+
+		if (ipc_next(agent->idp, &message, &have).code != STATUS_OK) {
+			idp_close(agent);
+			return;
+		}
+		if (have && idp_message(agent, &message).code != STATUS_OK) {
+			struct fault fault;
+			char text[LOG_FAULT_BYTES];
+
+			fault_take(&fault);
+			log_error("message from keyreeve-idp refused: %s", log_fault_text(&fault, text));
+		}
+	}
+	if (received.code != STATUS_OK)
+		idp_close(agent);
+}
+
+static struct status idp_open(struct agent *agent, int fd)
+{
+	idp_close(agent);
+	TRY(ipc_new(fd, &agent->idp));
+	agent->idp_watch = (struct watch){ .fd = fd, .events = EPOLLIN, .ready = idp_ready };
+	return watch_add(&agent->loop, &agent->idp_watch);
+}
+
+/* ---- keyreeved ---------------------------------------------------------------------------------- */
+
+static bool has_prefix(struct bytes name, const char *prefix, struct bytes *ret_rest)
+{
+	size_t len = strlen(prefix);
+
+	if (name.len <= len || memcmp(name.data, prefix, len) != 0)
+		return false;
+	*ret_rest = bytes_of(name.data + len, name.len - len);
+	return true;
+}
+
+/* "page:NAME" comes before "lane:NAME". */
+static struct status take_descriptor(struct agent *agent, struct bytes name, int fd)
+{
+	struct bytes rest;
+	struct lane *lane;
+	int *page;
+
+	if (bytes_equal(name, BYTES_LITERAL("idp")))
+		return idp_open(agent, fd);
+	if (has_prefix(name, "page:", &rest) && (lane = agent_lane(agent, rest)) != NULL) {
+		page = &agent->lane_page_fd[lane - agent->lanes];
+		own_close(page);
+		*page = fd;
+		return OK;
+	}
+	if (has_prefix(name, "lane:", &rest) && (lane = agent_lane(agent, rest)) != NULL)
+		return lane_connect(lane, fd, own_take_fd(&agent->lane_page_fd[lane - agent->lanes]));
+	(void)close(fd);
+	return FAIL(IPC_MALFORMED);
+}
+
+static void set_limits(struct agent *agent)
+{
+	agent->conn_max = agent->config->limits.connections;
+	agent->uid_max = agent->config->limits.connections_per_uid;
+	for (size_t i = 0; i < agent->lane_count; i++)
+		agent->lanes[i].queue_max = agent->config->limits.queue;
+	for (size_t i = 0; i < agent->listener_count; i++) {
+		struct listener *listener = &agent->listeners[i];
+		const struct config_listener *from = &agent->config->listeners[i];
+
+		listener->is_admin = from->is_admin;
+		listener->authenticator_count = from->authenticator_count;
+		for (uint32_t a = 0; a < from->authenticator_count; a++)
+			listener->authenticators[a] = from->authenticators[a];
+	}
+}
+
+/* A new snapshot beside the old one: requests under way finish on theirs. */
+static struct status reload(struct agent *agent, struct bytes tree)
+{
+	struct config *config;
+	struct policy *policy;
+	struct status st;
+
+	TRY(config_get(tree, &config));
+	st = policy_new(config, &policy);
+	if (st.code == STATUS_OK && config->listener_count != agent->listener_count) {
+		policy_unref(policy);
+		st = FAIL(IPC_MALFORMED);
+	}
+	if (st.code != STATUS_OK) {
+		config_free(config);
+		return st;
+	}
+	policy_unref(agent->policy);
+	config_free(agent->config);
+	agent->policy = policy;
+	agent->config = config;
+	set_limits(agent);
+	log_notice("new configuration in force");
+	return OK;
+}
+
+static void begin_stop(struct agent *agent)
+{
+	agent->stopping = true;
+	agent->stop_at_us = agent->loop.now_us + (uint64_t)AGENT_STOP_MS * US_PER_MS;
+	for (size_t i = 0; i < agent->listener_count; i++) {
+		watch_remove(&agent->loop, &agent->listeners[i].watch);
+		(void)close(agent->listeners[i].watch.fd);
+	}
+	log_notice("draining: %zu requests are open", agent->requests_active);
+}
+
+static struct status ctl_message(struct agent *agent, struct ipc_message *message)
+{
+	struct lane *lane;
+	char reason[LANE_REASON_MAX + 1];
+
+	switch ((enum role_message)message->type) {
+	case ROLE_FD:
+		ENSURE(message->fd >= 0, IPC_MALFORMED);
+		return take_descriptor(agent, message->part[0], ipc_take_fd(agent->role->ctl, message));
+	case ROLE_RELOAD:
+		return reload(agent, message->part[1]);
+	case ROLE_DOWN:
+		lane = agent_lane(agent, message->part[0]);
+		ENSURE(lane != NULL, IPC_MALFORMED);
+		(void)snprintf(reason, sizeof(reason), "%.*s", (int)message->part[1].len,
+			(const char *)message->part[1].data);
+		log_error("provider %s is down: %s", lane->name, reason);
+		lane_give_up(lane, reason);
+		return OK;
+	case ROLE_STOP:
+		begin_stop(agent);
+		return OK;
+	case ROLE_NONE:
+	case ROLE_HELLO:
+	case ROLE_CONFIG:
+	case ROLE_GO:
+	case ROLE_READY:
+	case ROLE_FAILED:
+	case ROLE_KILL:
+		break;
+	}
+	return FAIL(IPC_MALFORMED);
+}
+
+static void ctl_ready(struct watch *watch, uint32_t events)
+{
+	struct agent *agent = (struct agent *)((char *)watch - offsetof(struct agent, ctl));
+	struct status received = ipc_receive(agent->role->ctl);
+	bool have = true;
+
+	(void)events;
+	while (have) {
+		struct ipc_message message;
+
+		if (ipc_next(agent->role->ctl, &message, &have).code != STATUS_OK) {
+			loop_stop(&agent->loop);
+			return;
+		}
+		if (have && ctl_message(agent, &message).code != STATUS_OK) {
+			struct fault fault;
+			char text[LOG_FAULT_BYTES];
+
+			fault_take(&fault);
+			log_error("message from keyreeved refused: %s", log_fault_text(&fault, text));
+		}
+	}
+	if (received.code != STATUS_OK)
+		loop_stop(&agent->loop); /* keyreeved is gone: so are we */
+}
+
+/* ---- turns and seconds -------------------------------------------------------------------------- */
+
+static void turn(void *context)
+{
+	struct agent *agent = context;
+
+	for (size_t i = 0; i < agent->lane_count; i++)
+		lane_turn(&agent->lanes[i]);
+	durable_turn(agent->durable);
+	conn_bury(agent);
+	if (agent->stopping && (agent->requests_active == 0 || agent->loop.now_us >= agent->stop_at_us))
+		loop_stop(&agent->loop);
+}
+
+/* A call that took twice its time has hung its worker. */
+static void check_overrun(struct agent *agent)
+{
+	for (size_t i = 0; i < agent->lane_count; i++) {
+		struct lane *lane = &agent->lanes[i];
+
+		for (struct lane_call *call = lane->window_head; call != NULL; call = call->next) {
+			uint64_t allowed = call->deadline_us > call->handed_us ? call->deadline_us - call->handed_us : 0;
+
+			if (agent->loop.now_us > call->deadline_us + allowed && lane_is_executing(lane, call)) {
+				lane->overrun(lane);
+				break;
+			}
+		}
+	}
+}
+
+static void second(void *context)
+{
+	struct agent *agent = context;
+	static unsigned seconds;
+
+	audit_counts_flush(agent->audit);
+	check_overrun(agent);
+	for (size_t i = 0; i < agent->lane_count; i++)
+		recovery_second(&agent->recoveries[i]);
+	if (seconds++ % RANDOM_REFRESH_S == 2)
+		fetch_random(agent);
+	if (agent->accept_paused)
+		agent_accept_resume(agent);
+}
+
+/* ---- build -------------------------------------------------------------------------------------- */
+
+static struct status load_key(void *context, struct key_record *record)
+{
+	struct agent *agent = context;
+	struct keyindex_space *space;
+	struct keyindex_entry *entry;
+	struct status st = keyindex_space_make(agent->index, &record->space, &space);
+
+	if (st.code == STATUS_OK)
+		st = keyindex_take(agent->index, space, record->name, &entry);
+	if (st.code == STATUS_OK) {
+		space->id = record->ns;
+		space->id_known = true;
+		keyindex_publish(entry, record);
+	}
+	key_record_unref(record);
+	return st;
+}
+
+static struct status load_space(void *context, const struct namespace_record *record)
+{
+	struct agent *agent = context;
+	struct keyindex_space *space;
+
+	TRY(keyindex_space_make(agent->index, &record->space, &space));
+	return keyindex_parent_put(space, record->provider, record->parent);
+}
+
+static struct status load_intent(void *context, const struct intent *intent)
+{
+	return recovery_found(context, intent);
+}
+
+static struct status load_states(struct agent *agent, struct keystore *store)
+{
+	for (size_t i = 0; i < agent->lane_count; i++) {
+		char name[KEYSTORE_PROVIDER_MAX + 16];
+
+		(void)snprintf(name, sizeof(name), "worker/%s", agent->lanes[i].name);
+		TRY(keystore_kv_get(store, name, &agent->lanes[i].state_kept));
+		memcpy(agent->lanes[i].tag, keystore_tag(store).data, WORKER_TAG_BYTES);
+	}
+	return OK;
+}
+
+static struct status open_log(struct agent *agent, struct audit_log **ret_log)
+{
+	char path[CONFIG_TEXT_MAX + 16];
+	struct audit_options options = { .directory = path, .segment_bytes = agent->config->audit.segment_bytes,
+		.keep = agent->config->audit.keep, .reserve_bytes = agent->config->audit.reserve_bytes };
+
+	(void)snprintf(path, sizeof(path), "%s/audit", agent->config->paths.state);
+	TRY(audit_log_open(&options, ret_log));
+	agent->first_number = audit_log_next(*ret_log);
+	return OK;
+}
+
+/* Records first, then the journal's rows, which change what is usable. */
+static struct status open_state(struct agent *agent)
+{
+	const struct keystore_visitor rows = { .context = agent, .key = load_key, .space = load_space };
+	const struct keystore_visitor journal = { .context = agent, .intent = load_intent };
+	struct keystore *store = NULL;
+	struct audit_log *log = NULL;
+
+	TRY(keystore_open(agent->config->paths.state, &store));
+	agent->store = store;
+	TRY(keyindex_new(AGENT_KEYS_MAX, &agent->index));
+	TRY(open_log(agent, &log));
+	TRY(keystore_load(store, &rows));
+	TRY(keystore_load(store, &journal));
+	TRY(load_states(agent, store));
+	TRY(durable_start(&agent->loop, store, log, &agent->durable));
+	return audit_counts_new(agent->durable, agent->boot, &agent->audit);
+}
+
+static void read_boot_id(struct agent *agent)
+{
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	char text[40] = "";
+	size_t at = 0;
+
+	if (fd >= 0 && read(fd, text, sizeof(text) - 1) > 0)
+		for (const char *c = text; *c != '\0' && at < AGENT_BOOT_BYTES - 1; c++)
+			if (*c != '-' && *c != '\n')
+				agent->boot[at++] = *c;
+	agent->boot[at] = '\0';
+	own_close(&fd);
+}
+
+static struct status build_lanes(struct agent *agent)
+{
+	agent->lane_count = agent->config->provider_count;
+	for (size_t i = 0; i < agent->lane_count; i++) {
+		struct lane *lane = &agent->lanes[i];
+
+		lane_init(lane, &agent->loop, agent->config->providers[i].name,
+			(uint8_t)agent->config->providers[i].type, agent->config->limits.queue);
+		lane->context = agent;
+		lane->hello = lane_hello;
+		lane->overrun = kill_worker;
+		recovery_init(&agent->recoveries[i], agent, lane);
+		agent->lane_page_fd[i] = -1;
+	}
+	return OK;
+}
+
+static struct status build_loop(struct agent *agent)
+{
+	static const uint64_t lengths_ms[DEADLINE_KIND_COUNT] = { [DEADLINE_ARRIVE] = CONN_ARRIVE_MS,
+		[DEADLINE_IDLE] = CONN_IDLE_MS, [DEADLINE_FINISH] = AGENT_FINISH_MS,
+		[DEADLINE_GENERATE] = AGENT_GENERATE_MS, [DEADLINE_DRAIN] = CONN_DRAIN_MS };
+
+	TRY(loop_init(&agent->loop));
+	for (int i = 0; i < DEADLINE_KIND_COUNT; i++)
+		agent->loop.length_us[i] = lengths_ms[i] * US_PER_MS;
+	agent->loop.context = agent;
+	agent->loop.turn = turn;
+	agent->loop.second = second;
+	agent->ctl = (struct watch){ .fd = ipc_fd(agent->role->ctl), .events = EPOLLIN, .ready = ctl_ready };
+	return watch_add(&agent->loop, &agent->ctl);
+}
+
+static struct status build_identity(struct agent *agent)
+{
+	TRY(jwtsvid_cache_new(AGENT_TOKENS, &agent->tokens));
+	TRY(public_cache_new(AGENT_PUBLIC_KEYS, &agent->public_keys));
+	TRY(keyset_new_empty(&agent->keyset));
+	jwtsvid_cache_keys(agent->tokens, agent->keyset);
+	return random_pool_init(&agent->random);
+}
+
+static struct status build_listeners(struct agent *agent)
+{
+	agent->listener_count = agent->config->listener_count;
+	set_limits(agent);
+	for (size_t i = 0; i < agent->listener_count; i++) {
+		char name[ROLE_NAME_BYTES];
+		int fd;
+
+		(void)snprintf(name, sizeof(name), "listen:%zu", i);
+		fd = role_take_fd(agent->role, name);
+		ENSURE(fd >= 0, IPC_MALFORMED);
+		TRY(listener_open(agent, &agent->listeners[i], fd));
+	}
+	return OK;
+}
+
+/* The sandbox comes first: everything after it, threads included, lives inside. */
+static struct status build(struct agent *agent)
+{
+	TRY(config_get(buf_bytes(&agent->role->config), &agent->config));
+	read_boot_id(agent);
+	TRY(digest_init());
+	TRY(policy_new(agent->config, &agent->policy));
+	TRY(build_loop(agent));
+	TRY(build_lanes(agent));
+	TRY(build_identity(agent));
+	TRY(open_state(agent));
+	TRY(compute_start(&agent->loop, &agent->compute));
+	return build_listeners(agent);
+}
+
+static void tear_down(struct agent *agent)
+{
+	compute_stop(agent->compute);
+	if (agent->audit != NULL)
+		audit_counts_flush(agent->audit);
+	durable_stop(agent->durable);
+	audit_counts_free(agent->audit);
+	conn_bury(agent);
+	for (size_t i = 0; i < agent->lane_count; i++) {
+		recovery_done(&agent->recoveries[i]);
+		lane_done(&agent->lanes[i]);
+		own_close(&agent->lane_page_fd[i]);
+	}
+	ipc_free(agent->idp);
+	public_cache_free(agent->public_keys);
+	jwtsvid_cache_free(agent->tokens);
+	keyset_unref(agent->keyset);
+	keyindex_free(agent->index);
+	policy_unref(agent->policy);
+	config_free(agent->config);
+	loop_done(&agent->loop);
+}
+
+int main(int argc, char **argv)
+{
+	struct role_start role = { 0 };
+	struct agent *agent;
+	struct status st;
+
+	if (role_version(argc, argv, "keyreeve-agent", "OpenSSL, Jansson, SQLite, protobuf-c, libseccomp"))
+		return 0;
+	if (role_begin("agent", &role).code != STATUS_OK)
+		return 1;
+	agent = calloc(1, sizeof(*agent));
+	st = agent != NULL ? OK : FAIL(NO_MEMORY);
+	if (st.code == STATUS_OK) {
+		agent->role = &role;
+		agent->loop.epoll_fd = agent->loop.wake_fd = -1;
+		st = build(agent);
+	}
+	if (st.code == STATUS_OK)
+		st = role_ready(&role, "serving");
+	if (st.code != STATUS_OK)
+		role_failed(&role, st, status_text(st.code));
+	else
+		st = loop_run(&agent->loop);
+	if (agent != NULL)
+		tear_down(agent);
+	free(agent);
+	role_end(&role);
+	return st.code == STATUS_OK ? 0 : 1;
+}

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The core provider's operations (what is here, who asks, which keys), the administrators' two, and random bytes. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/agent.h"
+#include "agent/ops.h"
+
+struct status decode_empty(struct request *rq)
+{
+	return wire_empty_decode(rq->body, &rq->arena);
+}
+
+struct status begin_nothing(struct agent *agent, struct request *rq)
+{
+	(void)agent;
+	(void)rq;
+	return OK;
+}
+
+/* ---- what is here ------------------------------------------------------------------------------- */
+
+struct status finish_ping(struct agent *agent, struct request *rq)
+{
+	(void)agent;
+	return wire_ping_result_put(&rq->answer, WIRE_VERSION_MAJOR, WIRE_VERSION_MINOR);
+}
+
+/* One entry per provider id, in the order of the file; the core provider last (section 10). */
+struct status finish_list_providers(struct agent *agent, struct request *rq)
+{
+	for (size_t i = 0; i < agent->lane_count; i++) {
+		bool again = false;
+
+		for (size_t j = 0; j < i; j++)
+			again = again || agent->lanes[j].provider_kind == agent->lanes[i].provider_kind;
+		if (!again)
+			TRY(wire_provider_put(&rq->answer, agent->lanes[i].provider_kind, NULL));
+	}
+	return wire_provider_put(&rq->answer, PROVIDER_ID_CORE, NULL);
+}
+
+struct status decode_list_opcodes(struct request *rq)
+{
+	return wire_list_opcodes_decode(rq->body, &rq->arena, &rq->in.list_opcodes);
+}
+
+struct status begin_list_opcodes(struct agent *agent, struct request *rq)
+{
+	uint32_t id = rq->in.list_opcodes.provider_id;
+
+	ENSURE(id < PROVIDER_ID_COUNT, LIST_PROVIDER);
+	if (id == PROVIDER_ID_CORE)
+		return OK;
+	for (size_t i = 0; i < agent->lane_count; i++)
+		if (agent->lanes[i].provider_kind == id)
+			return OK;
+	return FAIL(LIST_PROVIDER_ABSENT);
+}
+
+struct status finish_list_opcodes(struct agent *agent, struct request *rq)
+{
+	bool core = rq->in.list_opcodes.provider_id == PROVIDER_ID_CORE;
+	uint32_t listed[64];
+	size_t count, used = 0;
+	const struct op *rows = op_rows(&count);
+
+	(void)agent;
+	for (size_t i = 0; i < count; i++) {
+		bool hidden = rows[i].who == WHO_ADMIN && !rq->conn->listener->is_admin;
+
+		if (rows[i].is_core == core && rows[i].is_listed && !hidden)
+			listed[used++] = rows[i].opcode;
+	}
+	return wire_list_opcodes_result_put(&rq->answer, listed, used);
+}
+
+/* All of the listener, in the order of the file, Direct last: Rust clients take the first that they can use. */
+struct status finish_list_authenticators(struct agent *agent, struct request *rq)
+{
+	const struct listener *listener = rq->conn->listener;
+
+	(void)agent;
+	for (int direct = 0; direct < 2; direct++)
+		for (size_t i = 0; i < listener->authenticator_count; i++)
+			if ((listener->authenticators[i] == AUTHENTICATOR_DIRECT) == (direct == 1))
+				TRY(wire_authenticator_put(&rq->answer, listener->authenticators[i]));
+	return OK;
+}
+
+/* ---- the caller's keys -------------------------------------------------------------------------- */
+
+static bool may_list(struct request *rq, struct bytes name, uint32_t instance)
+{
+	struct decision decision;
+
+	return policy_check(rq->policy, &rq->tenant, VERB_LIST, instance, name, &rq->caller.facts, &decision).code ==
+	       STATUS_OK;
+}
+
+/* A key is listed where the policy lets its owner list it; with nothing to show, the policy is asked for itself. */
+struct status begin_list_keys(struct agent *agent, struct request *rq)
+{
+	struct keyindex_entry *entry = rq->space != NULL ? rq->space->entries : NULL;
+
+	(void)agent;
+	for (; entry != NULL; entry = entry->ns_next)
+		if (entry->usable)
+			return OK;
+	return policy_check(rq->policy, &rq->tenant, VERB_LIST, TENANT_NO_PROVIDER, (struct bytes){ 0 },
+		&rq->caller.facts, &rq->decision);
+}
+
+struct status finish_list_keys(struct agent *agent, struct request *rq)
+{
+	struct keyindex_entry *entry = rq->space != NULL ? rq->space->entries : NULL;
+
+	for (; entry != NULL; entry = entry->ns_next) {
+		struct lane *lane = entry->usable ? agent_lane(agent, entry->record->provider) : NULL;
+
+		if (!entry->usable)
+			continue;
+		if (lane != NULL && may_list(rq, entry->name, (uint32_t)(lane - agent->lanes)))
+			TRY(wire_key_info_put(&rq->answer, entry->record->provider_kind, entry->name,
+				&entry->record->attributes));
+	}
+	return OK;
+}
+
+/* ---- administrators ----------------------------------------------------------------------------- */
+
+/* The printed form of a namespace's owner: "jwt-svid:ID", "unix:UID", "direct:NAME", "tenant:NAME". */
+static void client_put(struct buf *to, const struct namespace_name *space)
+{
+	static const char *const prefix[] = { [AUTHENTICATOR_DIRECT] = "direct:", [AUTHENTICATOR_ISSUER] = "token:",
+		[AUTHENTICATOR_UNIX_PEER] = "unix:", [AUTHENTICATOR_JWT_SVID] = "jwt-svid:" };
+
+	buf_clear(to);
+	if (space->identity.len == 0) {
+		buf_put_text(to, "tenant:");
+		buf_put(to, space->tenant);
+		return;
+	}
+	if (space->authenticator > 0 && space->authenticator < sizeof(prefix) / sizeof(prefix[0]))
+		buf_put_text(to, prefix[space->authenticator]);
+	buf_put(to, space->identity);
+}
+
+static int compare_text(const void *a, const void *b)
+{
+	const struct buf *x = a, *y = b;
+	size_t least = x->len < y->len ? x->len : y->len;
+	int order = least > 0 ? memcmp(x->data, y->data, least) : 0;
+
+	return order != 0 ? order : (x->len > y->len) - (x->len < y->len);
+}
+
+/* Sorted, each once (section 18). */
+static struct status put_clients(struct request *rq, struct buf *names, size_t count)
+{
+	qsort(names, count, sizeof(*names), compare_text);
+	for (size_t i = 0; i < count; i++) {
+		if (i > 0 && bytes_equal(buf_bytes(&names[i]), buf_bytes(&names[i - 1])))
+			continue;
+		TRY(wire_client_put(&rq->answer, buf_bytes(&names[i])));
+	}
+	return OK;
+}
+
+struct status finish_list_clients(struct agent *agent, struct request *rq)
+{
+	struct keyindex_space *space;
+	size_t room = 0, count = 0;
+	struct buf *names;
+	struct status st;
+
+	for (space = keyindex_spaces(agent->index); space != NULL; space = space->all_next)
+		room += space->count > 0;
+	names = calloc(room > 0 ? room : 1, sizeof(*names));
+	ENSURE(names != NULL, NO_MEMORY);
+	for (space = keyindex_spaces(agent->index); space != NULL && count < room; space = space->all_next) {
+		if (space->count == 0)
+			continue;
+		names[count] = buf_make(KEYSTORE_IDENTITY_MAX + 16);
+		client_put(&names[count++], &space->name);
+	}
+	st = put_clients(rq, names, count);
+	for (size_t i = 0; i < count; i++)
+		buf_done(&names[i]);
+	free(names);
+	return st;
+}
+
+struct status decode_delete_client(struct request *rq)
+{
+	return wire_delete_client_decode(rq->body, &rq->arena, &rq->in.delete_client);
+}
+
+/* A bare name means the admin's own authenticator, as in Parsec. */
+static bool is_client(const struct request *rq, const struct namespace_name *space, struct buf *scratch)
+{
+	struct bytes wanted = rq->in.delete_client.client;
+
+	client_put(scratch, space);
+	if (bytes_equal(buf_bytes(scratch), wanted))
+		return true;
+	return space->authenticator == rq->caller.who.authenticator && space->identity.len > 0 &&
+	       bytes_equal(space->identity, wanted);
+}
+
+static struct status collect(struct agent *agent, struct request *rq, struct buf *scratch)
+{
+	struct keyindex_space *space;
+	size_t room = 0;
+
+	for (int round = 0; round < 2; round++) {
+		for (space = keyindex_spaces(agent->index); space != NULL; space = space->all_next) {
+			struct keyindex_entry *entry = space->entries;
+
+			if (space->count == 0 || !is_client(rq, &space->name, scratch))
+				continue;
+			if (round == 0) {
+				room += space->count;
+				continue;
+			}
+			for (; entry != NULL && rq->deletion.count < room; entry = entry->ns_next)
+				if (entry->usable)
+					rq->deletion.entries[rq->deletion.count++] = entry;
+		}
+		if (round == 0) {
+			rq->deletion.entries = calloc(room > 0 ? room : 1, sizeof(struct keyindex_entry *));
+			ENSURE(rq->deletion.entries != NULL, NO_MEMORY);
+		}
+	}
+	/* From here on nobody can use them, whatever becomes of each. */
+	for (size_t i = 0; i < rq->deletion.count; i++)
+		keyindex_withdraw(rq->deletion.entries[i]);
+	return OK;
+}
+
+struct status begin_delete_client(struct agent *agent, struct request *rq)
+{
+	struct buf scratch = buf_make(KEYSTORE_IDENTITY_MAX + 16);
+	struct status st = collect(agent, rq, &scratch);
+
+	buf_done(&scratch);
+	if (st.code != STATUS_OK || rq->deletion.count == 0)
+		return st;
+	rq->waits = true;
+	key_destroy_next(agent, rq);
+	return OK;
+}
+
+/* ---- random ------------------------------------------------------------------------------------- */
+
+struct status decode_random(struct request *rq)
+{
+	return wire_generate_random_decode(rq->body, &rq->arena, &rq->in.random);
+}
+
+static struct status draw(struct request *rq)
+{
+	struct buf bytes = buf_make(RANDOM_MAX);
+	struct status st = random_take(&rq->stream, (size_t)rq->in.random.size, &bytes);
+
+	if (st.code == STATUS_OK)
+		st = wire_data_result_put(&rq->answer, buf_bytes(&bytes));
+	buf_done(&bytes);
+	return st;
+}
+
+/* On a compute thread. */
+static void draw_many(struct compute_job *job)
+{
+	struct request *rq = request_of(job, compute);
+
+	rq->computed = draw(rq);
+	if (rq->computed.code != STATUS_OK)
+		fault_take(&rq->computed_fault);
+}
+
+static void drawn(struct post *post)
+{
+	struct request *rq = request_of(post, compute.post);
+
+	if (request_came_back(rq)) {
+		request_settled(rq);
+		return;
+	}
+	if (rq->computed.code != STATUS_OK)
+		fault_put(&rq->computed_fault);
+	request_finish(rq->agent, rq, rq->computed);
+}
+
+struct status begin_random(struct agent *agent, struct request *rq)
+{
+	ENSURE(rq->in.random.size <= RANDOM_MAX, RANDOM_LONG);
+	TRY(random_pool_stream(&agent->random, &rq->stream));
+	if (rq->in.random.size <= RANDOM_INLINE_MAX)
+		return draw(rq);
+	request_compute(rq, draw_many, drawn);
+	return OK;
+}

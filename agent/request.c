@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/request.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/agent.h"
+#include "agent/authn.h"
+#include "agent/ops.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "crypto/digest.h"
+
+static void deadline_passed(struct deadline *deadline);
+static void reply_durable(struct post *post);
+
+/* ---- the flow ----------------------------------------------------------------------------------- */
+
+/* B4 and B5: the row, and whether it belongs to the provider that the header names. */
+static struct status op_route(struct agent *agent, struct request *rq)
+{
+	bool core = rq->header.provider == PROVIDER_ID_CORE;
+
+	rq->op = op_find(rq->header.opcode);
+	if (!core) {
+		bool configured = false;
+
+		for (size_t i = 0; i < agent->lane_count; i++)
+			configured = configured || agent->lanes[i].provider_kind == rq->header.provider;
+		ENSURE(configured, PROVIDER_ABSENT);
+	}
+	ENSURE(opcode_is_core(rq->header.opcode) == core, OPCODE_ROUTE);
+	ENSURE(rq->op->decode != NULL, OPCODE_UNSUPPORTED);
+	return OK;
+}
+
+/* B6 and B7: administrators exist on the admin listener only. */
+static struct status admin_check(const struct request *rq)
+{
+	if (rq->op->who != WHO_ADMIN)
+		return OK;
+	ENSURE(rq->caller.who.authenticator != 0, AUTHN_NEEDED);
+	ENSURE(rq->conn->listener->is_admin, ADMIN_NEEDED);
+	ENSURE(policy_is_admin(rq->policy, &rq->caller.who), ADMIN_NEEDED);
+	return OK;
+}
+
+/* B8 and B9. */
+static struct status body_decode(struct request *rq)
+{
+	ENSURE(rq->body.len <= rq->op->body_max, BODY_LONG);
+	TRY(rq->op->decode(rq));
+	return rq->has_key ? wire_name_check(rq->key_name) : OK;
+}
+
+/* B10. */
+static struct status identity_check(const struct request *rq)
+{
+	ENSURE(rq->op->who == WHO_ANYONE || rq->caller.who.authenticator != 0, AUTHN_NEEDED);
+	return OK;
+}
+
+/* Whose keys: the tenant, and which instance the provider id means to it. */
+static struct status tenant_check(struct agent *agent, struct request *rq)
+{
+	uint32_t instance;
+
+	if (rq->op->who != WHO_TENANT)
+		return OK;
+	rq->is_decided = true;
+	TRY(tenant_find(rq->policy, &rq->caller.who, &rq->caller.facts, &rq->tenant, &rq->decision));
+	rq->has_tenant = true;
+	tenant_space(&rq->tenant, &rq->caller.who, &rq->ns);
+	rq->space = keyindex_space_find(agent->index, &rq->ns);
+	if (rq->op->is_core)
+		return OK;
+	instance = tenant_provider(&rq->tenant, rq->header.provider);
+	ENSURE(instance < agent->lane_count, POLICY_PROVIDER);
+	rq->provider = instance;
+	rq->lane = &agent->lanes[instance];
+	return OK;
+}
+
+/* The key that the body names: missing is 1140 before policy speaks, and so is the wrong provider. */
+static struct status record_find(struct agent *agent, struct request *rq)
+{
+	struct keyindex_entry *entry;
+
+	if (!rq->has_key || rq->op->who != WHO_TENANT || rq->op->makes_key)
+		return OK;
+	entry = rq->space != NULL ? keyindex_find(agent->index, rq->space, rq->key_name) : NULL;
+	ENSURE(entry != NULL && entry->usable, KEY_ABSENT);
+	ENSURE(bytes_equal(entry->record->provider, bytes_from_text(rq->lane->name)), KEY_OTHER_PROVIDER);
+	rq->record = key_record_ref(entry->record);
+	return OK;
+}
+
+static struct status policy_ask(struct request *rq)
+{
+	if (rq->op->verb == VERB_NONE || !rq->has_key)
+		return OK;
+	TRY(policy_check(rq->policy, &rq->tenant, rq->op->verb, rq->provider, rq->key_name, &rq->caller.facts,
+		&rq->decision));
+	rq->at.decided = clock_mono_us();
+	return OK;
+}
+
+/* What changes keys needs room for its audit line, and everything identified needs the log itself. */
+static struct status audit_check(const struct agent *agent, const struct request *rq)
+{
+	if (rq->caller.who.authenticator == 0)
+		return OK;
+	ENSURE(durable_space(agent->durable) != AUDIT_FULL, AUDIT_IO);
+	ENSURE(!rq->op->makes_key || durable_space(agent->durable) == AUDIT_READY, AUDIT_SPACE);
+	return OK;
+}
+
+struct status request_begin(struct agent *agent, struct request *rq)
+{
+	TRY(frame_check(&rq->header)); /* A7 to A11 */
+	TRY(authn_check(agent, rq));   /* B1 to B3; a new token visits a compute thread */
+	if (rq->waits)
+		return OK;
+	rq->at.authenticated = clock_mono_us();
+	TRY(op_route(agent, rq));      /* B4, B5: row and lane */
+	TRY(admin_check(rq));          /* B6, B7 */
+	TRY(body_decode(rq));          /* B8, B9 */
+	TRY(identity_check(rq));       /* B10 */
+	TRY(audit_check(agent, rq));
+	TRY(tenant_check(agent, rq));  /* rows of WHO_TENANT only */
+	TRY(record_find(agent, rq));   /* 1140 before policy */
+	TRY(policy_ask(rq));
+	return rq->op->begin(agent, rq); /* to its lane */
+}
+
+static void reply_encode(struct request *rq, struct status st);
+static void audit_submit(struct agent *agent, struct request *rq);
+
+void request_finish(struct agent *agent, struct request *rq, struct status st)
+{
+	if (rq->answered)
+		return;
+	rq->waits = false;
+	if (st.code == STATUS_OK && rq->op->finish != NULL)
+		st = rq->op->finish(agent, rq); /* the answer's body */
+	fault_take(&rq->fault); /* out of the thread, before the next request fails in it */
+
+	reply_encode(rq, st);
+	audit_submit(agent, rq); /* then the reply: what cannot be audited is not revealed */
+}
+
+/* ---- start and end ------------------------------------------------------------------------------ */
+
+static void go_on(struct agent *agent, struct request *rq)
+{
+	struct status st = request_begin(agent, rq);
+
+	if (st.code != STATUS_OK || !rq->waits)
+		request_finish(agent, rq, st);
+}
+
+void request_start(struct request *rq, struct conn *conn, struct bytes frame, uint64_t first_byte_us)
+{
+	struct agent *agent = conn->agent;
+	struct status st;
+
+	*rq = (struct request){ .agent = agent, .conn = conn, .number = conn->requests, .frame_len = frame.len,
+		.answer = buf_make(FRAME_ANSWER_MAX), .reply = buf_make(FRAME_HEADER_BYTES + FRAME_ANSWER_MAX),
+		.call_part = buf_make(REQUEST_PLAIN_MAX + WORKER_BLOB_MAX), .intent_record = buf_make(KEYSTORE_RECORD_MAX),
+		.parent_blob = buf_make(WORKER_BLOB_MAX), .commit = DURABLE_LINE, .deadline.expired = deadline_passed };
+	rq->line.line = buf_make(AUDIT_LINE_MAX);
+	rq->step.line = buf_make(AUDIT_LINE_MAX);
+	rq->at.first_byte = first_byte_us;
+	rq->at.complete = agent->loop.now_us;
+	rq->policy = policy_ref(agent->policy);
+	agent->requests_active++;
+	/* It was decoded when its length was computed: it cannot fail now. */
+	st = frame_header_decode(frame, &rq->header);
+	rq->body = bytes_of(frame.data + FRAME_HEADER_BYTES, rq->header.body_len);
+	rq->auth = bytes_of(rq->body.data + rq->header.body_len, rq->header.auth_len);
+	rq->op = op_find(rq->header.opcode);
+	deadline_arm(&agent->loop, &rq->deadline,
+		rq->op->lane == OP_LANE_GENERATE ? DEADLINE_GENERATE : DEADLINE_FINISH);
+	if (st.code == STATUS_OK)
+		go_on(agent, rq);
+	else
+		request_finish(agent, rq, st);
+}
+
+bool request_is_active(const struct request *rq)
+{
+	return rq->agent != NULL;
+}
+
+/* Everything of it is over: its memory goes, and the connection may go on. */
+static void request_end(struct request *rq)
+{
+	struct agent *agent = rq->agent;
+
+	deadline_disarm(&agent->loop, &rq->deadline);
+	wire_arena_done(&rq->arena);
+	jwtsvid_unref(rq->caller.token);
+	policy_unref(rq->policy);
+	key_record_unref(rq->record);
+	buf_done(&rq->call_part);
+	buf_done(&rq->intent_record);
+	buf_done(&rq->parent_blob);
+	buf_done(&rq->line.line);
+	buf_done(&rq->step.line);
+	buf_done(&rq->answer);
+	buf_done(&rq->reply);
+	free(rq->deletion.entries);
+	agent->requests_active--;
+	rq->agent = NULL;
+}
+
+/* Send the reply.  While something is still under way the connection cannot serve another request: it ends. */
+static void request_reply(struct request *rq)
+{
+	struct conn *conn = rq->conn;
+	bool keep = (rq->header.flags & FRAME_KEEP) != 0 && rq->pending == 0;
+	struct buf reply = rq->reply;
+	size_t frame_len = rq->frame_len;
+
+	rq->answered = true;
+	rq->reply = (struct buf){ 0 };
+	deadline_disarm(&rq->agent->loop, &rq->deadline);
+	conn_request_done(conn, frame_len);
+	if (rq->pending == 0)
+		request_end(rq);
+	conn_answer(conn, buf_bytes(&reply), keep);
+	buf_done(&reply);
+}
+
+bool request_came_back(struct request *rq)
+{
+	rq->pending--;
+	return rq->answered;
+}
+
+/* The last thing of an answered request has come back. */
+void request_settled(struct request *rq)
+{
+	struct conn *conn = rq->conn;
+
+	if (!rq->answered || rq->pending > 0)
+		return;
+	request_end(rq);
+	conn_release(conn);
+}
+
+/* ---- compute ------------------------------------------------------------------------------------ */
+
+void request_compute(struct request *rq, void (*run)(struct compute_job *job), void (*done)(struct post *post))
+{
+	rq->waits = true;
+	rq->pending++;
+	rq->compute = (struct compute_job){ .run = run, .post.done = done };
+	compute_submit(rq->agent->compute, &rq->compute);
+}
+
+void request_resume(struct request *rq)
+{
+	rq->waits = false;
+	go_on(rq->agent, rq);
+}
+
+/* ---- deadline ----------------------------------------------------------------------------------- */
+
+/* In the queue: shed.  With the worker but not begun: shed, the worker skips it.  Executing: nobody knows. */
+static void deadline_passed(struct deadline *deadline)
+{
+	struct request *rq = request_of(deadline, deadline);
+	struct agent *agent = rq->agent;
+	bool executing = rq->lane != NULL && rq->call.id != 0 && lane_is_executing(rq->lane, &rq->call);
+
+	if (rq->answered)
+		return;
+	if (rq->lane != NULL && rq->call.id != 0 && rq->deletion.entries == NULL && lane_recall(rq->lane, &rq->call)) {
+		rq->pending--;
+		rq->call.id = 0;
+		key_abandoned(agent, rq);
+	}
+	rq->undecided = executing;
+	request_finish(agent, rq, executing ? FAIL(LANE_DEADLINE) : FAIL(QUEUE_DEADLINE));
+}
+
+/* ---- the reply and its line --------------------------------------------------------------------- */
+
+static bool is_stage_a(enum status_code code)
+{
+	return code == STATUS_FRAME_CONTENT_TYPE || code == STATUS_FRAME_ACCEPT_TYPE ||
+	       code == STATUS_FRAME_AUTH_TYPE || code == STATUS_FRAME_OPCODE || code == STATUS_FRAME_PROVIDER;
+}
+
+static void reply_encode(struct request *rq, struct status st)
+{
+	struct frame_header echoed = rq->header;
+	struct bytes body = st.code == STATUS_OK ? buf_bytes(&rq->answer) : (struct bytes){ 0 };
+
+	if (st.code == STATUS_OK && buf_check(&rq->answer).code != STATUS_OK) {
+		st = FAIL(ANSWER_LONG);
+		body = (struct bytes){ 0 };
+	}
+	rq->code = st.code;
+	buf_clear(&rq->reply);
+	/* The answer says that the connection is kept exactly when it is. */
+	echoed.flags = (rq->header.flags & FRAME_KEEP) != 0 && !rq->undecided && rq->pending == 0 ? FRAME_KEEP : 0;
+	frame_response_put(&rq->reply, is_stage_a(st.code) ? NULL : &echoed, status_wire(st.code), body);
+	if (is_stage_a(st.code))
+		rq->header.flags = 0;
+}
+
+static int64_t span(uint64_t from, uint64_t to)
+{
+	return from == 0 || to < from ? -1 : (int64_t)(to - from);
+}
+
+static void fill_identity(struct audit_record *to, const struct request *rq)
+{
+	to->authn = config_authenticator_name(rq->caller.who.authenticator);
+	to->identity = rq->caller.who.name;
+	if (rq->caller.has_token_key)
+		to->token_hash = rq->caller.token_key.input;
+	if (rq->caller.token != NULL) {
+		to->kid = bytes_from_text(rq->caller.token->kid);
+		to->token_start = rq->caller.token->has_start ? rq->caller.token->start_s : 0;
+		to->token_exp = rq->caller.token->exp_s;
+	}
+	if (rq->has_tenant)
+		to->tenant = bytes_of(rq->tenant.name, rq->tenant.name_len);
+	to->has_peer = true;
+	to->uid = rq->conn->peer.uid;
+	to->gid = rq->conn->peer.gid;
+	to->pid = rq->conn->peer.pid;
+}
+
+static void fill_outcome(struct audit_record *to, const struct request *rq)
+{
+	to->status = status_name(rq->code);
+	to->wire = status_wire(rq->code);
+	to->native = rq->code != STATUS_OK ? rq->fault.native : 0;
+	to->hw = bytes_from_text(rq->hw);
+	if (rq->is_decided) {
+		to->decision = rq->decision.is_allowed ? "allow" : "deny";
+		to->rule = rq->decision.rule;
+	}
+}
+
+static void line_encode(struct agent *agent, struct request *rq)
+{
+	struct audit_record record = audit_record_of(clock_wall_us());
+	uint64_t now = clock_mono_us();
+
+	record.conn = rq->conn->id;
+	record.req = rq->number;
+	fill_identity(&record, rq);
+	record.op = rq->op->name;
+	record.provider = rq->lane != NULL ? bytes_from_text(rq->lane->name) : (struct bytes){ 0 };
+	record.key = rq->key_name;
+	record.has_key = rq->has_key;
+	record.record = rq->record != NULL ? rq->record->id.bytes : NULL;
+	fill_outcome(&record, rq);
+	/* Both hashes cover header and body; the token in the authentication field has its own. */
+	if (digest_sha256(bytes_of(rq->body.data - FRAME_HEADER_BYTES, FRAME_HEADER_BYTES + rq->body.len),
+		    rq->request_hash).code == STATUS_OK)
+		record.request = rq->request_hash;
+	if (digest_sha256(buf_bytes(&rq->reply), rq->response_hash).code == STATUS_OK)
+		record.response = rq->response_hash;
+	record.us_read = span(rq->at.first_byte, rq->at.complete);
+	record.us_authn = span(rq->at.complete, rq->at.authenticated);
+	record.us_policy = span(rq->at.authenticated, rq->at.decided);
+	record.us_queue = span(rq->at.submitted, rq->at.handed);
+	record.us_device = span(rq->at.handed, rq->at.worked);
+	record.us_total = span(rq->at.first_byte, now);
+	buf_clear(&rq->line.line);
+	audit_line_put(&rq->line.line, agent->boot, &record);
+}
+
+/* Without identity it is counted; refused credentials are counted with their reason.  A token that verified, but was
+ * refused by bounds, tenant or policy, has an identity and so a line of its own. */
+static void audit_submit(struct agent *agent, struct request *rq)
+{
+	if (rq->caller.who.authenticator == 0) {
+		audit_count(agent->audit, rq->conn->peer.uid, rq->op->name, rq->code,
+			rq->caller.has_token_key ? rq->caller.token_key.input : NULL);
+		request_reply(rq);
+		return;
+	}
+	line_encode(agent, rq);
+	rq->line.kind = rq->code == STATUS_OK ? rq->commit : DURABLE_LINE;
+	rq->line.sync = rq->op->sync;
+	rq->line.intent_id = rq->intent_id;
+	rq->line.record = rq->record;
+	rq->line.post.done = reply_durable;
+	if (rq->record != NULL)
+		rq->line.key = rq->record->id;
+	rq->pending++;
+	durable_submit(agent->durable, &rq->line);
+}
+
+/* The line is written (and what it stands for is in the store), or it is not. */
+static void reply_durable(struct post *post)
+{
+	struct request *rq = request_of(post, line.post);
+	struct agent *agent = rq->agent;
+	enum status_code result = rq->line.result;
+	bool committed = rq->line.kind != DURABLE_LINE;
+
+	rq->pending--;
+	if (committed)
+		key_committed(agent, rq, result);
+	if (result == STATUS_OK) {
+		request_reply(rq);
+		return;
+	}
+	rq->fault = (struct fault){ .code = result, .native = rq->line.native };
+	reply_encode(rq, (struct status){ result });
+	if (result == STATUS_AUDIT_IO) {
+		request_reply(rq); /* the one answer without a line */
+		return;
+	}
+	/* The store refused: the line says so, and nothing is committed any more. */
+	rq->commit = DURABLE_LINE;
+	audit_submit(agent, rq);
+}
