@@ -117,14 +117,24 @@ struct worker_ops {
 	struct status (*random)(void *self, uint32_t bytes, struct worker_answer *answer);
 	struct status (*find)(void *self, const struct worker_request *rq, uint32_t *ret_count);
 	struct status (*clean)(void *self, const struct worker_request *rq);
-	/* A message on the socket between soft and the worker that wraps for it; NULL when it never wraps. */
+	/* A message on the socket between soft and the worker that wraps for it, checked by wrap_check(): its part 1 in,
+	 * the answer's part 0 out (crypto/wrap.h).  NULL when it never wraps; on the calling thread of worker_run(). */
 	struct status (*wrap)(void *self, const struct ipc_message *message, struct worker_answer *answer);
 };
 
-/* Serve the lane until it closes (the agent is gone): hello, then requests in order.  An executing request's id
- * stands in page->executing[thread] before the provider is called and until its answer is queued.  Answers are
- * flushed at the end of a batch and after at most WORKER_FLUSH_US.  ctl is the socket to keyreeved (it may bring a
- * new socket to soft), wrap_fd -1 or that socket.  Returns OK when the lane closed in order. */
+/* Serve the lane until it closes (the agent is gone): hello, then requests, in order where there is one thread.  An
+ * executing request's id stands in page->executing[thread] before the provider is called and until its answer is
+ * queued.  Answers are flushed at the end of a batch and after at most WORKER_FLUSH_US.  A request whose deadline has
+ * passed is answered QUEUE_DEADLINE and never reaches the provider.
+ *
+ *   ctl       the socket to keyreeved: ROLE_READY goes out on it once the device is open (so a main does not say it);
+ *             it may bring a new socket to soft (ROLE_FD "wrap"); borrowed
+ *   lane      borrowed
+ *   wrap_fd   -1, or the socket to soft; taken over
+ *   page      borrowed
+ *
+ * Returns OK when lane or ctl closed; the provider's failure when open() failed, which the lane was told, too (a main
+ * passes it on by role_failed()); else IPC_MALFORMED, IPC_BUILD, LIMIT, NO_MEMORY, IO. */
 enum { WORKER_FLUSH_US = 200 };
 struct status worker_run(const struct worker_ops *ops, void *self, struct ipc *ctl, struct ipc *lane, int wrap_fd,
 	struct worker_page *page);
