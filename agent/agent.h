@@ -17,6 +17,7 @@
 #include "agent/random.h"
 #include "agent/recover.h"
 #include "base/role.h"
+#include "base/sandbox.h"
 #include "crypto/public.h"
 #include "jwtsvid/cache.h"
 #include "jwtsvid/keyset.h"
@@ -72,6 +73,7 @@ struct agent {
 	uint64_t stop_at_us;
 	size_t requests_active;
 	uint64_t first_number; /* of the audit line that this start writes first */
+	struct sandbox_report posture;
 	char boot[AGENT_BOOT_BYTES];
 };
 

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/own.h"
+#include "base/sandbox.h"
 #include "crypto/digest.h"
 #include "spiffe/bundle.h"
 #include "spiffe/idp_msg.h"
@@ -619,9 +620,13 @@ static struct status build_listeners(struct agent *agent)
 /* The sandbox comes first: everything after it, threads included, lives inside. */
 static struct status build(struct agent *agent)
 {
+	struct sandbox_options options = sandbox_options_none();
+
 	TRY(config_get(buf_bytes(&agent->role->config), &agent->config));
 	read_boot_id(agent);
 	TRY(digest_init());
+	options.write[0] = agent->config->paths.state;
+	TRY(sandbox_enter(SANDBOX_AGENT, &options, &agent->posture));
 	TRY(policy_new(agent->config, &agent->policy));
 	TRY(build_loop(agent));
 	TRY(build_lanes(agent));
@@ -672,7 +677,7 @@ int main(int argc, char **argv)
 		st = build(agent);
 	}
 	if (st.code == STATUS_OK)
-		st = role_ready(&role, "serving");
+		st = role_ready(&role, agent->posture.landlock_abi > 0 ? "serving" : "serving; this kernel has no Landlock");
 	if (st.code != STATUS_OK)
 		role_failed(&role, st, status_text(st.code));
 	else

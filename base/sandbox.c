@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/sandbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/own.h"
+
+/* ---- capabilities and limits -------------------------------------------------------------------- */
+
+static struct status drop_capabilities(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct none[2] = { 0 };
+
+	if (syscall(SYS_capset, &header, none) < 0)
+		return FAIL_RC(SANDBOX, errno);
+	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); /* kernels before 4.3 have none to clear */
+	return OK;
+}
+
+/* ---- Landlock ------------------------------------------------------------------------------------ */
+
+/* Kernel headers of the build may be older than the kernel that runs: the numbers are the interface's own. */
+enum {
+	LANDLOCK_CREATE = 444,
+	LANDLOCK_ADD = 445,
+	LANDLOCK_RESTRICT = 446,
+	LANDLOCK_VERSION_FLAG = 1,
+	LANDLOCK_PATH_BENEATH = 1,
+};
+struct landlock_ruleset {
+	uint64_t fs, net, scoped;
+};
+struct landlock_beneath {
+	uint64_t allowed;
+	int32_t fd;
+} __attribute__((packed));
+
+enum {
+	FS_EXECUTE = 1 << 0,
+	FS_WRITE_FILE = 1 << 1,
+	FS_READ_FILE = 1 << 2,
+	FS_READ_DIR = 1 << 3,
+	FS_ABI_1 = (1 << 13) - 1,
+	FS_REFER = 1 << 13,    /* ABI 2 */
+	FS_TRUNCATE = 1 << 14, /* ABI 3 */
+	FS_IOCTL = 1 << 15,    /* ABI 5 */
+	FS_FILE = FS_EXECUTE | FS_WRITE_FILE | FS_READ_FILE | FS_TRUNCATE | FS_IOCTL,
+	NET_ALL = 3,           /* ABI 4: bind and connect TCP */
+	SCOPE_ALL = 3,         /* ABI 6: abstract Unix sockets, signals */
+};
+
+static int landlock_abi(void)
+{
+	long abi = syscall(LANDLOCK_CREATE, NULL, 0, LANDLOCK_VERSION_FLAG);
+
+	return abi > 0 ? (int)abi : 0;
+}
+
+static uint64_t fs_rights(int abi)
+{
+	return (uint64_t)FS_ABI_1 | (abi >= 2 ? FS_REFER : 0) | (abi >= 3 ? FS_TRUNCATE : 0) | (abi >= 5 ? FS_IOCTL : 0);
+}
+
+static struct status allow_fd(int ruleset, int fd, uint64_t rights)
+{
+	struct landlock_beneath rule = { .allowed = rights, .fd = fd };
+	struct stat info;
+
+	if (fstat(fd, &info) < 0)
+		return FAIL_RC(SANDBOX, errno);
+	if (!S_ISDIR(info.st_mode))
+		rule.allowed &= FS_FILE;
+	if (syscall(LANDLOCK_ADD, ruleset, LANDLOCK_PATH_BENEATH, &rule, 0) < 0)
+		return FAIL_RC(SANDBOX, errno);
+	return OK;
+}
+
+static struct status allow_path(int ruleset, const char *path, uint64_t rights)
+{
+	AUTO(own_close) int fd = open(path, O_PATH | O_CLOEXEC);
+
+	if (fd < 0)
+		return errno == ENOENT ? OK : FAIL_RC(SANDBOX, errno);
+	return allow_fd(ruleset, fd, rights);
+}
+
+static struct status allow_paths(int ruleset, const struct sandbox_options *o, uint64_t all)
+{
+	for (size_t i = 0; i < SANDBOX_PATHS_MAX && o->read[i] != NULL; i++)
+		TRY(allow_path(ruleset, o->read[i], FS_READ_FILE | FS_READ_DIR));
+	for (size_t i = 0; i < SANDBOX_PATHS_MAX && o->write[i] != NULL; i++)
+		TRY(allow_path(ruleset, o->write[i], all & ~(uint64_t)FS_EXECUTE));
+	return o->write_fd >= 0 ? allow_fd(ruleset, o->write_fd, all & ~(uint64_t)FS_EXECUTE) : OK;
+}
+
+/* A vendor module reads and writes where it likes (modes decide), but executes nothing. */
+static uint64_t handled_rights(enum sandbox_role role, int abi)
+{
+	return role == SANDBOX_P11 ? FS_EXECUTE : fs_rights(abi);
+}
+
+static struct status landlock_enter(enum sandbox_role role, const struct sandbox_options *o, int *ret_abi)
+{
+	int abi = landlock_abi();
+	struct landlock_ruleset rules = { .fs = handled_rights(role, abi) };
+	size_t size = abi >= 6 ? 24 : abi >= 4 ? 16 : 8;
+	AUTO(own_close) int ruleset = -1;
+
+	*ret_abi = abi;
+	if (abi == 0)
+		return OK;
+	if (abi >= 4 && !o->needs_network)
+		rules.net = NET_ALL;
+	if (abi >= 6)
+		rules.scoped = SCOPE_ALL;
+	ruleset = (int)syscall(LANDLOCK_CREATE, &rules, size, 0);
+	if (ruleset < 0)
+		return FAIL_RC(SANDBOX, errno);
+	if (role != SANDBOX_P11)
+		TRY(allow_paths(ruleset, o, rules.fs));
+	if (syscall(LANDLOCK_RESTRICT, ruleset, 0) < 0)
+		return FAIL_RC(SANDBOX, errno);
+	return OK;
+}
+
+/* ---- seccomp: one table --------------------------------------------------------------------------- */
+
+/* Columns: agent, idp, soft, tpm, config; S: sanitizer builds, all roles. */
+enum {
+	A = 1 << SANDBOX_AGENT,
+	I = 1 << SANDBOX_IDP,
+	F = 1 << SANDBOX_SOFT,
+	T = 1 << SANDBOX_TPM,
+	C = 1 << SANDBOX_CONFIG,
+	S = 1 << SANDBOX_ROLE_COUNT,
+	ALL = A | I | F | T | C,
+};
+
+struct allow_row {
+	int number;
+	unsigned roles;
+};
+
+/* clang-format off */
+static const struct allow_row allowed[] = {
+	/* descriptors that are there */
+	{ SCMP_SYS(read), ALL }, { SCMP_SYS(write), ALL }, { SCMP_SYS(readv), ALL }, { SCMP_SYS(writev), ALL },
+	{ SCMP_SYS(pread64), ALL }, { SCMP_SYS(pwrite64), A | F }, { SCMP_SYS(close), ALL }, { SCMP_SYS(lseek), ALL },
+	{ SCMP_SYS(fstat), ALL }, { SCMP_SYS(newfstatat), ALL }, { SCMP_SYS(fcntl), ALL },
+	{ SCMP_SYS(poll), ALL }, { SCMP_SYS(ppoll), ALL }, { SCMP_SYS(dup), I },
+	{ SCMP_SYS(recvmsg), ALL }, { SCMP_SYS(sendmsg), ALL }, { SCMP_SYS(recvfrom), ALL }, { SCMP_SYS(sendto), ALL },
+	{ SCMP_SYS(shutdown), A | I }, { SCMP_SYS(getsockopt), A | I | T }, { SCMP_SYS(memfd_create), ALL },
+	{ SCMP_SYS(epoll_wait), A | I }, { SCMP_SYS(epoll_pwait), A | I }, { SCMP_SYS(epoll_ctl), A | I },
+	{ SCMP_SYS(epoll_create1), A | I }, { SCMP_SYS(eventfd2), A | I | F }, { SCMP_SYS(accept4), A },
+	/* memory: never executable, see below */
+	{ SCMP_SYS(munmap), ALL }, { SCMP_SYS(mremap), ALL }, { SCMP_SYS(madvise), ALL }, { SCMP_SYS(brk), ALL },
+	{ SCMP_SYS(mlock), ALL }, { SCMP_SYS(munlock), ALL }, { SCMP_SYS(mlock2), ALL },
+	/* threads: clone below */
+	{ SCMP_SYS(futex), ALL }, { SCMP_SYS(set_robust_list), ALL }, { SCMP_SYS(rseq), ALL },
+	{ SCMP_SYS(sched_yield), ALL }, { SCMP_SYS(sched_getaffinity), ALL }, { SCMP_SYS(gettid), ALL },
+	{ SCMP_SYS(getpid), ALL }, { SCMP_SYS(membarrier), ALL },
+	{ SCMP_SYS(rt_sigprocmask), ALL }, { SCMP_SYS(rt_sigreturn), ALL }, { SCMP_SYS(rt_sigaction), ALL },
+	{ SCMP_SYS(sigaltstack), ALL }, { SCMP_SYS(restart_syscall), ALL },
+	{ SCMP_SYS(exit), ALL }, { SCMP_SYS(exit_group), ALL },
+	/* time, chance, facts */
+	{ SCMP_SYS(clock_gettime), ALL }, { SCMP_SYS(clock_nanosleep), ALL }, { SCMP_SYS(nanosleep), ALL },
+	{ SCMP_SYS(clock_getres), ALL }, { SCMP_SYS(gettimeofday), ALL }, { SCMP_SYS(getrandom), ALL },
+	{ SCMP_SYS(uname), ALL }, { SCMP_SYS(sysinfo), ALL }, { SCMP_SYS(getuid), ALL }, { SCMP_SYS(geteuid), ALL },
+	{ SCMP_SYS(getgid), ALL }, { SCMP_SYS(getegid), ALL },
+	/* files: Landlock and modes say which */
+	{ SCMP_SYS(openat), A | F }, { SCMP_SYS(fsync), A | F }, { SCMP_SYS(fdatasync), A | F },
+	{ SCMP_SYS(ftruncate), A | F }, { SCMP_SYS(fallocate), A }, { SCMP_SYS(unlink), A }, { SCMP_SYS(unlinkat), A | F },
+	{ SCMP_SYS(renameat), F }, { SCMP_SYS(renameat2), F }, { SCMP_SYS(linkat), F }, { SCMP_SYS(mkdir), A },
+	{ SCMP_SYS(getdents64), A }, { SCMP_SYS(access), A }, { SCMP_SYS(faccessat), A }, { SCMP_SYS(faccessat2), A },
+	{ SCMP_SYS(readlink), A }, { SCMP_SYS(readlinkat), A }, { SCMP_SYS(lstat), A }, { SCMP_SYS(stat), A },
+	{ SCMP_SYS(fchmod), A }, { SCMP_SYS(getcwd), A }, { SCMP_SYS(statfs), A }, { SCMP_SYS(fstatfs), A },
+	{ SCMP_SYS(utimensat), A },
+	/* the Workload API: which kind of socket, see below */
+	{ SCMP_SYS(connect), I }, { SCMP_SYS(setsockopt), I }, { SCMP_SYS(getsockname), I }, { SCMP_SYS(getpeername), I },
+	{ SCMP_SYS(prlimit64), I },
+	/* sanitizers look at their own process and report */
+	{ SCMP_SYS(openat), S }, { SCMP_SYS(readlink), S }, { SCMP_SYS(readlinkat), S }, { SCMP_SYS(getdents64), S },
+	{ SCMP_SYS(ptrace), S }, { SCMP_SYS(wait4), S }, { SCMP_SYS(clone), S }, { SCMP_SYS(prctl), S },
+	{ SCMP_SYS(tgkill), S }, { SCMP_SYS(kill), S }, { SCMP_SYS(ioctl), S }, { SCMP_SYS(mmap), S },
+	{ SCMP_SYS(mprotect), S }, { SCMP_SYS(arch_prctl), S }, { SCMP_SYS(getppid), S }, { SCMP_SYS(prlimit64), S },
+	{ SCMP_SYS(stat), S }, { SCMP_SYS(lstat), S }, { SCMP_SYS(access), S }, { SCMP_SYS(process_vm_readv), S },
+	{ SCMP_SYS(sched_getparam), S }, { SCMP_SYS(sched_getscheduler), S },
+};
+
+/* What libraries try and do without: an errno instead of an end. */
+static const struct { int number; unsigned roles; int error; } refused[] = {
+	{ SCMP_SYS(openat), I | T | C, EACCES }, { SCMP_SYS(open), ALL, EACCES }, { SCMP_SYS(access), I | F | T | C, EACCES },
+	{ SCMP_SYS(readlink), I | F | T | C, EACCES }, { SCMP_SYS(stat), I | F | T | C, EACCES },
+	{ SCMP_SYS(fchown), A, EPERM }, { SCMP_SYS(ioctl), ALL, ENOTTY }, { SCMP_SYS(sched_setscheduler), ALL, EPERM },
+	{ SCMP_SYS(socket), T, EACCES }, { SCMP_SYS(socketpair), I, EACCES }, { SCMP_SYS(prctl), I, EPERM },
+	{ SCMP_SYS(statx), ALL, ENOSYS }, { SCMP_SYS(sched_getparam), I, EPERM }, { SCMP_SYS(sched_getscheduler), I, EPERM },
+	{ SCMP_SYS(getcpu), ALL, ENOSYS },
+};
+
+/* p11: what no PKCS#11 module has business with. */
+static const int denied[] = {
+	SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(fork), SCMP_SYS(vfork), SCMP_SYS(ptrace),
+	SCMP_SYS(process_vm_readv), SCMP_SYS(process_vm_writev), SCMP_SYS(pidfd_getfd), SCMP_SYS(pidfd_open),
+	SCMP_SYS(pidfd_send_signal), SCMP_SYS(kcmp), SCMP_SYS(io_uring_setup), SCMP_SYS(io_uring_enter),
+	SCMP_SYS(io_uring_register), SCMP_SYS(bpf), SCMP_SYS(perf_event_open), SCMP_SYS(userfaultfd), SCMP_SYS(keyctl),
+	SCMP_SYS(add_key), SCMP_SYS(request_key), SCMP_SYS(mount), SCMP_SYS(umount2), SCMP_SYS(move_mount),
+	SCMP_SYS(open_tree), SCMP_SYS(fsopen), SCMP_SYS(fsmount), SCMP_SYS(pivot_root), SCMP_SYS(chroot),
+	SCMP_SYS(unshare), SCMP_SYS(setns), SCMP_SYS(init_module), SCMP_SYS(finit_module), SCMP_SYS(delete_module),
+	SCMP_SYS(kexec_load), SCMP_SYS(kexec_file_load), SCMP_SYS(reboot), SCMP_SYS(swapon), SCMP_SYS(swapoff),
+	SCMP_SYS(acct), SCMP_SYS(settimeofday), SCMP_SYS(clock_settime), SCMP_SYS(adjtimex), SCMP_SYS(clock_adjtime),
+	SCMP_SYS(personality), SCMP_SYS(quotactl), SCMP_SYS(open_by_handle_at), SCMP_SYS(name_to_handle_at),
+	SCMP_SYS(setuid), SCMP_SYS(setgid), SCMP_SYS(setresuid), SCMP_SYS(setresgid), SCMP_SYS(setreuid),
+	SCMP_SYS(setregid), SCMP_SYS(setgroups), SCMP_SYS(capset), SCMP_SYS(seccomp), SCMP_SYS(iopl), SCMP_SYS(ioperm),
+	SCMP_SYS(syslog), SCMP_SYS(vhangup), SCMP_SYS(lookup_dcookie), SCMP_SYS(move_pages), SCMP_SYS(migrate_pages),
+};
+/* clang-format on */
+
+/* The list of what is tried and refused must not say again what the role is allowed. */
+static bool is_allowed(int number, unsigned columns)
+{
+	for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++)
+		if (allowed[i].number == number && (allowed[i].roles & columns) != 0)
+			return true;
+	return false;
+}
+
+static int add_table(scmp_filter_ctx ctx, unsigned columns)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]) && rc == 0; i++)
+		if ((allowed[i].roles & columns) != 0)
+			rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, allowed[i].number, 0);
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]) && rc == 0; i++)
+		if ((refused[i].roles & columns) != 0 && !is_allowed(refused[i].number, columns))
+			rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO((uint32_t)refused[i].error), refused[i].number, 0);
+	return rc;
+}
+
+/* Threads yes, processes no: clone's flags can be read, clone3's cannot, so that one does not exist here. */
+static int add_threads(scmp_filter_ctx ctx, uint32_t allow)
+{
+	int rc = seccomp_rule_add(ctx, allow, SCMP_SYS(clone), 1,
+		SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
+
+	return rc != 0 ? rc : seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+}
+
+/* No memory that is executable is ever made. */
+static int add_memory(scmp_filter_ctx ctx)
+{
+	int rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+
+	return rc != 0 ? rc
+		       : seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
+				 SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+}
+
+static int add_sockets(scmp_filter_ctx ctx, enum sandbox_role role, const struct sandbox_options *o)
+{
+	int rc = 0;
+
+	if (role == SANDBOX_IDP || (role == SANDBOX_TPM && o->needs_unix_sockets))
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+	if (rc == 0 && role == SANDBOX_IDP && o->needs_network)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_INET));
+	if (rc == 0 && role == SANDBOX_IDP && !o->needs_network)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_NE, AF_UNIX));
+	if (rc == 0 && role == SANDBOX_TPM && o->needs_unix_sockets)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(connect), 0);
+	return rc;
+}
+
+static int build_allow_list(scmp_filter_ctx ctx, enum sandbox_role role, const struct sandbox_options *o)
+{
+	unsigned columns = 1u << role;
+	int rc;
+
+#ifdef KEYREEVE_SANITIZED
+	columns |= S;
+#endif
+	rc = add_table(ctx, columns);
+	if (rc == 0)
+		rc = add_threads(ctx, SCMP_ACT_ALLOW);
+	if (rc == 0)
+		rc = add_memory(ctx);
+	return rc != 0 ? rc : add_sockets(ctx, role, o);
+}
+
+static int deny(scmp_filter_ctx ctx, int number)
+{
+	return seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), number, 0);
+}
+
+static int build_deny_list(scmp_filter_ctx ctx, const struct sandbox_options *o)
+{
+	static const int families[] = { AF_INET, AF_INET6 };
+	pid_t self = getpid();
+	int rc = 0;
+
+	for (size_t i = 0; i < sizeof(denied) / sizeof(denied[0]) && rc == 0; i++)
+		rc = deny(ctx, denied[i]);
+	if (rc == 0)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
+			SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0));
+	if (rc == 0)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+	if (rc == 0)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(kill), 1,
+			SCMP_A0(SCMP_CMP_NE, (scmp_datum_t)self));
+	if (rc == 0)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(tgkill), 1,
+			SCMP_A0(SCMP_CMP_NE, (scmp_datum_t)self));
+	if (rc == 0 && !o->needs_unix_sockets)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+	for (size_t i = 0; i < 2 && rc == 0 && !o->needs_network; i++)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1,
+			SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]));
+	for (int family = AF_INET6 + 1; family < 64 && rc == 0; family++) /* netlink, packet, vsock, alg, ... */
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1,
+			SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)family));
+	return rc;
+}
+
+static struct status filter_enter(enum sandbox_role role, const struct sandbox_options *o)
+{
+	scmp_filter_ctx ctx = seccomp_init(role == SANDBOX_P11 ? SCMP_ACT_ALLOW : SCMP_ACT_KILL_PROCESS);
+	int rc;
+
+	ENSURE(ctx != NULL, SANDBOX);
+	rc = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+	if (rc == 0)
+		rc = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* a tree: rows cost little */
+	if (rc == 0)
+		rc = role == SANDBOX_P11 ? build_deny_list(ctx, o) : build_allow_list(ctx, role, o);
+	if (rc == 0)
+		rc = seccomp_load(ctx);
+	seccomp_release(ctx);
+	return rc == 0 ? OK : FAIL_RC(SANDBOX, rc);
+}
+
+struct status sandbox_enter(enum sandbox_role role, const struct sandbox_options *options,
+	struct sandbox_report *ret_report)
+{
+	struct sandbox_report report = { 0 };
+
+	ENSURE(role > SANDBOX_NONE && role < SANDBOX_ROLE_COUNT, SANDBOX);
+	ENSURE(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, SANDBOX);
+	TRY(drop_capabilities());
+#ifndef KEYREEVE_SANITIZED /* its reports read /proc and its own image */
+	TRY(landlock_enter(role, options, &report.landlock_abi));
+#endif
+	TRY(filter_enter(role, options));
+	report.has_filter = true;
+	if (ret_report != NULL)
+		*ret_report = report;
+	return OK;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What each role may do once it reads foreign bytes: no capabilities, no core files, Landlock where the kernel has it,
+ * and a seccomp filter from one table.  In agent, idp, soft, tpm and config the filter is a list of what is allowed,
+ * and anything else ends the process; in p11, since vendor modules are unpredictable, it is a list of what is denied,
+ * with an errno.  Enter before threads are made: they inherit it.  security-design 2.9; DESIGN section 3. */
+#ifndef BASE_SANDBOX_H
+#define BASE_SANDBOX_H
+
+#include <stdbool.h>
+
+#include "base/status.h"
+
+enum sandbox_role {
+	SANDBOX_NONE = 0,
+	SANDBOX_AGENT,
+	SANDBOX_IDP,
+	SANDBOX_SOFT,
+	SANDBOX_TPM,
+	SANDBOX_P11,
+	SANDBOX_CONFIG,
+	SANDBOX_ROLE_COUNT
+};
+
+enum { SANDBOX_PATHS_MAX = 4 };
+
+struct sandbox_options {
+	const char *read[SANDBOX_PATHS_MAX];  /* files and directories that may be read; NULL ends the list */
+	const char *write[SANDBOX_PATHS_MAX]; /* directories below which files may be made and changed */
+	int write_fd;                         /* the same, by a directory's descriptor; -1 none */
+	bool needs_unix_sockets;              /* p11, tpm: may make sockets of the local kind */
+	bool needs_network;                   /* p11: may make internet sockets */
+};
+
+static inline struct sandbox_options sandbox_options_none(void)
+{
+	return (struct sandbox_options){ .write_fd = -1 };
+}
+
+/* What is in force: for the posture. */
+struct sandbox_report {
+	int landlock_abi; /* 0: this kernel has none */
+	bool has_filter;
+};
+
+/* For good.  ret_report may be NULL.  Fails: SANDBOX. */
+struct status sandbox_enter(enum sandbox_role role, const struct sandbox_options *options,
+	struct sandbox_report *ret_report);
+
+#endif
