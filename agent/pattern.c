@@ -78,9 +78,10 @@ static const char *segment_parse(struct bytes text, bool (*is_legal)(uint8_t c),
 		return NULL;
 	}
 	if (memchr(text.data, '{', text.len) != NULL || memchr(text.data, '}', text.len) != NULL)
-		return "a placeholder is one whole segment, as {name}";
+		return "has a placeholder that is not one whole segment, as {name}";
 	if (memchr(text.data, '*', text.len) != NULL)
-		return "'*' means nothing here: write {name} for one segment, or a last segment ** for the rest";
+		return "has '*', which means nothing here: write {name} for one segment, or a last segment ** for the "
+		       "rest";
 	if (!all_of(text, is_legal) || bytes_equal(text, BYTES_LITERAL(".")) || bytes_equal(text, BYTES_LITERAL("..")))
 		return "has a segment that no name can have";
 	*to = (struct pattern_segment){ text, false };
@@ -102,7 +103,7 @@ static const char *path_parse(struct bytes path, bool may_rest, bool (*is_legal)
 			return "has an empty segment";
 		if (may_rest && bytes_equal(segment, BYTES_LITERAL("**"))) {
 			pattern->has_rest = true;
-			return path.len == 0 ? NULL : "'**' can only be the last segment";
+			return path.len == 0 ? NULL : "has '**' before its last segment";
 		}
 		why = segment_parse(segment, is_legal, pattern);
 		if (why != NULL)
