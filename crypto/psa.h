@@ -163,8 +163,16 @@ void psa_alg_get(struct reader *from, struct psa_alg *ret_alg);
 
 /* "ecc-p256", "rsa-2048": the names of the command line and the policy; NULL where there is none. */
 const char *psa_key_name(const struct psa_key_attributes *key);
+/* Kind (of a pair), family and bits by that name; the rest stays as it was.  False if there is none. */
+bool psa_key_from_name(const char *name, struct psa_key_attributes *key);
 /* "ecdsa-sha-256", "rsa-pss-any", ... into ret_text, always terminated. */
 enum { PSA_NAME_BYTES = 64 };
 void psa_alg_name(struct psa_alg alg, char ret_text[PSA_NAME_BYTES]);
+/* A signature algorithm by its name, or "none"; false if there is none. */
+bool psa_alg_from_name(const char *name, struct psa_alg *ret_alg);
+/* "sha-256" or "SHA-256"; false if there is none. */
+bool psa_hash_from_name(const char *name, uint8_t *ret_hash);
+/* Name of one usage flag ("sign-hash"), for the names of the command line; NULL for none or several. */
+const char *psa_usage_name(uint16_t flag);
 
 #endif
