@@ -26,6 +26,7 @@ static void become_role(const struct child *child, int libexec_fd, int ctl, char
 
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	libexec_fd = fcntl(libexec_fd, F_DUPFD_CLOEXEC, ROLE_CTL_FD + 1); /* out of the way */
 	if (ctl == ROLE_CTL_FD ? fcntl(ctl, F_SETFD, 0) < 0 : dup2(ctl, ROLE_CTL_FD) < 0)
 		_exit(EXEC_FAILED);
 	if (uid != 0 && (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0))

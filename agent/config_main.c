@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "base/role.h"
+#include "base/sandbox.h"
 
 enum {
 	EXIT_GOOD = 0,
@@ -81,6 +82,7 @@ static struct status answer_send(struct role_start *start, int fd, const char *p
 
 static struct status role_run(void)
 {
+	struct sandbox_options nothing = sandbox_options_none();
 	AUTO(role_end) struct role_start start = { 0 };
 	AUTO(own_close) int fd = -1;
 	char path[PATH_MAX_BYTES] = "configuration";
@@ -92,6 +94,7 @@ static struct status role_run(void)
 		memcpy(path, start.config.data, start.config.len);
 		path[start.config.len] = '\0';
 	}
+	TRY(sandbox_enter(SANDBOX_CONFIG, &nothing, NULL)); /* before the first byte of the file */
 	TRY(role_ready(&start, "reading the configuration"));
 	return answer_send(&start, fd, path);
 }

@@ -224,7 +224,7 @@ static void worker_config_of(const struct config *config, const struct config_pr
 /* The lane: one socketpair and one page, the worker's half at its start, the agent's by its control socket. */
 static struct status join_lane(struct supervisor *s, struct child *child)
 {
-	char name[ROLE_NAME_BYTES];
+	char name[ROLE_NAME_BYTES + 8];
 	AUTO(own_close) int page = memfd_create("page", MFD_CLOEXEC);
 	int pair[2];
 	struct child *agent = &s->children[CHILD_AGENT];
@@ -636,6 +636,16 @@ static void end_all(struct supervisor *s)
 	}
 }
 
+/* Somebody may present a JWT-SVID. */
+static bool needs_idp(const struct config *config)
+{
+	for (uint32_t i = 0; i < config->listener_count; i++)
+		for (uint32_t a = 0; a < config->listeners[i].authenticator_count; a++)
+			if (config->listeners[i].authenticators[a] == AUTHENTICATOR_JWT_SVID)
+				return config->spiffe.endpoint != NULL;
+	return false;
+}
+
 static void add_children(struct supervisor *s)
 {
 	const struct config *config = s->given->config;
@@ -644,7 +654,7 @@ static void add_children(struct supervisor *s)
 
 	s->children[CHILD_AGENT] = (struct child){ .name = "agent", .program = "keyreeve-agent", .provider = -1 };
 	s->children[CHILD_IDP] = (struct child){ .name = "idp", .program = "keyreeve-idp", .provider = -1,
-		.stays_down = config->spiffe.endpoint == NULL };
+		.stays_down = !needs_idp(config) };
 	s->child_count = CHILD_FIRST_WORKER;
 	for (uint32_t i = 0; i < config->provider_count; i++) {
 		struct child *child = &s->children[s->child_count++];
