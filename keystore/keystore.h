@@ -6,9 +6,10 @@
  * Thread rule: one thread (the durability thread) calls everything that takes a struct keystore.  Records and
  * namespaces are immutable once made, counted, and may be read by any thread.
  *
- * Tables (DESIGN section 5): key(id PRIMARY KEY, ns, provider, state, generation, record), namespace(id PRIMARY KEY,
- * record), intent(id PRIMARY KEY, seq, op, key, node, hardware_id, record), kv(name PRIMARY KEY, value).  id and ns
- * are HMAC-SHA-256 under 32 random bytes kept in kv, so that no plaintext name is a column. */
+ * Tables (DESIGN section 5): key(id PRIMARY KEY, ns, provider, state, generation, record), namespace(id, provider,
+ * record, PRIMARY KEY (id, provider)), intent(id PRIMARY KEY, seq, op, key, node, hardware_id, record), kv(name PRIMARY
+ * KEY, value).  id and ns are HMAC-SHA-256 under 32 random bytes kept in kv, so that no plaintext name is a column;
+ * node is the store's tag.  Every record and value lies in an envelope that binds it to its row (record.h). */
 #ifndef KEYSTORE_KEYSTORE_H
 #define KEYSTORE_KEYSTORE_H
 
@@ -93,8 +94,12 @@ struct intent {
 struct keystore;
 
 /* Open or make `directory`/keys.db (0600) with WAL and synchronous=FULL, upgrade it by numbered migrations, make the
- * HMAC key and the tag at the first start.  Fails: STORE_IO, STORE_NEWER, STORE_FULL, RECORD_CORRUPT, NO_MEMORY. */
+ * HMAC key and the tag at the first start.  The file is held exclusively until the close: a second opener, a reader
+ * too, is refused (STORE_IO).  Fails: STORE_IO, STORE_NEWER, STORE_FULL, RECORD_CORRUPT (the file or what it says of
+ * itself is damaged, or it is not ours), NO_MEMORY, RANDOM_FAILED. */
 struct status keystore_open(const char *directory, struct keystore **ret_store);
+/* The same through a registered SQLite VFS; NULL names the system's.  vfs is borrowed for the call. */
+struct status keystore_open_vfs(const char *directory, const char *vfs, struct keystore **ret_store);
 void keystore_close(struct keystore *store);
 
 /* The store's tag, KEYSTORE_TAG_BYTES; borrowed for the store's life; any thread. */
@@ -105,9 +110,10 @@ struct status keystore_namespace_id(const struct keystore *store, const struct n
 struct status keystore_key_id(const struct keystore *store, const struct keystore_id *ns, struct bytes name,
 	struct keystore_id *ret_id);
 
-/* Everything at start, one call per row; a failing visit stops and is returned.  The record belongs to the visitor
- * (one reference); namespace and intent rows are borrowed for the call.  A row whose record does not decode, or whose
- * id is not the HMAC of its names, is RECORD_CORRUPT. */
+/* Everything at start, one call per row: namespaces, keys, then intents in order of their making; kinds without a
+ * function are left out.  A failing visit stops and is returned.  The record belongs to the visitor (one reference);
+ * namespace and intent rows are borrowed for the call.  A row whose record does not open or decode, or whose id is not
+ * the HMAC of its names, is RECORD_CORRUPT; more than KEYSTORE_KEYS_MAX keys are LIMIT. */
 struct keystore_visitor {
 	void *context;
 	struct status (*key)(void *context, struct key_record *record);
@@ -125,14 +131,19 @@ struct status keystore_savepoint(struct keystore *store);
 struct status keystore_release(struct keystore *store);
 void keystore_rewind(struct keystore *store);
 
-/* Inside a transaction.  Fails: STORE_IO, STORE_FULL; key_put: KEY_EXISTS; key_delete: KEY_ABSENT. */
+/* Inside a transaction; without one (there was none, or SQLite rolled it back after a failure) all are STORE_IO, so
+ * that nothing of a lost batch is committed alone.
+ * Fails: STORE_IO, STORE_FULL, LIMIT (a field over its maximum); key_put: KEY_EXISTS; key_delete: KEY_ABSENT; key_put
+ * and namespace_put: RECORD_CORRUPT (the ids are not those of the names); intent_number: STORE_IO for a row that is not
+ * there, while deleting one is no failure.  namespace_put replaces the row of the same namespace and provider. */
 struct status keystore_intent_put(struct keystore *store, const struct intent *intent, int64_t *ret_id);
 struct status keystore_intent_number(struct keystore *store, int64_t id, uint64_t seq);
 struct status keystore_intent_delete(struct keystore *store, int64_t id);
 struct status keystore_key_put(struct keystore *store, const struct key_record *record);
 struct status keystore_key_delete(struct keystore *store, const struct keystore_id *id);
 struct status keystore_namespace_put(struct keystore *store, const struct namespace_record *record);
-/* A named value, at most KEYSTORE_KV_MAX bytes; get leaves ret_value empty when there is none. */
+/* A named value, at most KEYSTORE_KV_MAX bytes; get leaves ret_value empty when there is none, and needs no
+ * transaction.  Names that begin with "keystore." are NOT_PERMITTED.  get fails also: RECORD_CORRUPT, LIMIT. */
 struct status keystore_kv_put(struct keystore *store, const char *name, struct bytes value);
 struct status keystore_kv_get(struct keystore *store, const char *name, struct buf *ret_value);
 
