@@ -18,8 +18,7 @@ enum { COORDINATE_MAX = 66, SIGNATURE_MAX = 1024 };
 
 struct mint_key {
 	enum mint_type type;
-	EVP_PKEY *pkey; /* owned; NULL for a bare modulus */
-	BIGNUM *n, *e;	/* owned; the bare modulus */
+	EVP_PKEY *pkey; /* owned */
 };
 
 #define REQUIRE(cond)                                                                    \
@@ -100,20 +99,10 @@ static const struct {
 	[MINT_K256]    = { "secp256k1", "secp256k1", 32, 0 },
 	[MINT_RSA1024] = { NULL, NULL, 0, 1024 },
 	[MINT_RSA2048] = { NULL, NULL, 0, 2048 },
-	[MINT_RSA3072] = { NULL, NULL, 0, 3072 },
-	[MINT_RSA8192] = { NULL, NULL, 0, 8192 },
+	[MINT_RSA4096] = { NULL, NULL, 0, 4096 },
 	[MINT_ED25519] = { NULL, "Ed25519", 0, 0 },
 };
 /* clang-format on */
-
-/* An odd number of that many bits: nobody looks whether it is a product of two primes before its size. */
-static void modulus_make(struct mint_key *key, int bits)
-{
-	key->n = BN_new();
-	key->e = BN_new();
-	REQUIRE(BN_rand(key->n, bits, BN_RAND_TOP_ONE, BN_RAND_BOTTOM_ODD) == 1);
-	REQUIRE(BN_set_word(key->e, 65537) == 1);
-}
 
 struct mint_key *mint_key_new(enum mint_type type)
 {
@@ -121,10 +110,6 @@ struct mint_key *mint_key_new(enum mint_type type)
 
 	REQUIRE(key != NULL);
 	key->type = type;
-	if (type == MINT_RSA8192) {
-		modulus_make(key, 8192);
-		return key;
-	}
 	if (types[type].group != NULL)
 		key->pkey = EVP_PKEY_Q_keygen(NULL, NULL, "EC", types[type].group);
 	else if (types[type].bits > 0)
@@ -140,21 +125,19 @@ void mint_key_free(struct mint_key *key)
 	if (key == NULL)
 		return;
 	EVP_PKEY_free(key->pkey);
-	BN_free(key->n);
-	BN_free(key->e);
 	free(key);
 }
 
-static char *number_text(const EVP_PKEY *pkey, const char *name, const BIGNUM *given, int width)
+/* width 0: as few bytes as it takes. */
+static char *number_text(const EVP_PKEY *pkey, const char *name, int width)
 {
 	uint8_t raw[SIGNATURE_MAX];
 	BIGNUM *number = NULL;
 	int len;
 
-	if (given == NULL)
-		REQUIRE(EVP_PKEY_get_bn_param(pkey, name, &number) == 1);
-	len = width > 0 ? width : BN_num_bytes(given != NULL ? given : number);
-	REQUIRE(BN_bn2binpad(given != NULL ? given : number, raw, len) == len);
+	REQUIRE(EVP_PKEY_get_bn_param(pkey, name, &number) == 1);
+	len = width > 0 ? width : BN_num_bytes(number);
+	REQUIRE(BN_bn2binpad(number, raw, len) == len);
 	BN_free(number);
 	return mint_base64url(bytes_of(raw, (size_t)len));
 }
@@ -165,13 +148,13 @@ static char *pair_members(const struct mint_key *key)
 	char *first, *second, *text;
 
 	if (width > 0) {
-		first = number_text(key->pkey, OSSL_PKEY_PARAM_EC_PUB_X, NULL, width);
-		second = number_text(key->pkey, OSSL_PKEY_PARAM_EC_PUB_Y, NULL, width);
+		first = number_text(key->pkey, OSSL_PKEY_PARAM_EC_PUB_X, width);
+		second = number_text(key->pkey, OSSL_PKEY_PARAM_EC_PUB_Y, width);
 		text = mint_printf(
 			"\"kty\":\"EC\",\"crv\":\"%s\",\"x\":\"%s\",\"y\":\"%s\"", types[key->type].crv, first, second);
 	} else {
-		first = number_text(key->pkey, OSSL_PKEY_PARAM_RSA_N, key->n, 0);
-		second = number_text(key->pkey, OSSL_PKEY_PARAM_RSA_E, key->e, 0);
+		first = number_text(key->pkey, OSSL_PKEY_PARAM_RSA_N, 0);
+		second = number_text(key->pkey, OSSL_PKEY_PARAM_RSA_E, 0);
 		text = mint_printf("\"kty\":\"RSA\",\"n\":\"%s\",\"e\":\"%s\"", first, second);
 	}
 	free(first);

@@ -16,8 +16,7 @@ enum mint_type {
 	MINT_K256, /* secp256k1 */
 	MINT_RSA1024,
 	MINT_RSA2048,
-	MINT_RSA3072,
-	MINT_RSA8192, /* a random modulus of that size: cannot sign */
+	MINT_RSA4096,
 	MINT_ED25519,
 	MINT_TYPES
 };
