@@ -15,7 +15,7 @@ static struct status address_of(const char *path, struct sockaddr_un *ret_addres
 {
 	*ret_address = (struct sockaddr_un){ .sun_family = AF_UNIX };
 	ENSURE(strlen(path) < sizeof(ret_address->sun_path), LIMIT);
-	strcpy(ret_address->sun_path, path);
+	memcpy(ret_address->sun_path, path, strlen(path) + 1);
 	return OK;
 }
 

@@ -1,0 +1,44 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Every external symbol carries a prefix of its library: symbols.py BUILD."""
+import glob, os, re, subprocess, sys
+
+PREFIXES = {
+    'base': 'status fault buf secret ct_equal random_fill clock log ipc role',
+    'sandbox': 'sandbox __asan_default_options',
+    'crypto': 'psa digest aead der public worker',
+    'crypto_worker': 'worker wrap',
+    'worker_config': 'worker_config',
+    'wire': 'frame opcode provider auth wire',
+    'spiffe': 'spiffe bundle strict endpoint workload_endpoint',
+    'spiffe_workload': 'workload',
+    'jwtsvid': 'jws jwk keyset jwtsvid',
+    'keystore': 'keystore key_record namespace intent record schema stmt',
+    'policy': 'config policy tenant pattern explain',
+    'config_yaml': 'config',
+    'doctor': 'doctor',
+    'request': 'loop watch deadline post audit durable compute lane listen listener keyindex count random conn request '
+               'op ops authn recovery intent_record key decode begin finish',
+}
+
+
+def main():
+    build, bad, seen = sys.argv[1], [], 0
+    for archive in sorted(glob.glob(os.path.join(build, '**', 'libkr_*.a'), recursive=True)):
+        library = os.path.basename(archive)[len('libkr_'):-2]
+        if library not in PREFIXES:
+            continue
+        allowed = tuple(PREFIXES[library].split())
+        for line in subprocess.check_output(['nm', '-g', '--defined-only', archive], text=True).split('\n'):
+            m = re.match(r'[0-9a-f]+ [TDBRVC] (\S+)$', line)
+            if not m:
+                continue
+            seen += 1
+            name = m.group(1)
+            if not any(name == p or name.startswith(p + '_') for p in allowed):
+                bad.append(f'{library}: {name} has none of: {" ".join(allowed)}')
+    print('\n'.join(bad) or f'{seen} symbols')
+    sys.exit(1 if bad or seen < 100 else 0)
+
+
+main()
