@@ -304,6 +304,16 @@ static struct status tree_get(struct bytes from, const struct config_shape *shap
 	return OK;
 }
 
+/* What belongs to the provider's type only, and is needed there: nobody who reads a tree has to ask again. */
+static bool provider_is_whole(const struct config_provider *provider)
+{
+	if (provider->type == PROVIDER_SOFTWARE)
+		return provider->wrap != NULL;
+	if (provider->type == PROVIDER_TPM)
+		return provider->tcti != NULL && provider->handle != 0;
+	return provider->module != NULL && provider->token != NULL && provider->pin_file != NULL;
+}
+
 static void auto_config(struct config **config)
 {
 	config_free(*config);
@@ -320,6 +330,8 @@ struct status config_get(struct bytes from, struct config **ret_config)
 
 	ENSURE(config != NULL, NO_MEMORY);
 	TRY(tree_get(from, &config_shape_root, config));
+	for (uint32_t i = 0; i < config->provider_count; i++)
+		ENSURE(provider_is_whole(&config->providers[i]), IPC_MALFORMED);
 	*ret_config = TAKE(config);
 	return OK;
 }
@@ -330,6 +342,7 @@ struct status config_provider_get(struct bytes from, struct config_provider **re
 
 	ENSURE(provider != NULL, NO_MEMORY);
 	TRY(tree_get(from, provider_shape(), provider));
+	ENSURE(provider_is_whole(provider), IPC_MALFORMED);
 	*ret_provider = TAKE(provider);
 	return OK;
 }

@@ -170,6 +170,36 @@ static void refuses_texts_outside_of_the_table(void **state)
 	}
 }
 
+/* What a file must give for one type of provider is there in a decoded tree too. */
+static void refuses_a_provider_that_lacks_what_its_type_needs(void **state)
+{
+	static const struct {
+		uint32_t provider;
+		size_t offset;
+	} rows[] = {
+		{ 0, offsetof(struct config_provider, tcti) },
+		{ 1, offsetof(struct config_provider, wrap) },
+		{ 2, offsetof(struct config_provider, module) },
+		{ 2, offsetof(struct config_provider, token) },
+		{ 2, offsetof(struct config_provider, pin_file) },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		AUTO(auto_config) struct config *config = load(rich), *got = NULL;
+		AUTO(buf_done) struct buf tree = buf_make(CONFIG_TREE_MAX), one = buf_make(CONFIG_TREE_MAX);
+		struct config_provider *provider = NULL;
+		char **field = (char **)(void *)((char *)&config->providers[rows[i].provider] + rows[i].offset);
+
+		free(*field);
+		*field = NULL;
+		assert_ok(config_put(&tree, config));
+		assert_fails(config_get(buf_bytes(&tree), &got), IPC_MALFORMED);
+		assert_ok(config_provider_put(&one, &config->providers[rows[i].provider]));
+		assert_fails(config_provider_get(buf_bytes(&one), &provider), IPC_MALFORMED);
+	}
+}
+
 static void a_tree_over_the_limit_is_not_encoded(void **state)
 {
 	AUTO(auto_config) struct config *config = load(rich);
@@ -290,6 +320,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_tree_with_any_byte_changed_is_refused_or_another_tree),
 	cmocka_unit_test(refuses_values_outside_of_the_table),
 	cmocka_unit_test(refuses_texts_outside_of_the_table),
+	cmocka_unit_test(refuses_a_provider_that_lacks_what_its_type_needs),
 	cmocka_unit_test(a_tree_over_the_limit_is_not_encoded),
 	cmocka_unit_test(a_provider_travels_alone),
 	cmocka_unit_test(names_become_numbers),

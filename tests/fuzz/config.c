@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The configuration, hostile: the bytes once as YAML and once as an encoded tree.  What loads must encode, decode to
+ * the same bytes, and, when it came through the checks, compile. */
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "agent/config_yaml.h"
+#include "agent/policy.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void same_again(const struct config *config)
+{
+	struct buf once = buf_make(CONFIG_TREE_MAX), twice = buf_make(CONFIG_TREE_MAX);
+	struct config *copy = NULL;
+
+	if (config_put(&once, config).code == STATUS_OK) {
+		if (config_get(buf_bytes(&once), &copy).code != STATUS_OK ||
+			config_put(&twice, copy).code != STATUS_OK || !bytes_equal(buf_bytes(&once), buf_bytes(&twice)))
+			abort();
+	}
+	config_free(copy);
+	buf_done(&once);
+	buf_done(&twice);
+}
+
+static void compile(const struct config *config, bool was_checked)
+{
+	struct identity who = { .authenticator = AUTHENTICATOR_JWT_SVID,
+		.name = BYTES_LITERAL("spiffe://prod.example/ns/a/sa/b") };
+	struct token_facts token = { true, 0, 1, 0 };
+	struct policy *policy = NULL;
+	struct status st = policy_new(config, &policy);
+	struct tenant_match match;
+	struct decision decision;
+
+	if (st.code != STATUS_OK) {
+		if (was_checked && st.code == STATUS_CONFIG_SYNTAX)
+			abort();
+		return;
+	}
+	if (tenant_find(policy, &who, &token, &match, &decision).code == STATUS_OK)
+		(void)!policy_check(policy, &match, VERB_SIGN, 0, BYTES_LITERAL("web"), &token, &decision).code;
+	policy_unref(policy);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct buf errors = buf_make(64 * 1024);
+	struct config *config = NULL;
+
+	if (config_yaml_parse(bytes_of(data, size), "f", &errors, &config).code == STATUS_OK) {
+		same_again(config);
+		compile(config, true);
+	}
+	config_free(config);
+	config = NULL;
+	if (config_get(bytes_of(data, size), &config).code == STATUS_OK) {
+		same_again(config);
+		compile(config, false);
+	}
+	config_free(config);
+	buf_done(&errors);
+	return 0;
+}
