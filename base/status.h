@@ -99,6 +99,7 @@
 	X(DEVICE_ATTRS,         1147, "device made a key with other attributes") \
 	X(DEVICE_SIGNATURE,     1151, "device's signature does not verify") \
 	X(DEVICE_IDENTITY,      1145, "device is not the one enrolled") \
+	X(DEVICE_HANDLE,        1145, "something else lives at the storage key's handle") \
 	X(DEVICE_AUTH,          1147, "device refused our authorization") \
 	X(PIN_REFUSED,          1145, "token refused the PIN") \
 	X(PIN_TRIED,            1145, "this PIN was tried before; change the PIN file") \
