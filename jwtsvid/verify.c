@@ -140,7 +140,7 @@ static struct status audiences_measure(const json_t *aud, size_t *ret_count, siz
 static struct status audiences_read(const json_t *claims, struct jwtsvid *svid)
 {
 	const json_t *aud = json_object_get(claims, "aud");
-	size_t count, bytes;
+	size_t count = 0, bytes = 0;
 	uint8_t *at;
 
 	TRY(audiences_measure(aud, &count, &bytes));
