@@ -1,0 +1,157 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""The audit log: one line per identified request, numbered without gaps, nothing secret in it; segments, retention,
+and a disk that is full."""
+import hashlib, os, sys
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'support'))
+from rig import *
+
+
+def gapless(lines):
+    numbers = [line['seq'] for line in lines]
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers))), numbers[:20]
+
+
+def every_identified_request_has_one_line_and_its_hashes():
+    with Rig(providers=('soft',), wrap='file') as rig:
+        rig.start()
+        client = Client(rig.socket)
+        client.generate(SOFT, 'k')
+        request = frame(4, pb((1, 'k'), (2, sign_alg('ecdsa')), (3, b'h' * 32)), SOFT, 3, struct.pack('<I', 0))
+        answer = client.raw(request)
+        assert status_of(client.sign, SOFT, 'none', b'h' * 32) == 1140
+        client.destroy(SOFT, 'k')
+        lines = [line for line in rig.audit() if line.get('identity') == '0' and line.get('key') != '.rig']
+        assert [(line['op'], line['wire']) for line in lines] == [
+            ('PsaGenerateKey', 0), ('PsaSignHash', 0), ('PsaSignHash', 1140), ('PsaDestroyKey', 0)], lines
+        sign = lines[1]
+        assert sign['request'] == hashlib.sha256(request[:-4]).hexdigest()     # header and body, not the credentials
+        assert sign['response'] == hashlib.sha256(answer).hexdigest()
+        for want, value in (('authn', 'unix-peer'), ('tenant', 'uid0'), ('provider', 'soft'), ('key', 'k'),
+                            ('decision', 'allow'), ('status', 'OK'), ('v', 1)):
+            assert sign[want] == value, (want, sign)
+        assert sign['peer']['uid'] == 0 and sign['peer']['pid'] == os.getpid()
+        assert sign['record'] == lines[0]['record'] and len(sign['record']) == 64
+        us = sign['us']
+        assert us['total'] >= us['device'] >= 0 and set(us) == {'read', 'authn', 'policy', 'queue', 'device', 'total'}
+        assert lines[2]['status'] == 'KEY_ABSENT' and 'record' not in lines[2]
+        gapless(rig.audit())
+
+
+def requests_without_identity_are_counted_not_listed():
+    with Rig(providers=('soft',), wrap='file') as rig:
+        rig.start()
+        for _ in range(200):
+            Client(rig.socket, None).ping()
+        for _ in range(50):
+            Client(rig.socket, None).exchange(26, auth_type=3, auth=b'xx')
+        for _ in range(30):
+            Client(rig.socket, None).raw(b'GET / HTTP/1.0\r\n\r\n')
+        time.sleep(2.2)
+        counts = [line for line in rig.audit() if line.get('event') == 'count']
+        pings = [line for line in counts if line.get('op') == 'Ping' and line['peer']['uid'] == 0]
+        assert sum(line['count'] for line in pings) >= 200 and len(pings) < 20
+        assert sum(line['count'] for line in counts if line['status'] == 'PEER_FIELD') == 50
+        assert sum(line['count'] for line in counts if line['status'] == 'FRAME_MAGIC') == 30
+        gapless(rig.audit())
+
+
+def segments_follow_each_other_and_the_oldest_goes():
+    with Rig(providers=('soft',), wrap='file', segment='1MiB', keep=3) as rig:
+        rig.start()
+        client = Client(rig.socket, keep=True)
+        client.generate(SOFT, 'k')
+        for _ in range(7000):
+            client.public(SOFT, 'k')
+        names = sorted(glob.glob(rig.path('state', 'audit', '*.log')))
+        assert len(names) == 3, names
+        lines = rig.audit()
+        gapless(lines)
+        for name in names:                               # each is named by its first number and not above its size by more than a batch
+            assert int(os.path.basename(name)[:16]) == json.loads(open(name).readline())['seq']
+            assert os.path.getsize(name) < 2 * 1024 * 1024
+            assert os.stat(name).st_mode & 0o777 == 0o600
+        last = lines[-1]['seq']
+        rig.kill()
+        rig.start()
+        gapless(rig.audit())
+        assert rig.audit()[-1]['seq'] >= last
+
+
+def a_torn_last_line_is_cut_off():
+    with Rig(providers=('soft',), wrap='file') as rig:
+        rig.start()
+        rig.kill()
+        last = rig.audit()[-1]['seq']
+        segment = sorted(glob.glob(rig.path('state', 'audit', '*.log')))[-1]
+        with open(segment, 'a') as f:
+            f.write('{"v":1,"seq":%d,"ti' % (last + 1))
+        rig.start()
+        gapless(rig.audit())
+        assert rig.audit()[-1]['seq'] > last
+
+
+def a_full_disk_refuses_and_recovers_and_says_how_often():
+    with Rig(providers=('soft',), wrap='file', reserve='1MiB') as rig:
+        audit = rig.path('state', 'audit')
+        os.mkdir(audit, 0o700)
+        subprocess.run(['mount', '-t', 'tmpfs', '-o', f'size=3m,mode=700,uid={SERVICE_UID},gid={SERVICE_UID}', 'tmpfs', audit],
+                       check=True)
+        try:
+            rig.start()
+            client = Client(rig.socket)
+            client.generate(SOFT, 'k')
+            filler = os.path.join(audit, 'filler')
+
+            def fill():                                   # another uid takes what is left
+                with open(filler, 'ab') as f:
+                    try:
+                        while True:
+                            f.write(b'x' * 4096)
+                            f.flush()
+                    except OSError:
+                        pass
+            fill()
+            for _ in range(5):
+                client.public(SOFT, 'k')                  # the last page of the segment, then the reserve
+            wait_for('low space', lambda: status_of(client.public, SOFT, 'k') == 0 and
+                     status_of(client.generate, SOFT, 'new') == 1142, 20)
+            assert status_of(client.sign, SOFT, 'k', b'h' * 32) == 0
+            fill()
+            refused = 0
+            for _ in range(3000):
+                status = status_of(client.public, SOFT, 'k')
+                if status == 1146:
+                    refused += 1
+                    if refused == 5:
+                        break
+                else:
+                    assert status == 0, status
+            assert refused == 5
+            assert Client(rig.socket, None).exchange(1)['status'] == 0   # nobody identified, nothing to audit
+            before = rig.audit()
+            os.unlink(filler)
+            wait_for('space to return', lambda: status_of(client.public, SOFT, 'k') == 0, 10)
+            wait_for('creates', lambda: status_of(client.generate, SOFT, 'new') == 0, 10)
+            lines = rig.audit()
+            gapless(lines)
+            first = lines[len(before)]
+            assert first['event'] == 'audit-refused' and first['count'] >= 5, first
+        finally:
+            rig.stop()
+            subprocess.run(['umount', '-l', audit])
+
+
+def nothing_secret_is_in_log_or_audit():
+    with Rig() as rig:
+        rig.start()
+        client = Client(rig.socket)
+        client.generate(PKCS11, 'k')
+        client.sign_message(PKCS11, 'k', b'planted-message-payload')
+        text = open(rig.path('daemon.log')).read() + json.dumps(rig.audit())
+        assert PIN not in text and 'planted-message-payload' not in text
+
+
+main([every_identified_request_has_one_line_and_its_hashes, requests_without_identity_are_counted_not_listed,
+      segments_follow_each_other_and_the_oldest_goes, a_torn_last_line_is_cut_off,
+      a_full_disk_refuses_and_recovers_and_says_how_often, nothing_secret_is_in_log_or_audit])
