@@ -60,6 +60,14 @@ static size_t element_size(const struct config_field *field)
 	return 0;
 }
 
+bool config_list_full(const struct config_field *field, const void *base)
+{
+	uint32_t count;
+
+	memcpy(&count, (const char *)base + field->count_offset, sizeof(count));
+	return count >= field->max;
+}
+
 /* Room doubles whenever the count is a power of two, so that no capacity needs to be kept. */
 void *config_list_grow(const struct config_field *field, void *base)
 {
@@ -67,7 +75,7 @@ void *config_list_grow(const struct config_field *field, void *base)
 	size_t size = element_size(field);
 	char *list = pointer_get(base, field->offset);
 
-	if (*count >= field->max)
+	if (config_list_full(field, base))
 		return NULL;
 	if ((*count & (*count - 1)) == 0) {
 		list = reallocarray(list, *count == 0 ? 1 : (size_t)*count * 2, size);
@@ -465,11 +473,14 @@ static struct status text_set(const struct config_field *field, struct bytes sca
 
 static struct status element_add(const struct config_field *field, void *base, void **ret_element, char *ret_text)
 {
+	if (config_list_full(field, base)) {
+		(void)snprintf(
+			ret_text, CONFIG_TEXT_BYTES, "has more than %llu entries", (unsigned long long)field->max);
+		return FAIL(CONFIG_SYNTAX);
+	}
 	*ret_element = config_list_grow(field, base);
-	if (*ret_element != NULL)
-		return OK;
-	(void)snprintf(ret_text, CONFIG_TEXT_BYTES, "has more than %llu entries", (unsigned long long)field->max);
-	return FAIL(CONFIG_SYNTAX);
+	ENSURE(*ret_element != NULL, NO_MEMORY);
+	return OK;
 }
 
 static struct status texts_add(const struct config_field *field, struct bytes scalar, void *base, char *ret_text)

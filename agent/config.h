@@ -310,6 +310,7 @@ struct status config_scalar(
 	const struct config_field *field, struct bytes scalar, void *base, char ret_text[CONFIG_TEXT_BYTES]);
 /* Append one zero element to the field's list; NULL when it is full or memory is. */
 void *config_list_grow(const struct config_field *field, void *base);
+bool config_list_full(const struct config_field *field, const void *base);
 /* Set the field to its default. */
 struct status config_standard(const struct config_field *field, void *base);
 /* The word nearest to what was written, if it is near enough to be meant; else NULL.  next is called with 0, 1, ...

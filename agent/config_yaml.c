@@ -246,13 +246,17 @@ static void entry_take(struct walk *w, const struct config_field *field, void *b
 		skip(w);
 		return;
 	}
-	element = config_list_grow(field, base);
-	if (element == NULL) {
+	if (config_list_full(field, base)) {
 		report(w, w->event.start_mark, "is one entry too many");
 		skip(w);
 		return;
 	}
-	map_walk(w, field->shape, element);
+	element = config_list_grow(field, base);
+	w->no_memory |= element == NULL;
+	if (element != NULL)
+		map_walk(w, field->shape, element);
+	else
+		skip(w);
 }
 
 static void list_walk(struct walk *w, const struct config_field *field, void *base)
@@ -295,11 +299,14 @@ static void env_take(struct walk *w, const struct config_field *field, void *bas
 		report(w, w->event.start_mark, "is too long");
 		return;
 	}
-	env = config_list_grow(field, base);
-	if (env == NULL) {
+	if (config_list_full(field, base)) {
 		report(w, w->event.start_mark, "is one entry too many");
 		return;
 	}
+	env = config_list_grow(field, base);
+	w->no_memory |= env == NULL;
+	if (env == NULL)
+		return;
 	env->name = strndup((const char *)name.data, name.len);
 	env->value = strndup((const char *)value.data, value.len);
 	w->no_memory |= env->name == NULL || env->value == NULL;

@@ -154,6 +154,21 @@ static void refuses_values_outside_of_the_table(void **state)
 	}
 }
 
+static void refuses_a_list_that_is_longer_than_the_table_allows(void **state)
+{
+	AUTO(auto_config) struct config *config = load(rich), *got = NULL;
+	AUTO(buf_done) struct buf tree = buf_make(CONFIG_TREE_MAX);
+	struct config_rule *rule = &config->tenants[0].rules[0];
+
+	(void)state;
+	rule->keys = reallocarray(rule->keys, CONFIG_PATTERNS_MAX + 1, sizeof(char *));
+	assert_non_null(rule->keys);
+	while (rule->key_count < CONFIG_PATTERNS_MAX + 1)
+		rule->keys[rule->key_count++] = strdup("k");
+	assert_ok(config_put(&tree, config));
+	assert_fails(config_get(buf_bytes(&tree), &got), IPC_MALFORMED);
+}
+
 static void refuses_texts_outside_of_the_table(void **state)
 {
 	static const char *const texts[] = { "", "relative", "/a\nb" };
@@ -319,6 +334,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_tree_cut_at_any_byte_is_refused),
 	cmocka_unit_test(a_tree_with_any_byte_changed_is_refused_or_another_tree),
 	cmocka_unit_test(refuses_values_outside_of_the_table),
+	cmocka_unit_test(refuses_a_list_that_is_longer_than_the_table_allows),
 	cmocka_unit_test(refuses_texts_outside_of_the_table),
 	cmocka_unit_test(refuses_a_provider_that_lacks_what_its_type_needs),
 	cmocka_unit_test(a_tree_over_the_limit_is_not_encoded),

@@ -88,7 +88,7 @@ static int world_new(void **state)
 	AUTO(buf_done) struct buf text = buf_make(8192), errors = buf_make(8192);
 
 	assert_non_null(w);
-	(void)strcpy(w->root, "/tmp/doctor-XXXXXX");
+	(void)snprintf(w->root, sizeof(w->root), "/tmp/doctor-XXXXXX");
 	assert_non_null(mkdtemp(w->root));
 	assert_int_equal(chmod(w->root, 0755), 0);
 	make_directory(w, "run", 0755, OURS);
@@ -407,6 +407,11 @@ static void doc_45_follows_links_inside_the_directory_only(void **state)
 	assert_int_equal(symlink("..2026", in(w, "etc/..data")), 0);
 	assert_int_equal(symlink("..data/keyreeve.yaml", in(w, "etc/keyreeve.yaml")), 0);
 	expect_good(w);
+	make_directory(w, "etc-else", 0755, 0); /* whose name begins alike */
+	make_file(w, "etc-else/keyreeve.yaml", 0644, "");
+	assert_int_equal(unlink(in(w, "etc/keyreeve.yaml")), 0);
+	assert_int_equal(symlink("../etc-else/keyreeve.yaml", in(w, "etc/keyreeve.yaml")), 0);
+	expect_refusal(w, 45, "is a link out of its directory");
 	make_file(w, "elsewhere.yaml", 0644, "");
 	assert_int_equal(unlink(in(w, "etc/keyreeve.yaml")), 0);
 	assert_int_equal(symlink("../elsewhere.yaml", in(w, "etc/keyreeve.yaml")), 0);

@@ -108,6 +108,8 @@ static void an_identity_has_the_tenant_of_the_first_match(void **state)
 		{ spiffe("https://prod.example/ns/a/sa/web"), NULL, "tenants" },
 		{ spiffe(""), NULL, "tenants" },
 		{ spiffe("spiffe://prod.example/vm/1"), "vms", "tenants[2]" },
+		{ spiffe("spiffe://prod.example/vm/1/"), NULL, "tenants" },
+		{ spiffe("spiffe://prod.example/x/1/2/3/"), NULL, "tenants" },
 		{ spiffe("spiffe://prod.example/x/1/2/3"), "2/1", "tenants[3]" },
 		{ spiffe("spiffe://prod.example/x/1/2/3/4/5"), "2/1", "tenants[3]" },
 		{ spiffe("spiffe://prod.example/x/1/2"), NULL, "tenants" },
@@ -404,26 +406,39 @@ static void a_rule_that_bounds_a_token_does_not_match_without_one(void **state)
 		policy_check(policy, &match, VERB_GENERATE, TPM, BYTES_LITERAL("k"), NULL, &decision), POLICY_DENIED);
 }
 
+static void replace(char **text, const char *by)
+{
+	free(*text);
+	*text = strdup(by);
+	assert_non_null(*text);
+}
+
 static void a_tree_that_was_not_checked_is_not_compiled(void **state)
 {
-	static const struct {
-		const char *find, *put;
-	} rows[] = { { "spiffe://d/{a}", "spiffe://d/{a" }, { "k/{a}", "k/{b}" }, { "soft", "none" } };
-	AUTO(buf_done) struct buf errors = buf_make(8192);
-
 	(void)state;
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < 5; i++) {
+		AUTO(buf_done) struct buf errors = buf_make(8192);
 		AUTO(auto_config) struct config *config = NULL;
 		struct policy *policy = NULL;
+		struct config_tenant *tenant;
 
 		assert_ok(config_yaml_parse(
 			bytes_from_text(HEAD "tenants: [{match: {spiffe: \"spiffe://d/{a}\"}, tenant: \"k/{a}\", "
-					     "providers: [soft]}]\n"),
+					     "providers: [soft, tpm]}]\n"),
 			"f", &errors, &config));
-		(void)strcpy(i == 0   ? config->tenants[0].match.spiffe
-			     : i == 1 ? config->tenants[0].tenant
-				      : config->tenants[0].providers[0],
-			rows[i].put);
+		tenant = &config->tenants[0];
+		if (i == 0)
+			replace(&tenant->match.spiffe, "spiffe://d/{a");
+		else if (i == 1)
+			replace(&tenant->tenant, "k/{b}");
+		else if (i == 2)
+			replace(&tenant->providers[0], "none");
+		else if (i == 3)
+			replace(&tenant->providers[1], "soft2"); /* two instances of one type */
+		else {
+			free(tenant->match.spiffe);
+			tenant->match.spiffe = NULL;
+		}
 		assert_fails(policy_new(config, &policy), CONFIG_SYNTAX);
 		assert_null(policy);
 	}
