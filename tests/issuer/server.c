@@ -69,6 +69,8 @@ struct server {
 	pthread_t pollers[POLLERS];
 	unsigned poller_count;
 	grpc_completion_queue *queue;
+	pthread_cond_t gone;
+	size_t gone_count; /* servers that have shut down */
 	char trust_domain[256];
 	struct listener listeners[UIDS_MAX];
 	size_t listener_count;
@@ -551,9 +553,13 @@ static void *poll_main(void *context)
 
 		if (event.type == GRPC_QUEUE_SHUTDOWN)
 			return NULL;
-		if (tag == NULL)
-			continue; /* a server has gone */
 		lock(server);
+		if (tag == NULL) { /* one of the servers has gone */
+			server->gone_count++;
+			(void)pthread_cond_signal(&server->gone);
+			unlock(server);
+			continue;
+		}
 		step(tag->rpc, tag->step, event.success != 0);
 		unlock(server);
 		free(tag);
@@ -619,7 +625,8 @@ struct status server_new(const char *trust_domain, struct server **ret_server)
 	struct server *server = calloc(1, sizeof(*server));
 
 	ENSURE(server != NULL, NO_MEMORY);
-	(void)pthread_mutex_init(&server->lock, NULL); /* cannot fail for a default mutex */
+	(void)pthread_mutex_init(&server->lock, NULL); /* neither can fail with defaults */
+	(void)pthread_cond_init(&server->gone, NULL);
 	(void)snprintf(server->trust_domain, sizeof(server->trust_domain), "%s", trust_domain);
 	server->ttl_s = 300; /* as SPIRE's */
 	server->has_own_document = true;
@@ -644,16 +651,21 @@ void server_free(struct server *server)
 		grpc_server_shutdown_and_notify(server->listeners[i].grpc, server->queue, NULL);
 		grpc_server_cancel_all_calls(server->listeners[i].grpc);
 	}
+	/* Somebody has to poll until the last call has ended. */
+	lock(server);
+	while (server->gone_count < server->listener_count)
+		(void)pthread_cond_wait(&server->gone, &server->lock);
+	unlock(server);
 	grpc_completion_queue_shutdown(server->queue);
 	for (unsigned i = 0; i < server->poller_count; i++)
 		(void)pthread_join(server->pollers[i], NULL); /* our own threads */
 	for (size_t i = 0; i < server->listener_count; i++)
 		grpc_server_destroy(server->listeners[i].grpc);
 	grpc_completion_queue_destroy(server->queue);
-	grpc_shutdown_blocking();
 	for (size_t i = 0; i < server->document_count; i++)
 		buf_done(&server->documents[i].bytes);
 	keys_done(&server->keys);
+	(void)pthread_cond_destroy(&server->gone);
 	(void)pthread_mutex_destroy(&server->lock);
 	free(server);
 }

@@ -56,7 +56,8 @@ struct server_seen {
 
 struct server;
 
-/* Between grpc_init() and grpc_shutdown(), which it calls itself.  Fails: NO_MEMORY. */
+/* Begins gRPC, which stays until the process ends: its end may wait ten seconds for a thread of its own that covered a
+ * slow write.  Fails: NO_MEMORY. */
 struct status server_new(const char *trust_domain, struct server **ret_server);
 void server_free(struct server *server);
 
