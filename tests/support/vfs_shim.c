@@ -27,12 +27,14 @@ struct disk_file {
 	size_t synced_len;
 	struct change *changes, **changes_tail;
 	bool is_wal;
+	bool is_deleted; /* from the directory, which was not synced since */
 };
 
 struct shim_file {
 	sqlite3_file base;
 	struct disk_file *disk; /* NULL: a temporary file, which nobody misses */
 	sqlite3_file *real;	/* follows in the same memory */
+	bool syncs_directory;	/* at its next sync: a journal that this open made */
 };
 
 static struct {
@@ -114,6 +116,17 @@ static void remember(struct disk_file *disk, sqlite3_int64 offset, const void *d
 	}
 	*disk->changes_tail = change;
 	disk->changes_tail = &change->next;
+}
+
+/* The directory is on disk: what was deleted stays so. */
+static void sync_deletions(void)
+{
+	for (size_t i = 0; i < FILES_MAX; i++)
+		if (shim.disks[i].is_deleted) {
+			shim.disks[i].is_deleted = false;
+			forget_changes(&shim.disks[i]);
+			keep_image(&shim.disks[i]);
+		}
 }
 
 static void settle(struct disk_file *disk, unsigned *dice)
@@ -227,6 +240,9 @@ static int on_sync(sqlite3_file *file, int flags)
 		return rc;
 	forget_changes(disk);
 	keep_image(disk);
+	if (file_of(file)->syncs_directory)
+		sync_deletions();
+	file_of(file)->syncs_directory = false;
 	*(disk->is_wal ? &shim.seen.wal_syncs : &shim.seen.file_syncs) += 1;
 	return SQLITE_OK;
 }
@@ -286,12 +302,17 @@ static const sqlite3_io_methods methods = {
 
 static int on_open(sqlite3_vfs *vfs, const char *path, sqlite3_file *file, int flags, int *ret_flags)
 {
+	const int journals = SQLITE_OPEN_WAL | SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_SUPER_JOURNAL;
 	struct shim_file *f = file_of(file);
 	int rc;
 
 	(void)vfs;
+	/* As the system's VFS does it: the first sync of a new journal or WAL syncs the directory too. */
+	f->syncs_directory = path != NULL && (flags & journals) != 0 && access(path, F_OK) != 0;
 	f->real = (sqlite3_file *)(void *)(f + 1);
 	f->disk = path != NULL ? disk_of(path) : NULL;
+	if (f->disk != NULL)
+		f->disk->is_deleted = false; /* made anew: its old content still counts as synced */
 	rc = shim.under->xOpen(shim.under, path, f->real, flags, ret_flags);
 	f->base.pMethods = f->real->pMethods != NULL ? &methods : NULL;
 	return rc;
@@ -307,11 +328,10 @@ static int on_delete(sqlite3_vfs *vfs, const char *path, int sync_directory)
 		rc = shim.under->xDelete(shim.under, path, sync_directory);
 	if (rc != SQLITE_OK)
 		return rc;
-	/* An unsynced deletion may come back: as the file it was, which is what settle() writes. */
-	if (sync_directory) {
-		forget_changes(disk);
-		keep_image(disk);
-	}
+	/* Until the directory is synced the file may come back as it was, which is what settle() writes. */
+	disk->is_deleted = true;
+	if (sync_directory)
+		sync_deletions();
 	return SQLITE_OK;
 }
 
@@ -372,12 +392,17 @@ static void enroll(void)
 	must(sqlite3_vfs_register(&shim.vfs, 0) == SQLITE_OK);
 }
 
+void vfs_shim_replan(const struct vfs_shim_plan *plan)
+{
+	shim.plan = *plan;
+	shim.seen = (struct vfs_shim_seen){ 0 };
+}
+
 void vfs_shim_start(const struct vfs_shim_plan *plan)
 {
 	if (shim.under == NULL)
 		enroll();
-	shim.plan = *plan;
-	shim.seen = (struct vfs_shim_seen){ 0 };
+	vfs_shim_replan(plan);
 	for (size_t i = 0; i < FILES_MAX; i++) {
 		forget_changes(&shim.disks[i]);
 		free(shim.disks[i].synced);

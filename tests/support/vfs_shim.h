@@ -30,6 +30,8 @@ struct vfs_shim_seen {
 
 /* Register (the first time) and start over with a plan. */
 void vfs_shim_start(const struct vfs_shim_plan *plan);
+/* Another plan for files that are open; counts start over. */
+void vfs_shim_replan(const struct vfs_shim_plan *plan);
 struct vfs_shim_seen vfs_shim_seen(void);
 /* Cut the power now, if it has not gone yet. */
 void vfs_shim_kill(void);
