@@ -582,8 +582,8 @@ static void a_store_that_lost_or_changed_its_identity_does_not_open(void **state
 		"UPDATE kv SET value = zeroblob(68) WHERE name = 'keystore.id-key'",
 		"UPDATE kv SET value = zeroblob(69) WHERE name = 'keystore.id-key'",
 		"UPDATE kv SET value = x'01' WHERE name = 'keystore.id-key'",
-		"UPDATE kv SET value = (SELECT value FROM kv WHERE name = 'keystore.id-key') WHERE name = "
-		"'keystore.tag'",
+		("UPDATE kv SET value = (SELECT value FROM kv WHERE name = 'keystore.id-key')"
+		 " WHERE name = 'keystore.tag'"),
 	};
 
 	(void)state;
