@@ -8,6 +8,7 @@
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
 #include <openssl/rsa.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/own.h"
@@ -52,6 +53,7 @@ static const struct {
 /* clang-format on */
 
 struct jwk {
+	atomic_uint refs;
 	EVP_PKEY *pkey; /* owned */
 	enum bundle_kty kty;
 	enum bundle_curve curve;
@@ -189,15 +191,22 @@ struct status jwk_new(const struct bundle_key *key, struct jwk **ret_jwk)
 	jwk = malloc(sizeof(*jwk));
 	ENSURE(jwk != NULL, NO_MEMORY);
 	*jwk = (struct jwk){ .kty = key->kty, .curve = key->curve };
+	atomic_init(&jwk->refs, 1);
 	jwk->signature_bytes = key->kty == BUNDLE_KTY_RSA ? key->n.len : 2 * curves[key->curve].bytes;
 	jwk->pkey = TAKE(pkey);
 	*ret_jwk = jwk;
 	return OK;
 }
 
-void jwk_free(struct jwk *jwk)
+struct jwk *jwk_ref(struct jwk *jwk)
 {
-	if (jwk == NULL)
+	(void)atomic_fetch_add_explicit(&jwk->refs, 1, memory_order_relaxed);
+	return jwk;
+}
+
+void jwk_unref(struct jwk *jwk)
+{
+	if (jwk == NULL || atomic_fetch_sub_explicit(&jwk->refs, 1, memory_order_acq_rel) != 1)
 		return;
 	EVP_PKEY_free(jwk->pkey);
 	free(jwk);

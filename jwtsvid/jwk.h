@@ -2,7 +2,8 @@
  *
  * One public key of a trust domain, made from its JWK, and the nine signature algorithms of JWT-SVID over it.  The
  * key decides what may verify with it: the algorithm is an argument that has to fit, never the token's choice.
- * Immutable; any thread.  RFC 7518 sections 3, 6.2, 6.3; JWT-SVID section 2.1; spiffe-requirements JB-04. */
+ * Immutable and counted; any thread.  RFC 7518 sections 3, 6.2, 6.3; JWT-SVID section 2.1; spiffe-requirements JB-04.
+ */
 #ifndef JWTSVID_JWK_H
 #define JWTSVID_JWK_H
 
@@ -36,10 +37,12 @@ const char *jwk_alg_name(enum jwk_alg alg);
 
 struct jwk;
 
-/* Build and check: point on its curve; modulus of 2048 to 4096 bits, odd exponent from 65537 to 2^64.
+/* Build and check: point on its curve; modulus of 2048 to 4096 bits, odd exponent from 65537 to 2^64.  An EC key takes
+ * 20 us, an RSA key 5 to 20 ms.
  * Fails: BUNDLE_MALFORMED (not a sound key), NO_MEMORY. */
 struct status jwk_new(const struct bundle_key *key, struct jwk **ret_jwk);
-void jwk_free(struct jwk *jwk);
+struct jwk *jwk_ref(struct jwk *jwk);
+void jwk_unref(struct jwk *jwk);
 /* Hash of all that makes this JWK what it is: kid, alg, type and numbers.  Fails: CRYPTO, NO_MEMORY. */
 struct status jwk_id(const struct bundle_key *key, uint8_t ret_id[JWK_ID_BYTES]);
 

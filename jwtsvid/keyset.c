@@ -26,7 +26,7 @@ static atomic_uint_least64_t last_generation;
 
 static void key_done(struct keyset_key *key)
 {
-	jwk_free(key->jwk);
+	jwk_unref(key->jwk);
 	free(key->storage);
 }
 
@@ -92,51 +92,81 @@ static void report(struct keyset *keyset, const struct bundle *bundle, const str
 		kid, what);
 }
 
-/* Into *key, which stays zero when the JWK cannot be used. */
-static struct status key_compile(
-	struct keyset *keyset, const struct bundle *bundle, const struct bundle_key *from, struct keyset_key *key)
-{
-	struct keyset_key made = { .only_alg = jwk_alg_from(from->alg) };
-	struct status st = jwk_new(from, &made.jwk);
+/* What the sets before and after share while one is made. */
+struct making {
+	struct keyset *keyset;
+	const struct keyset *before; /* or NULL */
+	const struct bundle *bundle;
+};
 
-	if (st.code == STATUS_BUNDLE_MALFORMED) {
-		report(keyset, bundle, from, "numbers are not a sound public key");
-		return OK;
-	}
-	TRY(st);
-	st = from->alg.len > 0 && !jwk_fits(made.jwk, made.only_alg) ? FAIL(BUNDLE_MALFORMED) : OK;
-	if (st.code == STATUS_OK)
-		st = jwk_id(from, made.id);
-	if (st.code == STATUS_OK)
-		st = copy_bytes(from->kid, &made.storage);
-	if (st.code != STATUS_OK) {
-		key_done(&made);
-		if (st.code == STATUS_BUNDLE_MALFORMED) {
-			report(keyset, bundle, from, "its \"alg\" does not fit it");
-			return OK;
-		}
-		return st;
-	}
-	made.kid = bytes_of(made.storage, from->kid.len);
-	*key = made;
+static const struct keyset_key *key_find(
+	const struct keyset *keyset, struct bytes domain, const uint8_t key_id[JWK_ID_BYTES])
+{
+	const struct keyset_domain *found = keyset_find(keyset, domain);
+
+	for (size_t i = 0; found != NULL && i < found->key_count; i++)
+		if (memcmp(found->keys[i].id, key_id, JWK_ID_BYTES) == 0)
+			return &found->keys[i];
+	return NULL;
+}
+
+/* A public key of the set before, if this JWK is in it unchanged; else one made now. */
+static struct status jwk_get(const struct making *m, const struct bundle_key *from, struct keyset_key *key)
+{
+	const struct keyset_key *known = NULL;
+
+	TRY(jwk_id(from, key->id));
+	if (m->before != NULL)
+		known = key_find(m->before, m->bundle->domain, key->id);
+	if (known == NULL)
+		return jwk_new(from, &key->jwk);
+	key->jwk = jwk_ref(known->jwk);
 	return OK;
 }
 
-static struct status domain_compile(struct keyset *keyset, const struct bundle *bundle, struct keyset_domain *domain)
+/* Fails with BUNDLE_MALFORMED, and *ret_why, for a JWK that is of no use; *key may be half-made then. */
+static struct status key_make(
+	const struct making *m, const struct bundle_key *from, struct keyset_key *key, const char **ret_why)
 {
-	struct keyset_key *keys = calloc(bundle->key_count + 1, sizeof(*keys));
+	key->only_alg = jwk_alg_from(from->alg);
+	*ret_why = "numbers are not a sound public key";
+	TRY(jwk_get(m, from, key));
+	*ret_why = "its \"alg\" does not fit it";
+	ENSURE(from->alg.len == 0 || jwk_fits(key->jwk, key->only_alg), BUNDLE_MALFORMED);
+	TRY(copy_bytes(from->kid, &key->storage));
+	key->kid = bytes_of(key->storage, from->kid.len);
+	return OK;
+}
+
+static struct status key_add(const struct making *m, const struct bundle_key *from, struct keyset_domain *domain)
+{
+	struct keyset_key *key = (struct keyset_key *)(uintptr_t)&domain->keys[domain->key_count];
+	const char *why;
+	struct status st = key_make(m, from, key, &why);
+
+	if (st.code == STATUS_OK) {
+		domain->key_count++;
+		return OK;
+	}
+	key_done(key);
+	*key = (struct keyset_key){ 0 };
+	if (st.code != STATUS_BUNDLE_MALFORMED)
+		return st;
+	report(m->keyset, m->bundle, from, why);
+	return OK;
+}
+
+static struct status domain_make(const struct making *m, struct keyset_domain *domain)
+{
 	uint8_t *name;
 
-	ENSURE(keys != NULL, NO_MEMORY);
-	domain->keys = keys;
-	TRY(copy_bytes(bundle->domain, &name));
-	domain->name = bytes_of(name, bundle->domain.len);
-	for (size_t i = 0; i < bundle->key_count; i++) {
-		TRY(key_compile(keyset, bundle, &bundle->keys[i], &keys[domain->key_count]));
-		if (keys[domain->key_count].jwk != NULL)
-			domain->key_count++;
-	}
-	keyset->key_count += domain->key_count;
+	domain->keys = calloc(m->bundle->key_count + 1, sizeof(*domain->keys));
+	ENSURE(domain->keys != NULL, NO_MEMORY);
+	TRY(copy_bytes(m->bundle->domain, &name));
+	domain->name = bytes_of(name, m->bundle->domain.len);
+	for (size_t i = 0; i < m->bundle->key_count; i++)
+		TRY(key_add(m, &m->bundle->keys[i], domain));
+	m->keyset->key_count += domain->key_count;
 	return OK;
 }
 
@@ -155,9 +185,11 @@ static int domain_compare(const void *a, const void *b)
 	return name_compare(left->name, right->name);
 }
 
-static struct status keyset_make(const struct bundle_set *bundles, size_t count, struct keyset **ret_keyset)
+static struct status keyset_make(
+	const struct keyset *before, const struct bundle_set *bundles, size_t count, struct keyset **ret_keyset)
 {
 	AUTO(keyset_done) struct keyset *keyset = calloc(1, sizeof(*keyset));
+	struct making m = { .keyset = keyset, .before = before };
 
 	ENSURE(keyset != NULL, NO_MEMORY);
 	atomic_init(&keyset->refs, 1);
@@ -165,8 +197,10 @@ static struct status keyset_make(const struct bundle_set *bundles, size_t count,
 	keyset->domains = calloc(count + 1, sizeof(*keyset->domains));
 	keyset->reports = calloc(BUNDLE_REPORTS_MAX, sizeof(*keyset->reports));
 	ENSURE(keyset->domains != NULL && keyset->reports != NULL, NO_MEMORY);
-	for (size_t i = 0; i < count; i++)
-		TRY(domain_compile(keyset, bundle_set_at(bundles, i), &keyset->domains[keyset->domain_count++]));
+	for (size_t i = 0; i < count; i++) {
+		m.bundle = bundle_set_at(bundles, i);
+		TRY(domain_make(&m, &keyset->domains[keyset->domain_count++]));
+	}
 	qsort(keyset->domains, keyset->domain_count, sizeof(*keyset->domains), domain_compare);
 	*ret_keyset = TAKE(keyset);
 	return OK;
@@ -174,12 +208,17 @@ static struct status keyset_make(const struct bundle_set *bundles, size_t count,
 
 struct status keyset_new(const struct bundle_set *bundles, struct keyset **ret_keyset)
 {
-	return keyset_make(bundles, bundle_set_count(bundles), ret_keyset);
+	return keyset_make(NULL, bundles, bundle_set_count(bundles), ret_keyset);
+}
+
+struct status keyset_next(const struct keyset *before, const struct bundle_set *bundles, struct keyset **ret_keyset)
+{
+	return keyset_make(before, bundles, bundle_set_count(bundles), ret_keyset);
 }
 
 struct status keyset_new_empty(struct keyset **ret_keyset)
 {
-	return keyset_make(NULL, 0, ret_keyset);
+	return keyset_make(NULL, NULL, 0, ret_keyset);
 }
 
 /* ---- asking ---------------------------------------------------------------------------------------- */
@@ -198,12 +237,7 @@ const struct keyset_domain *keyset_find(const struct keyset *keyset, struct byte
 
 bool keyset_has_key(const struct keyset *keyset, struct bytes domain, const uint8_t key_id[JWK_ID_BYTES])
 {
-	const struct keyset_domain *found = keyset_find(keyset, domain);
-
-	for (size_t i = 0; found != NULL && i < found->key_count; i++)
-		if (memcmp(found->keys[i].id, key_id, JWK_ID_BYTES) == 0)
-			return true;
-	return false;
+	return key_find(keyset, domain, key_id) != NULL;
 }
 
 size_t keyset_domain_count(const struct keyset *keyset)

@@ -13,7 +13,7 @@
 struct keyset_key {
 	struct bytes kid;      /* never empty */
 	enum jwk_alg only_alg; /* JWK_ALG_NONE: the JWK names none */
-	struct jwk *jwk;       /* owned by the set */
+	struct jwk *jwk;       /* the set's reference */
 	uint8_t id[JWK_ID_BYTES];
 	uint8_t *storage; /* owned by the set; holds kid */
 };
@@ -29,6 +29,9 @@ struct keyset;
 /* Compile every key of a set; a key that is not sound is left out and reported (JB-04).  Keeps nothing of bundles.
  * Fails: NO_MEMORY, CRYPTO. */
 struct status keyset_new(const struct bundle_set *bundles, struct keyset **ret_keyset);
+/* The same, sharing with the set before it (borrowed for the call) every key that did not change: compiling RSA keys
+ * takes milliseconds each, and a message repeats most of them. */
+struct status keyset_next(const struct keyset *before, const struct bundle_set *bundles, struct keyset **ret_keyset);
 /* A set that trusts nobody: before the first message, and after a withdrawal (WA-06).  Fails: NO_MEMORY. */
 struct status keyset_new_empty(struct keyset **ret_keyset);
 struct keyset *keyset_ref(struct keyset *keyset);

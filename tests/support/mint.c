@@ -98,8 +98,10 @@ static const struct {
 	[MINT_P521]    = { "P-521",     "P-521",     66, 0 },
 	[MINT_K256]    = { "secp256k1", "secp256k1", 32, 0 },
 	[MINT_RSA1024] = { NULL, NULL, 0, 1024 },
+	[MINT_RSA2040] = { NULL, NULL, 0, 2040 },
 	[MINT_RSA2048] = { NULL, NULL, 0, 2048 },
 	[MINT_RSA4096] = { NULL, NULL, 0, 4096 },
+	[MINT_RSA4104] = { NULL, NULL, 0, 4104 },
 	[MINT_ED25519] = { NULL, "Ed25519", 0, 0 },
 };
 /* clang-format on */

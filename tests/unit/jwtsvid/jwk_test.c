@@ -106,8 +106,8 @@ static void the_standards_es256_example_verifies(void **state)
 	assert_fails(jwk_verify(jwk, JWK_RS256, BYTES_LITERAL(A3_INPUT), signature), JWT_KEY_UNKNOWN);
 	assert_fails(jwk_verify(jwk, JWK_ALG_NONE, BYTES_LITERAL(A3_INPUT), signature), JWT_KEY_UNKNOWN);
 	assert_fails(jwk_verify(jwk, JWK_ES256, BYTES_LITERAL(A3_INPUT), (struct bytes){ 0 }), JWT_SIGNATURE);
-	jwk_free(jwk);
-	jwk_free(NULL);
+	jwk_unref(jwk);
+	jwk_unref(NULL);
 }
 
 static void the_standards_rs256_example_verifies(void **state)
@@ -123,7 +123,7 @@ static void the_standards_rs256_example_verifies(void **state)
 	assert_fails(jwk_verify(jwk, JWK_RS384, BYTES_LITERAL(A2_INPUT), signature), JWT_SIGNATURE);
 	assert_fails(jwk_verify(jwk, JWK_PS256, BYTES_LITERAL(A2_INPUT), signature), JWT_SIGNATURE);
 	assert_fails(jwk_verify(jwk, JWK_ES256, BYTES_LITERAL(A2_INPUT), signature), JWT_KEY_UNKNOWN);
-	jwk_free(jwk);
+	jwk_unref(jwk);
 }
 
 static void keys_fit_their_own_algorithms_only(void **state)
@@ -140,8 +140,8 @@ static void keys_fit_their_own_algorithms_only(void **state)
 		assert_int_equal(jwk_fits(curve, alg), alg == JWK_ES256);
 		assert_int_equal(jwk_fits(modulus, alg), is_rsa);
 	}
-	jwk_free(curve);
-	jwk_free(modulus);
+	jwk_unref(curve);
+	jwk_unref(modulus);
 }
 
 static void ec_points_are_whole_and_on_their_curve(void **state)
@@ -184,7 +184,7 @@ static void rsa_exponents_are_odd_and_large_enough(void **state)
 		struct jwk *jwk = NULL;
 
 		assert_ok(jwk_new(rsa(&in, A2_N, accepted[i]), &jwk));
-		jwk_free(jwk);
+		jwk_unref(jwk);
 	}
 	(void)rsa(&in, A2_N, "AQAB");
 	in.key.e.len = 0;
@@ -232,7 +232,25 @@ static void rsa_moduli_of_every_legal_size_work(void **state)
 		/* An even modulus is no key. */
 		in.a[in.key.n.len - 1] &= 0xfe;
 		is_refused(&in.key);
-		jwk_free(jwk);
+		jwk_unref(jwk);
+		free(text);
+		mint_key_free(key);
+	}
+}
+
+/* Good keys in all but their size, so that nothing else can refuse them. */
+static void rsa_keys_one_step_out_of_range_are_refused(void **state)
+{
+	static const enum mint_type types[] = { MINT_RSA2040, MINT_RSA4104 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		struct mint_key *key = mint_key_new(types[i]);
+		char *text = mint_jwk(key, "r", NULL), *n = strstr(text, "\"n\":\"") + 5;
+		struct numbers in;
+
+		*strchr(n, '"') = '\0';
+		is_refused(rsa(&in, n, "AQAB"));
 		free(text);
 		mint_key_free(key);
 	}
@@ -276,6 +294,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(rsa_exponents_are_odd_and_large_enough),
 	cmocka_unit_test(rsa_moduli_have_2048_to_4096_bits),
 	cmocka_unit_test(rsa_moduli_of_every_legal_size_work),
+	cmocka_unit_test(rsa_keys_one_step_out_of_range_are_refused),
 	cmocka_unit_test(identities_differ_in_every_member),
 };
 UNIT_MAIN(tests)

@@ -215,6 +215,49 @@ static void a_keys_identity_is_all_that_makes_it(void **state)
 	free(token);
 }
 
+static struct bundle_set *bundles_of(char *document)
+{
+	struct buf list = buf_make(65536);
+	struct bundle_set *bundles = NULL;
+
+	mint_list_put(&list, "example.org", document);
+	assert_ok(bundle_set_new(buf_bytes(&list), BUNDLE_STRICT, &bundles));
+	buf_done(&list);
+	free(document);
+	return bundles;
+}
+
+static const struct jwk *only_jwk(const struct keyset *keys)
+{
+	const struct keyset_domain *domain = keyset_find(keys, BYTES_LITERAL("example.org"));
+
+	assert_int_equal(domain->key_count, 1);
+	return domain->keys[0].jwk;
+}
+
+static void a_next_set_shares_what_did_not_change(void **state)
+{
+	struct bundle_set *first = bundles_of(document_of(K1, "k1", NULL)),
+			  *second = bundles_of(document_of(OTHER, "k1", NULL));
+	struct keyset *a = NULL, *same = NULL, *changed = NULL;
+
+	(void)state;
+	assert_ok(keyset_new(first, &a));
+	assert_ok(keyset_next(a, first, &same));
+	assert_ok(keyset_next(same, second, &changed));
+	assert_ptr_equal(only_jwk(a), only_jwk(same));
+	assert_ptr_not_equal(only_jwk(a), only_jwk(changed));
+	assert_true(keyset_generation(same) > keyset_generation(a));
+	keyset_unref(a); /* the shared key outlives the set that made it */
+	world_expect("shared", token_of(K1, "k1", T_PAYLOAD), same, STATUS_OK);
+	world_expect("withdrawn", token_of(K1, "k1", T_PAYLOAD), changed, STATUS_JWT_SIGNATURE);
+	world_expect("new", token_of(OTHER, "k1", T_PAYLOAD), changed, STATUS_OK);
+	keyset_unref(same);
+	keyset_unref(changed);
+	bundle_set_unref(first);
+	bundle_set_unref(second);
+}
+
 static void all_256_domains_are_found(void **state)
 {
 	char *document = document_of(K1, "k1", NULL), *names[BUNDLE_DOMAINS_MAX];
@@ -247,6 +290,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(TV_JK_17_two_keys_with_one_kid),
 	cmocka_unit_test(TV_JK_18_19_private_and_mistyped_members),
 	cmocka_unit_test(a_keys_identity_is_all_that_makes_it),
+	cmocka_unit_test(a_next_set_shares_what_did_not_change),
 	cmocka_unit_test(all_256_domains_are_found),
 };
 UNIT_MAIN(tests)

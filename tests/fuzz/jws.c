@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Tokens, hostile.  The first byte says what the rest is: 'T' a whole token, 'H' a header and 'P' a payload that are
+ * signed here with a trusted key, so that what lies behind the signature is reached as well. */
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "jwtsvid/verify.h"
+#include "tests/support/mint.h"
+
+#define HEADER "{\"alg\":\"ES256\"}"
+#define PAYLOAD "{\"sub\":\"spiffe://example.org/w\",\"aud\":\"A\",\"exp\":1900000000,\"iat\":1899999700}"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const int64_t now_s = 1899999700;
+static struct mint_key *key;
+static struct keyset *keys;
+
+static void require(bool condition)
+{
+	if (!condition)
+		abort();
+}
+
+static void make_keys(void)
+{
+	struct buf list = buf_make(64 * 1024);
+	struct bundle_set *bundles = NULL;
+	char *jwk, *document;
+
+	key = mint_key_new(MINT_P256);
+	jwk = mint_jwk(key, "k1", NULL);
+	document = mint_jwks(&jwk, 1);
+	mint_list_put(&list, "example.org", document);
+	require(bundle_set_new(buf_bytes(&list), BUNDLE_STRICT, &bundles).code == STATUS_OK);
+	require(keyset_new(bundles, &keys).code == STATUS_OK);
+	bundle_set_unref(bundles);
+	buf_done(&list);
+	free(document);
+	free(jwk);
+}
+
+/* What was accepted keeps its promises. */
+static void check(const struct jwtsvid *svid)
+{
+	const struct bytes audience = BYTES_LITERAL("A");
+	struct jwtsvid_rules rules = { .audiences = &audience,
+		.audience_count = 1,
+		.leeway_s = 10,
+		.max_lifetime_s = 600,
+		.max_age_s = 600,
+		.need_start = true,
+		.refuse_future_start = true };
+
+	require(spiffe_id_check(spiffe_id_text(&svid->id)).code == STATUS_OK);
+	require(keyset_has_key(keys, spiffe_id_domain(&svid->id), svid->key_id));
+	require(svid->audience_count > 0 && svid->audience_count <= JWTSVID_AUDIENCES_MAX);
+	for (size_t i = 0; i < svid->audience_count; i++)
+		require(svid->audiences[i].len > 0);
+	if (jwtsvid_judge(svid, &rules, now_s).code == STATUS_OK)
+		require(svid->exp_s > now_s - 10 && jwtsvid_lifetime_s(svid) <= 600 &&
+			jwtsvid_age_s(svid, now_s) <= 600);
+}
+
+static void authenticate(struct bytes token)
+{
+	struct bytes input, signature;
+	struct jwtsvid *svid = NULL;
+
+	if (jwtsvid_authenticate(token, keys, &svid).code != STATUS_OK) {
+		require(svid == NULL);
+		return;
+	}
+	require(jwtsvid_split(token, &input, &signature).code == STATUS_OK);
+	require(input.len + 1 + signature.len == token.len);
+	check(svid);
+	jwtsvid_unref(svid);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char *token = NULL;
+
+	if (key == NULL)
+		make_keys();
+	if (size == 0)
+		return 0;
+	if (data[0] == 'H')
+		token = mint_token_bytes(bytes_of(data + 1, size - 1), BYTES_LITERAL(PAYLOAD), key, MINT_ES256);
+	else if (data[0] == 'P')
+		token = mint_token_bytes(BYTES_LITERAL(HEADER), bytes_of(data + 1, size - 1), key, MINT_ES256);
+	authenticate(token != NULL ? bytes_from_text(token) : bytes_of(data + 1, size - 1));
+	free(token);
+	return 0;
+}
