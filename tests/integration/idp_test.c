@@ -481,12 +481,14 @@ static void idp_does_not_wait_for_an_agent_that_does_not_read(void **state)
 static void idp_drops_an_agent_that_speaks(void **state)
 {
 	struct ipc_message wrong = ipc_message_of(IDP_BUNDLES, 0), message;
+	struct status st = OK;
 
 	(void)state;
 	assert_ok(ipc_send(role.agent, &wrong));
 	assert_ok(ipc_flush_wait(role.agent, PATIENCE_MS));
-	while (ipc_wait(role.agent, PATIENCE_MS, &message).code == STATUS_OK)
-		;
+	while (st.code == STATUS_OK)
+		st = ipc_wait(role.agent, PATIENCE_MS, &message);
+	assert_int_equal(st.code, STATUS_IPC_CLOSED);
 	give_agent(&role);
 	expect_hello(&role);
 	expect_own_document(&role, &issuer);
