@@ -104,10 +104,10 @@ static void private_template(struct key_template *t, const struct shape *shape, 
 	key_template_bool(t, CKA_DECRYPT, false);
 	key_template_bool(t, CKA_UNWRAP, false);
 	key_template_bool(t, CKA_DERIVE, false);
+	key_template_bool(t, CKA_SIGN_RECOVER, false);
 	put_id(t, id);
 	if (is_short)
 		return;
-	key_template_bool(t, CKA_SIGN_RECOVER, false);
 	key_template_bool(t, CKA_MODIFIABLE, false);
 	key_template_put(t, CKA_ALLOWED_MECHANISMS, shape->uses, shape->use_count * sizeof(shape->uses[0]));
 }

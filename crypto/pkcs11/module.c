@@ -21,19 +21,20 @@ static void say(struct module *m, const char *format, ...)
 	va_end(args);
 }
 
-/* libp11 does not tell a file that cannot be loaded from a module that cannot be initialised. */
+/* libp11 does not tell a file that is no module from a module that does not initialise. */
 static void say_why_not_loaded(struct module *m, const char *path)
 {
 	void *handle = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
 
-	if (handle == NULL) {
+	if (handle == NULL || dlsym(handle, "C_GetFunctionList") == NULL) {
 		const char *error = dlerror();
 
 		say(m, "the module cannot be loaded: %s; correct providers[].module", error != NULL ? error : path);
-		return;
+	} else {
+		say(m, "the module %s does not initialise: look at its own configuration and at providers[].env", path);
 	}
-	(void)dlclose(handle);
-	say(m, "the module %s does not initialise: look at its own configuration and at providers[].env", path);
+	if (handle != NULL)
+		(void)dlclose(handle);
 }
 
 static struct status get_functions(struct module *m, const char *path)
