@@ -317,6 +317,16 @@ static unsigned count_of(const unsigned *counter)
 	return count;
 }
 
+static bool was_reason(const char *words)
+{
+	bool was;
+
+	(void)pthread_mutex_lock(&seen.lock);
+	was = strstr(seen.reason, words) != NULL;
+	(void)pthread_mutex_unlock(&seen.lock);
+	return was;
+}
+
 struct watching {
 	struct workload_watch *watch;
 	pthread_t thread;
@@ -384,6 +394,8 @@ static void watch_confirms_an_old_snapshot(void **state)
 	assert_int_equal(count_of(&seen.withdrawn), 0);
 	assert_int_equal(count_of(&seen.states[WORKLOAD_BACKING_OFF]), 0);
 	watching_end(&w);
+	for (unsigned i = 0; i < 100 && issuer_seen(&issuer, "streams") > 0; i++)
+		(void)poll(NULL, 0, 20); /* the server learns of it a moment later */
 	assert_int_equal(issuer_seen(&issuer, "streams"), 0);
 }
 
@@ -437,7 +449,7 @@ static void watch_discards_malformed_messages(void **state)
 		hex[len] = '\0';
 		(void)issuer_say(&issuer, "raw %s", hex);
 		assert_true(reaches(&seen.states[WORKLOAD_DISCARDED], (unsigned)i + 1));
-		assert_non_null(strstr(seen.reason, rows[i].reason));
+		assert_true(was_reason(rows[i].reason));
 	}
 	assert_int_equal(count_of(&seen.bundles), 1);
 	assert_int_equal(count_of(&seen.withdrawn), 0);
@@ -459,7 +471,7 @@ static void watch_decodes_within_a_budget(void **state)
 	assert_true(reaches(&seen.states[WORKLOAD_CONNECTED], 1));
 	(void)issuer_say(&issuer, "raw %s", hex);
 	assert_true(reaches(&seen.states[WORKLOAD_DISCARDED], 1));
-	assert_non_null(strstr(seen.reason, "does not decode"));
+	assert_true(was_reason("does not decode"));
 	watching_end(&w);
 }
 
@@ -474,7 +486,7 @@ static void watch_takes_256_trust_domains_and_no_more(void **state)
 	assert_true(reaches(&seen.bundles, 1)); /* with the issuer's own: 256 */
 	(void)issuer_say(&issuer, "document last.example 10");
 	assert_true(reaches(&seen.states[WORKLOAD_DISCARDED], 1));
-	assert_non_null(strstr(seen.reason, "256"));
+	assert_true(was_reason("256"));
 	assert_int_equal(count_of(&seen.bundles), 1);
 	watching_end(&w);
 }

@@ -2,6 +2,7 @@
 #include "tests/issuer/server.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +20,14 @@
 #include "base/own.h"
 #include "spiffe/workload.pb-c.h"
 
-enum { POLLERS = 2, UIDS_MAX = 32, CONNECTIONS_MAX = 256, RESPONSE_MAX = 16 * 1024 * 1024, AUDIENCES_MAX = 16 };
+enum {
+	POLLERS = 2,
+	UIDS_MAX = 32,
+	CONNECTIONS_MAX = 256,
+	RESPONSE_MAX = 16 * 1024 * 1024,
+	AUDIENCES_MAX = 16,
+	RAW_WAIT_MS = 5000
+};
 
 /* One server per uid that has connected. */
 struct listener {
@@ -828,9 +836,23 @@ void server_own_document(struct server *server, bool is_sent)
 	unlock(server);
 }
 
+/* A message of ours that is still under way would have to be waited for. */
+static bool is_any_sending(const struct server *server)
+{
+	for (const struct rpc *rpc = server->streams; rpc != NULL; rpc = rpc->next)
+		if (rpc->is_sending)
+			return true;
+	return false;
+}
+
 void server_raw(struct server *server, struct bytes message)
 {
 	lock(server);
+	for (unsigned ms = 0; ms < RAW_WAIT_MS && is_any_sending(server); ms++) {
+		unlock(server);
+		(void)poll(NULL, 0, 1);
+		lock(server);
+	}
 	for (struct rpc *rpc = server->streams; rpc != NULL; rpc = rpc->next)
 		if (!rpc->is_sending && !rpc->is_ending)
 			send_message(rpc, message);
