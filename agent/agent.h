@@ -28,6 +28,7 @@ enum {
 	AGENT_FINISH_MS = 5000,    /* complete request to answer */
 	AGENT_GENERATE_MS = 55000, /* the same for key generation: under the Rust client's minute */
 	AGENT_STOP_MS = 10000,
+	AGENT_SETTLE_MS = 3000,    /* providers may take this long to say hello before connections are accepted */
 	AGENT_TOKENS = 16384,      /* verified tokens remembered */
 	AGENT_PUBLIC_KEYS = 1024,  /* decoded public keys remembered */
 };
@@ -69,6 +70,8 @@ struct agent {
 	struct conn *dead_conns;
 	struct uid_slot uids[AGENT_UID_SLOTS];
 	bool accept_paused;
+	bool is_open;              /* connections are accepted */
+	uint64_t settle_until_us;
 	bool stopping;
 	uint64_t stop_at_us;
 	size_t requests_active;

@@ -49,7 +49,7 @@ static void conn_close(struct conn *conn)
 	agent->conn_count--;
 	conn->state = CONN_CLOSED;
 	conn_release(conn);
-	if (agent->accept_paused)
+	if (agent->accept_paused && agent->is_open)
 		agent_accept_resume(agent);
 }
 
@@ -414,6 +414,6 @@ static void listener_ready(struct watch *watch, uint32_t events)
 struct status listener_open(struct agent *agent, struct listener *listener, int fd)
 {
 	listener->agent = agent;
-	listener->watch = (struct watch){ .fd = fd, .events = EPOLLIN, .ready = listener_ready };
+	listener->watch = (struct watch){ .fd = fd, .events = 0, .ready = listener_ready };
 	return watch_add(&agent->loop, &listener->watch);
 }

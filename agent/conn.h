@@ -58,7 +58,7 @@ struct conn {
 	struct request request;    /* the one being served */
 };
 
-/* Take over a listening descriptor.  Fails: IO. */
+/* Take over a listening descriptor; nothing is accepted before agent_accept_resume().  Fails: IO. */
 struct status listener_open(struct agent *agent, struct listener *listener, int fd);
 
 /* The answer to conn->request: sends `frame`, a copy, then goes on as `keep` says. */

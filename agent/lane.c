@@ -154,6 +154,7 @@ void lane_give_up(struct lane *lane, const char *reason)
 {
 	worker_lost(lane);
 	lane->state = LANE_DOWN;
+	lane->is_given_up = true;
 	(void)snprintf(lane->reason, sizeof(lane->reason), "%s", reason);
 	while (lane->queue_head != NULL) {
 		struct lane_call *call = lane->queue_head;
@@ -193,6 +194,7 @@ static struct status take_hello(struct lane *lane, const struct ipc_message *mes
 	TRY(worker_info_get(message->part[1], &lane->info));
 	ENSURE(message->part[2].len <= WORKER_STATE_MAX, IPC_MALFORMED);
 	lane->state = LANE_RECOVERING;
+	lane->is_given_up = false;
 	lane->reason[0] = '\0';
 	log_info("provider %s: %s", lane->name, lane->info.description);
 	lane->hello(lane, message->part[2]);

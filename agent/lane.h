@@ -39,6 +39,7 @@ struct lane {
 	char name[LANE_NAME_MAX + 1];     /* provider instance */
 	uint8_t provider_kind;            /* Parsec's provider id */
 	enum lane_state state;
+	bool is_given_up;                 /* keyreeved said so since the last worker came */
 	char reason[LANE_REASON_MAX + 1]; /* why it is down: for the log and `keyreeve info` */
 	struct worker_info info;          /* of the last HELLO */
 	struct ipc *ipc;                  /* owned; NULL while there is no worker */

@@ -424,9 +424,26 @@ static void ctl_ready(struct watch *watch, uint32_t events)
 
 /* ---- turns and seconds -------------------------------------------------------------------------- */
 
+/* Connections wait in the backlog until each provider has said what it can do, or is known to be down, or has taken
+ * too long: a client that connects right after the start is served rather than refused. */
+static void open_when_settled(struct agent *agent)
+{
+	bool settled = true;
+
+	for (size_t i = 0; i < agent->lane_count; i++)
+		settled = settled && (agent->lanes[i].state == LANE_UP || agent->lanes[i].is_given_up);
+	if (!settled && agent->loop.now_us < agent->settle_until_us)
+		return;
+	agent->is_open = true;
+	agent_accept_resume(agent);
+}
+
 static void turn(void *context)
 {
 	struct agent *agent = context;
+
+	if (!agent->is_open)
+		open_when_settled(agent);
 
 	for (size_t i = 0; i < agent->lane_count; i++)
 		lane_turn(&agent->lanes[i]);
@@ -464,7 +481,7 @@ static void second(void *context)
 		recovery_second(&agent->recoveries[i]);
 	if (seconds++ % RANDOM_REFRESH_S == 2)
 		fetch_random(agent);
-	if (agent->accept_paused)
+	if (agent->accept_paused && agent->is_open)
 		agent_accept_resume(agent);
 }
 
@@ -614,6 +631,7 @@ static struct status build_listeners(struct agent *agent)
 		ENSURE(fd >= 0, IPC_MALFORMED);
 		TRY(listener_open(agent, &agent->listeners[i], fd));
 	}
+	agent->settle_until_us = agent->loop.now_us + (uint64_t)AGENT_SETTLE_MS * US_PER_MS;
 	return OK;
 }
 

@@ -104,13 +104,7 @@ def a_full_disk_refuses_and_recovers_and_says_how_often():
             filler = os.path.join(audit, 'filler')
 
             def fill():                                   # another uid takes what is left
-                with open(filler, 'ab') as f:
-                    try:
-                        while True:
-                            f.write(b'x' * 4096)
-                            f.flush()
-                    except OSError:
-                        pass
+                fill_up(filler)
             fill()
             for _ in range(5):
                 client.public(SOFT, 'k')                  # the last page of the segment, then the reserve

@@ -30,7 +30,7 @@ def a_wrong_pin_is_tried_once_and_the_provider_is_down_with_a_reason():
         rig.stop()
         rig.write_pin(PIN)
         rig.start()
-        assert status_of(client.generate, PKCS11, 'k') == 0
+        assert status_of(client.generate, PKCS11, 'p') == 0
 
 
 def a_missing_module_takes_only_its_provider_down():
@@ -176,7 +176,7 @@ def no_descriptors_left_loses_nothing():
 
 
 def a_full_state_disk_refuses_creates_and_loses_nothing():
-    with Rig(providers=('soft',), wrap='file', reserve='0') as rig:
+    with Rig(providers=('soft',), wrap='file', reserve='64KiB') as rig:
         state = rig.path('state')
         subprocess.run(['mount', '-t', 'tmpfs', '-o', f'size=3m,mode=700,uid={SERVICE_UID},gid={SERVICE_UID}', 'tmpfs', state], check=True)
         try:
@@ -188,13 +188,7 @@ def a_full_state_disk_refuses_creates_and_loses_nothing():
             client = Client(rig.socket)
             made = []
             client.generate(SOFT, 'first')
-            with open(os.path.join(state, 'filler'), 'ab') as f:
-                try:
-                    while True:
-                        f.write(b'x' * 4096)
-                        f.flush()
-                except OSError:
-                    pass
+            fill_up(os.path.join(state, 'filler'))
             for i in range(300):
                 status = status_of(client.generate, SOFT, f'k{i}')
                 if status:

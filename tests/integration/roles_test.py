@@ -38,7 +38,7 @@ def mapped(pid):
     for line in open(f'/proc/{pid}/maps'):
         path = line.split(None, 5)[5].strip() if len(line.split(None, 5)) > 5 else ''
         if path.startswith('/') and '.so' in path:
-            names.add(re.sub(r'[-.]?[0-9.-]*\.so.*', '', os.path.basename(path)))
+            names.add(os.path.basename(path).split('.so')[0])
     return names
 
 
@@ -53,7 +53,9 @@ def every_role_maps_only_its_libraries():
             if role == 'idp':
                 extra = {name for name in extra if not GRPC_TAIL.match(name)}
             assert not extra, f'{role} maps {extra}'
-        assert mapped(rig.daemon.pid) - C == set(), mapped(rig.daemon.pid)
+        # the first process looks accounts up: whatever the host's name service brings along
+        names = {n for n in mapped(rig.daemon.pid) - C if not n.startswith('libnss_') and n != 'libcap'}
+        assert names == set(), names
 
 
 def status_fields(pid):
@@ -102,9 +104,9 @@ def every_role_holds_only_its_descriptors():
         more = {
             'agent': [('socket', 3 + 3 + 1), ('anon_inode:[eventpoll]', 1), ('anon_inode:[eventfd]', 1),
                       (f'{state}/audit', 1), (f'{state}/audit/', 1), (f'{state}/keys.db', 3)],
-            'soft': [('socket', 2)],
-            'tpm': [('socket', 3)],
-            'p11': [('socket', 1)],
+            'soft': [('socket', 2), ('/memfd:page', 1)],
+            'tpm': [('socket', 3), ('/memfd:page', 1)],
+            'p11': [('socket', 1), ('/memfd:page', 1), (f'{state}/pin-hsm', 1)],
         }
         for role, want in more.items():
             fds = descriptors(rig.roles()[role])
@@ -179,7 +181,7 @@ def a_second_daemon_on_the_same_state_is_refused():
         rig.start()
         second = subprocess.run([os.path.join(rig.build, 'bin', 'keyreeved'), '--config', rig.path('keyreeve.yaml')],
                                 capture_output=True, text=True, timeout=20)
-        assert second.returncode != 0 and ('another keyreeved' in second.stderr or 'listens at' in second.stderr), second.stderr
+        assert second.returncode != 0 and ('another keyreeved' in second.stderr or 'listens there already' in second.stderr), second.stderr
         assert rig.pings()
 
 
@@ -188,11 +190,11 @@ def the_agent_killed_comes_back_and_loses_nothing():
         rig.start()
         client = Client(rig.socket)
         for p in PROVIDERS.values():
-            client.generate(p, 'k')
+            client.generate(p, f'k{p}')
         os.kill(rig.roles()['agent'], signal.SIGKILL)
         wait_for('the agent', rig.pings, 5)
         for name, p in PROVIDERS.items():
-            wait_for(name, lambda: status_of(client.sign, p, 'k', b'h' * 32) == 0, 10)
+            wait_for(name, lambda: status_of(client.sign, p, f'k{p}', b'h' * 32) == 0, 10)
 
 
 def sigterm_drains_and_exits_zero():

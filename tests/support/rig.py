@@ -5,7 +5,7 @@ import glob, json, os, pwd, shutil, signal, socket, struct, subprocess, sys, tem
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get('KEYREEVE_BUILD', os.path.join(ROOT, 'build', 'release'))
-SOFTHSM = '/usr/lib/softhsm/libsofthsm2.so'
+SOFTHSM = os.path.realpath('/usr/lib/softhsm/libsofthsm2.so')
 SERVICE_UID = 64200        # the service's account, made for the run
 PIN = '4711-rig'
 MAGIC = 0x5EC0A710
@@ -464,6 +464,20 @@ class Rig:
         self.close()
 
 
+def fill_up(path):
+    """Take the file system's last byte."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        for size in (65536, 4096, 512, 1):
+            try:
+                while True:
+                    os.write(fd, b'x' * size)
+            except OSError:
+                pass
+    finally:
+        os.close(fd)
+
+
 def alive(pid):
     try:
         return open(f'/proc/{pid}/stat').read().rsplit(')', 1)[1].split()[0] != 'Z'
@@ -483,6 +497,39 @@ def program(pid):
         return os.path.basename(os.readlink(f'/proc/{pid}/exe'))
     except OSError:
         return ''
+
+
+class Issuer:
+    """keyreeve-test-issuer with its control socket."""
+
+    def __init__(self, rig, *arguments):
+        self.socket, self.control = rig.path('issuer.sock'), rig.path('issuer.ctl')
+        self.process = subprocess.Popen(
+            [os.path.join(rig.build, 'tests', 'keyreeve-test-issuer'), '--socket', self.socket, '--trust-domain', 'rig.example',
+             '--control', self.control, *arguments], stdout=rig.log, stderr=rig.log)
+        rig.processes.append(self.process)
+        wait_for('the issuer', lambda: os.path.exists(self.socket) and os.path.exists(self.control))
+        os.chmod(self.socket, 0o777)
+        self.say('entry', 'any', 'spiffe://rig.example/keyreeve')
+
+    def say(self, *words):
+        """One command; its answer without the closing "ok"."""
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(10)
+            s.connect(self.control)
+            s.sendall((' '.join(str(w) for w in words) + '\n').encode())
+            answer = b''
+            while not answer.endswith(b'\n'):
+                part = s.recv(65536)
+                if not part:
+                    break
+                answer += part
+        text = answer.decode().strip()
+        assert not text.startswith('error'), (words, text)
+        return text.removeprefix('ok').strip()
+
+    def token(self, subject='spiffe://rig.example/ns/a/sa/w', audience='parsec', ttl=300, age=0):
+        return self.say('mint', subject, audience, ttl, *([age] if age else []))
 
 
 # ---- running ---------------------------------------------------------------------------------------------------------
