@@ -135,7 +135,10 @@
 	X(CLIENT_ANSWER,        1132, "daemon's answer is malformed") \
 	X(CLIENT_TOKEN,         1132, "no token from the Workload API") \
 	X(CLIENT_ENDPOINT,      1132, "endpoint address is not valid") \
-	X(CLIENT_ARGUMENT,      1132, "argument is not valid")
+	X(CLIENT_ARGUMENT,      1132, "argument is not valid") \
+	X(CLIENT_CLOSED,        1132, "daemon closed the connection before its answer was complete") \
+	X(CLIENT_TIMEOUT,       1132, "no answer in time") \
+	X(CLIENT_SERVER,        1132, "socket belongs to another user")
 /* clang-format on */
 
 enum status_code {

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Inside libkeyreeve: the handle, and one call of the service with identity, deadline and retries.  What may be
+ * retried is said in keyreeve.h; call.c is where it is done. */
+#ifndef CLIENT_HANDLE_H
+#define CLIENT_HANDLE_H
+
+#include "client/keyreeve.h"
+#include "client/transport.h"
+#include "wire/psa_pb.h"
+
+struct keyreeve {
+	struct transport transport;
+	enum keyreeve_auth auth;
+	char *direct_name; /* owned */
+	keyreeve_token_fn token;
+	void *token_context;  /* borrowed */
+	uint64_t deadline_us; /* length of a call */
+	int provider;	      /* 0: implicit */
+	int implicit;	      /* the service's first provider; 0 not asked yet */
+	struct keyreeve_error error;
+	char reason[KEYREEVE_TEXT_BYTES]; /* the token callback's */
+	uint8_t token_bytes[KEYREEVE_TOKEN_MAX];
+	struct wire_arena arena; /* of the call under way */
+	struct buf body;	 /* of its request */
+};
+
+/* One operation.  The request's body is k->body; both are given back by call_end().
+ *   provider  wire id; CALL_IMPLICIT for the handle's
+ *   ret_body  the answer's, borrowed until the next call
+ * Returns what the service answered, or why it could not be asked; k->error says more. */
+enum { CALL_IMPLICIT = -1 };
+void call_begin(struct keyreeve *k);
+enum keyreeve_result call_service(struct keyreeve *k, uint32_t opcode, int provider, struct bytes *ret_body);
+void call_end(struct keyreeve *k);
+
+/* Failures that the service had no part in; both set k->error and return its class. */
+enum keyreeve_result call_failed(struct keyreeve *k, struct status st);
+enum keyreeve_result call_invalid(struct keyreeve *k, const char *text, const char *hint);
+
+#endif
