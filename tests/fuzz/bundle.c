@@ -2,46 +2,36 @@
  *
  * A Workload API message, hostile, as keyreeve-idp hands it on: the bytes once as the whole list, once as the document
  * of one domain, which must never cost another domain its key. */
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
+#include "tests/fuzz/fuzz.h"
 
 #include "base/buf.h"
 #include "spiffe/bundle.h"
 #include "spiffe/id.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 #define GOOD "{\"keys\":[{\"kty\":\"RSA\",\"kid\":\"g\",\"n\":\"gAE\",\"e\":\"AQAB\"}]}"
-
-static void require(bool condition)
-{
-	if (!condition)
-		abort();
-}
 
 static void check_bundle(const struct bundle_set *set, const struct bundle *bundle)
 {
-	require(spiffe_trust_domain_check(bundle->domain).code == STATUS_OK);
-	require(bundle_set_find(set, bundle->domain) == bundle);
-	require(bundle->key_count <= BUNDLE_KEYS_MAX);
+	FUZZ_CHECK(spiffe_trust_domain_check(bundle->domain).code == STATUS_OK);
+	FUZZ_CHECK(bundle_set_find(set, bundle->domain) == bundle);
+	FUZZ_CHECK(bundle->key_count <= BUNDLE_KEYS_MAX);
 	for (size_t i = 0; i < bundle->key_count; i++) {
 		const struct bundle_key *key = &bundle->keys[i];
 
-		require(key->kid.len > 0 && key->kty != BUNDLE_KTY_NONE);
-		require(key->kty != BUNDLE_KTY_EC || key->curve != BUNDLE_CURVE_NONE);
+		FUZZ_CHECK(key->kid.len > 0 && key->kty != BUNDLE_KTY_NONE);
+		FUZZ_CHECK(key->kty != BUNDLE_KTY_EC || key->curve != BUNDLE_CURVE_NONE);
 	}
 }
 
 static void check_set(const struct bundle_set *set)
 {
-	require(bundle_set_count(set) > 0 && bundle_set_count(set) <= BUNDLE_DOMAINS_MAX);
-	require(bundle_set_report_count(set) <= BUNDLE_REPORTS_MAX);
+	FUZZ_CHECK(bundle_set_count(set) > 0 && bundle_set_count(set) <= BUNDLE_DOMAINS_MAX);
+	FUZZ_CHECK(bundle_set_report_count(set) <= BUNDLE_REPORTS_MAX);
 	for (size_t i = 0; i < bundle_set_count(set); i++)
 		check_bundle(set, bundle_set_at(set, i));
 	for (size_t i = 0; i < bundle_set_report_count(set); i++)
 		for (const char *at = bundle_set_report(set, i); *at != '\0'; at++)
-			require(*at >= 0x20 && *at < 0x7f);
+			FUZZ_CHECK(*at >= 0x20 && *at < 0x7f);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -49,6 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct buf list = buf_make(size + 256);
 	struct bundle_set *set = NULL;
 
+	fuzz_plant(bytes_of(data, size));
 	if (bundle_set_new(bytes_of(data, size), BUNDLE_STRICT, &set).code == STATUS_OK)
 		check_set(set);
 	bundle_set_unref(set);
@@ -57,8 +48,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	buf_put_sized(&list, bytes_of(data, size));
 	buf_put_sized(&list, BYTES_LITERAL("spiffe://good.org"));
 	buf_put_sized(&list, BYTES_LITERAL(GOOD));
-	require(bundle_set_new(buf_bytes(&list), BUNDLE_STRICT, &set).code == STATUS_OK);
-	require(bundle_set_find(set, BYTES_LITERAL("good.org"))->key_count == 1);
+	FUZZ_CHECK(bundle_set_new(buf_bytes(&list), BUNDLE_STRICT, &set).code == STATUS_OK);
+	FUZZ_CHECK(bundle_set_find(set, BYTES_LITERAL("good.org"))->key_count == 1);
 	check_set(set);
 	bundle_set_unref(set);
 	buf_done(&list);

@@ -2,9 +2,7 @@
  *
  * Tokens, hostile.  The first byte says what the rest is: 'T' a whole token, 'H' a header and 'P' a payload that are
  * signed here with a trusted key, so that what lies behind the signature is reached as well. */
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
+#include "tests/fuzz/fuzz.h"
 
 #include "jwtsvid/verify.h"
 #include "tests/support/mint.h"
@@ -12,17 +10,9 @@
 #define HEADER "{\"alg\":\"ES256\"}"
 #define PAYLOAD "{\"sub\":\"spiffe://example.org/w\",\"aud\":\"A\",\"exp\":1900000000,\"iat\":1899999700}"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 static const int64_t now_s = 1899999700;
 static struct mint_key *key;
 static struct keyset *keys;
-
-static void require(bool condition)
-{
-	if (!condition)
-		abort();
-}
 
 static void make_keys(void)
 {
@@ -34,8 +24,8 @@ static void make_keys(void)
 	jwk = mint_jwk(key, "k1", NULL);
 	document = mint_jwks(&jwk, 1);
 	mint_list_put(&list, "example.org", document);
-	require(bundle_set_new(buf_bytes(&list), BUNDLE_STRICT, &bundles).code == STATUS_OK);
-	require(keyset_new(bundles, &keys).code == STATUS_OK);
+	FUZZ_CHECK(bundle_set_new(buf_bytes(&list), BUNDLE_STRICT, &bundles).code == STATUS_OK);
+	FUZZ_CHECK(keyset_new(bundles, &keys).code == STATUS_OK);
 	bundle_set_unref(bundles);
 	buf_done(&list);
 	free(document);
@@ -54,14 +44,14 @@ static void check(const struct jwtsvid *svid)
 		.need_start = true,
 		.refuse_future_start = true };
 
-	require(spiffe_id_check(spiffe_id_text(&svid->id)).code == STATUS_OK);
-	require(keyset_has_key(keys, spiffe_id_domain(&svid->id), svid->key_id));
-	require(svid->audience_count > 0 && svid->audience_count <= JWTSVID_AUDIENCES_MAX);
+	FUZZ_CHECK(spiffe_id_check(spiffe_id_text(&svid->id)).code == STATUS_OK);
+	FUZZ_CHECK(keyset_has_key(keys, spiffe_id_domain(&svid->id), svid->key_id));
+	FUZZ_CHECK(svid->audience_count > 0 && svid->audience_count <= JWTSVID_AUDIENCES_MAX);
 	for (size_t i = 0; i < svid->audience_count; i++)
-		require(svid->audiences[i].len > 0);
+		FUZZ_CHECK(svid->audiences[i].len > 0);
 	if (jwtsvid_judge(svid, &rules, now_s).code == STATUS_OK)
-		require(svid->exp_s > now_s - 10 && jwtsvid_lifetime_s(svid) <= 600 &&
-			jwtsvid_age_s(svid, now_s) <= 600);
+		FUZZ_CHECK(svid->exp_s > now_s - 10 && jwtsvid_lifetime_s(svid) <= 600 &&
+			   jwtsvid_age_s(svid, now_s) <= 600);
 }
 
 static void authenticate(struct bytes token)
@@ -70,11 +60,11 @@ static void authenticate(struct bytes token)
 	struct jwtsvid *svid = NULL;
 
 	if (jwtsvid_authenticate(token, keys, &svid).code != STATUS_OK) {
-		require(svid == NULL);
+		FUZZ_CHECK(svid == NULL);
 		return;
 	}
-	require(jwtsvid_split(token, &input, &signature).code == STATUS_OK);
-	require(input.len + 1 + signature.len == token.len);
+	FUZZ_CHECK(jwtsvid_split(token, &input, &signature).code == STATUS_OK);
+	FUZZ_CHECK(input.len + 1 + signature.len == token.len);
 	check(svid);
 	jwtsvid_unref(svid);
 }
@@ -82,7 +72,9 @@ static void authenticate(struct bytes token)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *token = NULL;
+	struct bytes exact;
 
+	fuzz_plant(bytes_of(data, size));
 	if (key == NULL)
 		make_keys();
 	if (size == 0)
@@ -91,7 +83,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		token = mint_token_bytes(bytes_of(data + 1, size - 1), BYTES_LITERAL(PAYLOAD), key, MINT_ES256);
 	else if (data[0] == 'P')
 		token = mint_token_bytes(BYTES_LITERAL(HEADER), bytes_of(data + 1, size - 1), key, MINT_ES256);
-	authenticate(token != NULL ? bytes_from_text(token) : bytes_of(data + 1, size - 1));
+	exact = fuzz_copy(token != NULL ? bytes_from_text(token) : bytes_of(data + 1, size - 1));
+	authenticate(exact);
+	fuzz_free(exact);
 	free(token);
 	return 0;
 }
