@@ -447,6 +447,33 @@ static void key_generation_leaves_a_thread_for_signatures(void **state)
 	assert_int_equal(fake.concurrent_max, 2);
 }
 
+static void signatures_do_not_starve_key_generation(void **state)
+{
+	enum { SIGNATURES = 30, SETTLE_US = 100 * 1000 };
+	struct worker_request rq = p256();
+	struct fake_provider fake;
+	size_t before = 0;
+
+	(void)state;
+	fake_provider_init(&fake, 2);
+	atomic_store(&fake.hold_sign, true);
+	fake_provider_start(&fake);
+	(void)fake_provider_hello(&fake, none);
+	for (uint64_t id = 1; id <= SIGNATURES; id++)
+		fake_provider_send(&fake, WORKER_SIGN, id, &rq, none, sign_part, 0);
+	fake_provider_send(&fake, WORKER_GENERATE, 100, &rq, none, none, 0);
+	wait_until(&fake.concurrent, 2);
+	(void)usleep(SETTLE_US); /* all are queued */
+	atomic_store(&fake.hold_sign, false);
+	while (fake_provider_answer(&fake).id != 100)
+		before++;
+	/* It was last in, and goes as soon as a thread is free. */
+	assert_true(before < SIGNATURES / 2);
+	for (; before < SIGNATURES; before++)
+		assert_int_equal(fake_provider_answer(&fake).type, WORKER_SIGN);
+	fake_provider_join(&fake);
+}
+
 /* The first answer must not wait for the second request, which the provider does not finish. */
 static void an_answer_does_not_wait_for_a_slow_request_behind_it(void **state)
 {
@@ -482,6 +509,7 @@ static void an_answer_does_not_wait_for_a_slow_request_behind_it(void **state)
 static void it_ends_when_keyreeved_is_gone(void **state)
 {
 	static const unsigned threads[] = { 1, 2 };
+	struct ipc_message ready;
 
 	(void)state;
 	for (size_t i = 0; i < 2; i++) {
@@ -490,6 +518,7 @@ static void it_ends_when_keyreeved_is_gone(void **state)
 		fake_provider_init(&fake, threads[i]);
 		fake_provider_start(&fake);
 		(void)fake_provider_hello(&fake, none);
+		assert_ok(ipc_wait(fake.ctl, WAIT_MS, &ready));
 		ipc_free(fake.ctl);
 		fake.ctl = NULL;
 		assert_int_equal(pthread_join(fake.thread, NULL), 0);
@@ -637,6 +666,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(answers_of_a_batch_come_in_order_and_all_of_them),
 	cmocka_unit_test(many_requests_on_several_threads_are_each_answered_once),
 	cmocka_unit_test(key_generation_leaves_a_thread_for_signatures),
+	cmocka_unit_test(signatures_do_not_starve_key_generation),
 	cmocka_unit_test(an_answer_does_not_wait_for_a_slow_request_behind_it),
 	cmocka_unit_test(it_ends_when_keyreeved_is_gone),
 	cmocka_unit_test(thread_counts_out_of_bounds_are_refused),
