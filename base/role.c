@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/own.h"
@@ -27,6 +28,8 @@ static struct status harden(void)
 	ENSURE(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0, SANDBOX);
 	/* It may have died before the line above: then nobody would tell us. */
 	ENSURE(getppid() == parent && parent != 1, SANDBOX);
+	/* Whatever the parent forgot to close: what a role holds comes by message. */
+	ENSURE(close_range(ROLE_CTL_FD + 1, ~0u, 0) == 0, SANDBOX);
 	ENSURE(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, SANDBOX);
 #ifndef KEYREEVE_SANITIZED /* LeakSanitizer traces its own process */
 	ENSURE(prctl(PR_SET_DUMPABLE, 0) == 0, SANDBOX);

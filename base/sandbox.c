@@ -6,6 +6,7 @@
 #include <linux/capability.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -31,6 +32,47 @@ enum { IS_SANITIZED = 0 };
 #endif
 
 /* ---- capabilities and limits -------------------------------------------------------------------- */
+
+/* What a role may use up at most.  Descriptors: the agent's are its connections, so what keyreeved was given stays.
+ * Memory is data and stacks, far above what is needed, so that a leak ends the role and not the node. */
+static const struct limits {
+	rlim_t descriptors; /* 0: as inherited */
+	rlim_t memory_mib;
+	bool makes_threads; /* once inside; else it cannot make any task */
+} limits[SANDBOX_ROLE_COUNT] = {
+	[SANDBOX_AGENT] = { 0, 8192, true },
+	[SANDBOX_IDP] = { 256, 2048, true },
+	[SANDBOX_SOFT] = { 256, 4096, true },
+	[SANDBOX_TPM] = { 64, 512, false },
+	[SANDBOX_P11] = { 512, 4096, true }, /* a module may have threads of its own */
+	[SANDBOX_CONFIG] = { 32, 512, false },
+};
+
+/* Both limits down to `most`; never up. */
+static struct status lower(__rlimit_resource_t resource, rlim_t most)
+{
+	struct rlimit now;
+
+	if (getrlimit(resource, &now) < 0)
+		return FAIL_RC(SANDBOX, errno);
+	now.rlim_max = now.rlim_max < most ? now.rlim_max : most;
+	now.rlim_cur = now.rlim_cur < now.rlim_max ? now.rlim_cur : now.rlim_max;
+	return setrlimit(resource, &now) == 0 ? OK : FAIL_RC(SANDBOX, errno);
+}
+
+static struct status lower_limits(enum sandbox_role role)
+{
+	const struct limits *l = &limits[role];
+
+	TRY(lower(RLIMIT_CORE, 0));
+	if (l->descriptors != 0)
+		TRY(lower(RLIMIT_NOFILE, l->descriptors));
+	if (IS_SANITIZED) /* its shadow memory is terabytes, its threads are its own */
+		return OK;
+	ENSURE(prctl(PR_SET_DUMPABLE, 0) == 0, SANDBOX);
+	TRY(lower(RLIMIT_DATA, l->memory_mib << 20));
+	return l->makes_threads ? OK : lower(RLIMIT_NPROC, 0);
+}
 
 static struct status drop_capabilities(void)
 {
@@ -66,13 +108,16 @@ enum {
 	FS_WRITE_FILE = 1 << 1,
 	FS_READ_FILE = 1 << 2,
 	FS_READ_DIR = 1 << 3,
+	FS_MAKE_CHAR = 1 << 6,
+	FS_MAKE_SOCK = 1 << 9,
+	FS_MAKE_BLOCK = 1 << 11,
 	FS_ABI_1 = (1 << 13) - 1,
 	FS_REFER = 1 << 13,    /* ABI 2 */
 	FS_TRUNCATE = 1 << 14, /* ABI 3 */
 	FS_IOCTL = 1 << 15,    /* ABI 5 */
 	FS_FILE = FS_EXECUTE | FS_WRITE_FILE | FS_READ_FILE | FS_TRUNCATE | FS_IOCTL,
-	NET_ALL = 3,           /* ABI 4: bind and connect TCP */
-	SCOPE_ALL = 3,         /* ABI 6: abstract Unix sockets, signals */
+	NET_ALL = 3,   /* ABI 4: bind and connect TCP */
+	SCOPE_ALL = 3, /* ABI 6: abstract Unix sockets, signals */
 };
 
 static int landlock_abi(void)
@@ -84,7 +129,8 @@ static int landlock_abi(void)
 
 static uint64_t fs_rights(int abi)
 {
-	return (uint64_t)FS_ABI_1 | (abi >= 2 ? FS_REFER : 0) | (abi >= 3 ? FS_TRUNCATE : 0) | (abi >= 5 ? FS_IOCTL : 0);
+	return (uint64_t)FS_ABI_1 | (abi >= 2 ? FS_REFER : 0) | (abi >= 3 ? FS_TRUNCATE : 0) |
+	       (abi >= 5 ? FS_IOCTL : 0);
 }
 
 static struct status allow_fd(int ruleset, int fd, uint64_t rights)
@@ -119,22 +165,19 @@ static struct status allow_paths(int ruleset, const struct sandbox_options *o, u
 	return o->write_fd >= 0 ? allow_fd(ruleset, o->write_fd, all & ~(uint64_t)FS_EXECUTE) : OK;
 }
 
-/* A vendor module reads and writes where it likes (modes decide), but executes nothing. */
+/* A vendor module reads and writes where it likes (modes decide), but executes nothing and makes no devices and no
+ * sockets that somebody could find. */
 static uint64_t handled_rights(enum sandbox_role role, int abi)
 {
-	return role == SANDBOX_P11 ? FS_EXECUTE : fs_rights(abi);
+	return role == SANDBOX_P11 ? FS_EXECUTE | FS_MAKE_CHAR | FS_MAKE_SOCK | FS_MAKE_BLOCK : fs_rights(abi);
 }
 
-static struct status landlock_enter(enum sandbox_role role, const struct sandbox_options *o, int *ret_abi)
+static struct status landlock_enter(enum sandbox_role role, const struct sandbox_options *o, int abi)
 {
-	int abi = landlock_abi();
 	struct landlock_ruleset rules = { .fs = handled_rights(role, abi) };
 	size_t size = abi >= 6 ? 24 : abi >= 4 ? 16 : 8;
 	AUTO(own_close) int ruleset = -1;
 
-	*ret_abi = abi;
-	if (abi == 0)
-		return OK;
 	if (abi >= 4 && !o->needs_network)
 		rules.net = NET_ALL;
 	if (abi >= 6)
@@ -172,7 +215,7 @@ static const struct allow_row allowed[] = {
 	/* descriptors that are there */
 	{ SCMP_SYS(read), ALL }, { SCMP_SYS(write), ALL }, { SCMP_SYS(readv), ALL }, { SCMP_SYS(writev), ALL },
 	{ SCMP_SYS(pread64), ALL }, { SCMP_SYS(pwrite64), A | F }, { SCMP_SYS(close), ALL }, { SCMP_SYS(lseek), ALL },
-	{ SCMP_SYS(fstat), ALL }, { SCMP_SYS(newfstatat), ALL }, { SCMP_SYS(fcntl), ALL },
+	{ SCMP_SYS(fstat), ALL }, { SCMP_SYS(newfstatat), ALL },
 	{ SCMP_SYS(poll), ALL }, { SCMP_SYS(ppoll), ALL }, { SCMP_SYS(dup), I },
 	{ SCMP_SYS(recvmsg), ALL }, { SCMP_SYS(sendmsg), ALL }, { SCMP_SYS(recvfrom), ALL }, { SCMP_SYS(sendto), ALL },
 	{ SCMP_SYS(shutdown), A | I }, { SCMP_SYS(getsockopt), A | I | T }, { SCMP_SYS(memfd_create), ALL },
@@ -194,16 +237,14 @@ static const struct allow_row allowed[] = {
 	{ SCMP_SYS(uname), ALL }, { SCMP_SYS(sysinfo), ALL }, { SCMP_SYS(getuid), ALL }, { SCMP_SYS(geteuid), ALL },
 	{ SCMP_SYS(getgid), ALL }, { SCMP_SYS(getegid), ALL },
 	/* files: Landlock and modes say which */
-	{ SCMP_SYS(openat), A | F }, { SCMP_SYS(fsync), A | F }, { SCMP_SYS(fdatasync), A | F },
-	{ SCMP_SYS(ftruncate), A | F }, { SCMP_SYS(fallocate), A }, { SCMP_SYS(unlink), A }, { SCMP_SYS(unlinkat), A | F },
-	{ SCMP_SYS(renameat), F }, { SCMP_SYS(renameat2), F }, { SCMP_SYS(linkat), F }, { SCMP_SYS(mkdir), A },
-	{ SCMP_SYS(getdents64), A }, { SCMP_SYS(access), A }, { SCMP_SYS(faccessat), A }, { SCMP_SYS(faccessat2), A },
-	{ SCMP_SYS(readlink), A }, { SCMP_SYS(readlinkat), A }, { SCMP_SYS(lstat), A }, { SCMP_SYS(stat), A },
-	{ SCMP_SYS(fchmod), A }, { SCMP_SYS(getcwd), A }, { SCMP_SYS(statfs), A }, { SCMP_SYS(fstatfs), A },
-	{ SCMP_SYS(utimensat), A },
+	{ SCMP_SYS(fsync), A | F }, /* soft: its wrapping key's file, which is open */
+	{ SCMP_SYS(openat), A }, { SCMP_SYS(fdatasync), A }, { SCMP_SYS(ftruncate), A }, { SCMP_SYS(fallocate), A },
+	{ SCMP_SYS(unlink), A }, { SCMP_SYS(unlinkat), A }, { SCMP_SYS(mkdir), A }, { SCMP_SYS(getdents64), A },
+	{ SCMP_SYS(access), A }, { SCMP_SYS(faccessat), A }, { SCMP_SYS(faccessat2), A }, { SCMP_SYS(readlink), A },
+	{ SCMP_SYS(readlinkat), A }, { SCMP_SYS(lstat), A }, { SCMP_SYS(stat), A }, { SCMP_SYS(fchmod), A },
+	{ SCMP_SYS(getcwd), A }, { SCMP_SYS(statfs), A }, { SCMP_SYS(fstatfs), A }, { SCMP_SYS(utimensat), A },
 	/* the Workload API: which kind of socket, see below */
 	{ SCMP_SYS(connect), I }, { SCMP_SYS(setsockopt), I }, { SCMP_SYS(getsockname), I }, { SCMP_SYS(getpeername), I },
-	{ SCMP_SYS(prlimit64), I },
 	/* sanitizers look at their own process and report */
 	{ SCMP_SYS(openat), S }, { SCMP_SYS(readlink), S }, { SCMP_SYS(readlinkat), S }, { SCMP_SYS(getdents64), S },
 	{ SCMP_SYS(ptrace), S }, { SCMP_SYS(wait4), S }, { SCMP_SYS(clone), S }, { SCMP_SYS(prctl), S },
@@ -213,15 +254,27 @@ static const struct allow_row allowed[] = {
 	{ SCMP_SYS(sched_getparam), S }, { SCMP_SYS(sched_getscheduler), S },
 };
 
+/* Conditions on argument n of a call.  EQUALS_32 leaves out the bits that the kernel does not read, so that setting
+ * them does not get around a denial. */
+#define EQUALS(n, value) ((struct scmp_arg_cmp){ (n), SCMP_CMP_EQ, (scmp_datum_t)(value), 0 })
+#define DIFFERS(n, value) ((struct scmp_arg_cmp){ (n), SCMP_CMP_NE, (scmp_datum_t)(value), 0 })
+#define EXCEEDS(n, value) ((struct scmp_arg_cmp){ (n), SCMP_CMP_GT, (scmp_datum_t)(value), 0 })
+#define MASKED(n, mask, value) ((struct scmp_arg_cmp){ (n), SCMP_CMP_MASKED_EQ, (scmp_datum_t)(mask), (scmp_datum_t)(value) })
+#define EQUALS_32(n, value) MASKED(n, 0xffffffffu, value)
+
 /* What libraries try and do without: an errno instead of an end. */
 static const struct { int number; unsigned roles; int error; } refused[] = {
-	{ SCMP_SYS(openat), I | T | C, EACCES }, { SCMP_SYS(open), ALL, EACCES }, { SCMP_SYS(access), I | F | T | C, EACCES },
+	{ SCMP_SYS(openat), I | F | T | C, EACCES }, { SCMP_SYS(open), ALL, EACCES }, { SCMP_SYS(access), I | F | T | C, EACCES },
 	{ SCMP_SYS(readlink), I | F | T | C, EACCES }, { SCMP_SYS(stat), I | F | T | C, EACCES },
 	{ SCMP_SYS(fchown), A, EPERM }, { SCMP_SYS(ioctl), ALL, ENOTTY }, { SCMP_SYS(sched_setscheduler), ALL, EPERM },
-	{ SCMP_SYS(socket), T, EACCES }, { SCMP_SYS(socketpair), I, EACCES }, { SCMP_SYS(prctl), I, EPERM },
+	{ SCMP_SYS(socketpair), I, EACCES }, { SCMP_SYS(prctl), I, EPERM },
 	{ SCMP_SYS(statx), ALL, ENOSYS }, { SCMP_SYS(sched_getparam), I, EPERM }, { SCMP_SYS(sched_getscheduler), I, EPERM },
 	{ SCMP_SYS(getcpu), ALL, ENOSYS },
 };
+
+/* Not those that make the kernel send signals to somebody (F_SETOWN, F_SETSIG). */
+static const int fcntl_commands[] = { F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK,
+	F_SETLKW, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW, F_ADD_SEALS, F_GET_SEALS };
 
 /* p11: what no PKCS#11 module has business with. */
 static const int denied[] = {
@@ -238,6 +291,9 @@ static const int denied[] = {
 	SCMP_SYS(setuid), SCMP_SYS(setgid), SCMP_SYS(setresuid), SCMP_SYS(setresgid), SCMP_SYS(setreuid),
 	SCMP_SYS(setregid), SCMP_SYS(setgroups), SCMP_SYS(capset), SCMP_SYS(seccomp), SCMP_SYS(iopl), SCMP_SYS(ioperm),
 	SCMP_SYS(syslog), SCMP_SYS(vhangup), SCMP_SYS(lookup_dcookie), SCMP_SYS(move_pages), SCMP_SYS(migrate_pages),
+	SCMP_SYS(tkill), SCMP_SYS(rt_sigqueueinfo), SCMP_SYS(rt_tgsigqueueinfo), SCMP_SYS(fanotify_init),
+	SCMP_SYS(process_madvise), SCMP_SYS(mount_setattr), SCMP_SYS(fsconfig), SCMP_SYS(fspick), SCMP_SYS(modify_ldt),
+	SCMP_SYS(setfsuid), SCMP_SYS(setfsgid), SCMP_SYS(mknod), SCMP_SYS(mknodat),
 };
 /* clang-format on */
 
@@ -250,49 +306,79 @@ static bool is_allowed(int number, unsigned columns)
 	return false;
 }
 
-static int add_table(scmp_filter_ctx ctx, unsigned columns)
+/* A TPM that was lost is opened again: the one path that Landlock leaves open. */
+static bool opens_device(enum sandbox_role role, const struct sandbox_options *o)
+{
+	return role == SANDBOX_TPM && o->write[0] != NULL;
+}
+
+static int add_table(scmp_filter_ctx ctx, unsigned columns, bool opens)
 {
 	int rc = 0;
 
 	for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]) && rc == 0; i++)
 		if ((allowed[i].roles & columns) != 0)
 			rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, allowed[i].number, 0);
+	if (opens && rc == 0)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(openat), 0);
 	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]) && rc == 0; i++)
-		if ((refused[i].roles & columns) != 0 && !is_allowed(refused[i].number, columns))
+		if ((refused[i].roles & columns) != 0 && !is_allowed(refused[i].number, columns) &&
+			!(opens && refused[i].number == SCMP_SYS(openat)))
 			rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO((uint32_t)refused[i].error), refused[i].number, 0);
 	return rc;
 }
 
 /* Threads yes, processes no: clone's flags can be read, clone3's cannot, so that one does not exist here. */
-static int add_threads(scmp_filter_ctx ctx, uint32_t allow)
+static int add_threads(scmp_filter_ctx ctx, bool are_allowed)
 {
-	int rc = seccomp_rule_add(ctx, allow, SCMP_SYS(clone), 1,
-		SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
+	int rc = 0;
 
+	if (are_allowed)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1, MASKED(0, CLONE_THREAD, CLONE_THREAD));
 	return rc != 0 ? rc : seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 }
 
 /* No memory that is executable is ever made. */
 static int add_memory(scmp_filter_ctx ctx)
 {
-	int rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+	int rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, MASKED(2, PROT_EXEC, 0));
 
-	return rc != 0 ? rc
-		       : seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
-				 SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+	return rc != 0 ? rc : seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, MASKED(2, PROT_EXEC, 0));
 }
 
-static int add_sockets(scmp_filter_ctx ctx, enum sandbox_role role, const struct sandbox_options *o)
+static int add_fcntl(scmp_filter_ctx ctx)
 {
 	int rc = 0;
 
-	if (role == SANDBOX_IDP || (role == SANDBOX_TPM && o->needs_unix_sockets))
-		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
-	if (rc == 0 && role == SANDBOX_IDP && o->needs_network)
-		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_INET));
-	if (rc == 0 && role == SANDBOX_IDP && !o->needs_network)
-		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_NE, AF_UNIX));
-	if (rc == 0 && role == SANDBOX_TPM && o->needs_unix_sockets)
+	for (size_t i = 0; i < sizeof(fcntl_commands) / sizeof(fcntl_commands[0]) && rc == 0; i++)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1, EQUALS(1, fcntl_commands[i]));
+	return rc;
+}
+
+/* Its own limits a library may read, nobody else's. */
+static int add_limits(scmp_filter_ctx ctx, enum sandbox_role role)
+{
+	if (role != SANDBOX_IDP || IS_SANITIZED)
+		return 0;
+	return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1, EQUALS(0, 0));
+}
+
+/* Which kinds a role may make; those that it tries without being allowed answer an errno. */
+static int add_sockets(scmp_filter_ctx ctx, enum sandbox_role role, const struct sandbox_options *o)
+{
+	const bool local = role == SANDBOX_IDP || (role == SANDBOX_TPM && o->needs_unix_sockets);
+	const bool network = role == SANDBOX_IDP && o->needs_network;
+	int rc = 0;
+
+	if (!local)
+		return role != SANDBOX_TPM ? 0 : seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(socket), 0);
+	rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, EQUALS(0, AF_UNIX));
+	if (rc == 0 && network)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, EQUALS(0, AF_INET));
+	if (rc == 0)
+		rc = seccomp_rule_add(
+			ctx, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(socket), 1, EXCEEDS(0, network ? AF_INET : AF_UNIX));
+	if (rc == 0 && role == SANDBOX_TPM)
 		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(connect), 0);
 	return rc;
 }
@@ -300,49 +386,71 @@ static int add_sockets(scmp_filter_ctx ctx, enum sandbox_role role, const struct
 static int build_allow_list(scmp_filter_ctx ctx, enum sandbox_role role, const struct sandbox_options *o)
 {
 	unsigned columns = 1u << role | (IS_SANITIZED ? (unsigned)S : 0u);
-	int rc;
+	int rc = add_table(ctx, columns, opens_device(role, o));
 
-	rc = add_table(ctx, columns);
 	if (rc == 0)
-		rc = add_threads(ctx, SCMP_ACT_ALLOW);
+		rc = add_threads(ctx, limits[role].makes_threads || IS_SANITIZED);
 	if (rc == 0)
 		rc = add_memory(ctx);
+	if (rc == 0)
+		rc = add_fcntl(ctx);
+	if (rc == 0)
+		rc = add_limits(ctx, role);
 	return rc != 0 ? rc : add_sockets(ctx, role, o);
 }
 
-static int deny(scmp_filter_ctx ctx, int number)
+/* Nobody else's process: neither ended, nor followed, nor starved; nor is our own opened to others. */
+static int deny_others(scmp_filter_ctx ctx)
 {
-	return seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), number, 0);
+	const scmp_datum_t self = (scmp_datum_t)getpid();
+	const struct {
+		int number;
+		struct scmp_arg_cmp argument;
+	} rows[] = {
+		{ SCMP_SYS(clone), MASKED(0, CLONE_THREAD, 0) },
+		{ SCMP_SYS(kill), DIFFERS(0, self) },
+		{ SCMP_SYS(tgkill), DIFFERS(0, self) },
+		{ SCMP_SYS(prlimit64), DIFFERS(0, 0) },
+		{ SCMP_SYS(prctl), EQUALS_32(0, PR_SET_DUMPABLE) },
+		{ SCMP_SYS(prctl), EQUALS_32(0, PR_SET_PTRACER) },
+		{ SCMP_SYS(fcntl), EQUALS_32(1, F_SETOWN) },
+		{ SCMP_SYS(fcntl), EQUALS_32(1, F_SETOWN_EX) },
+		{ SCMP_SYS(fcntl), EQUALS_32(1, F_SETSIG) },
+	};
+	int rc = 0;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) && rc == 0; i++)
+		rc = seccomp_rule_add_array(ctx, SCMP_ACT_ERRNO(EPERM), rows[i].number, 1, &rows[i].argument);
+	return rc;
+}
+
+/* Local sockets and the internet only where the configuration says so; netlink, packets, vsock and the rest never.
+ * What is above AF_INET6 includes whatever has a bit above the 32 that the kernel reads. */
+static int deny_sockets(scmp_filter_ctx ctx, const struct sandbox_options *o)
+{
+	int rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1, EXCEEDS(0, AF_INET6));
+
+	for (int family = AF_UNIX; family <= AF_INET6 && rc == 0; family++) {
+		if (family == AF_UNIX && o->needs_unix_sockets)
+			continue;
+		if ((family == AF_INET || family == AF_INET6) && o->needs_network)
+			continue;
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1, EQUALS(0, family));
+	}
+	return rc;
 }
 
 static int build_deny_list(scmp_filter_ctx ctx, const struct sandbox_options *o)
 {
-	static const int families[] = { AF_INET, AF_INET6 };
-	pid_t self = getpid();
 	int rc = 0;
 
 	for (size_t i = 0; i < sizeof(denied) / sizeof(denied[0]) && rc == 0; i++)
-		rc = deny(ctx, denied[i]);
-	if (rc == 0)
-		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
-			SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0));
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), denied[i], 0);
 	if (rc == 0)
 		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 	if (rc == 0)
-		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(kill), 1,
-			SCMP_A0(SCMP_CMP_NE, (scmp_datum_t)self));
-	if (rc == 0)
-		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(tgkill), 1,
-			SCMP_A0(SCMP_CMP_NE, (scmp_datum_t)self));
-	if (rc == 0 && !o->needs_unix_sockets)
-		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
-	for (size_t i = 0; i < 2 && rc == 0 && !o->needs_network; i++)
-		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1,
-			SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]));
-	for (int family = AF_INET6 + 1; family < 64 && rc == 0; family++) /* netlink, packet, vsock, alg, ... */
-		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1,
-			SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)family));
-	return rc;
+		rc = deny_others(ctx);
+	return rc != 0 ? rc : deny_sockets(ctx, o);
 }
 
 static struct status filter_enter(enum sandbox_role role, const struct sandbox_options *o)
@@ -362,18 +470,37 @@ static struct status filter_enter(enum sandbox_role role, const struct sandbox_o
 	return rc == 0 ? OK : FAIL_RC(SANDBOX, rc);
 }
 
-struct status sandbox_enter(enum sandbox_role role, const struct sandbox_options *options,
-	struct sandbox_report *ret_report)
+/* Filters that are in force already; 0 where /proc does not say. */
+static unsigned filters_now(void)
 {
-	struct sandbox_report report = { 0 };
+	FILE *file = fopen("/proc/self/status", "re");
+	char line[256];
+	unsigned count = 0;
+
+	if (file == NULL)
+		return 0;
+	while (fgets(line, sizeof(line), file) != NULL)
+		if (sscanf(line, "Seccomp_filters: %u", &count) == 1)
+			break;
+	(void)fclose(file); /* was only read */
+	return count;
+}
+
+struct status sandbox_enter(
+	enum sandbox_role role, const struct sandbox_options *options, struct sandbox_report *ret_report)
+{
+	/* A sanitizer needs files that Landlock would close. */
+	const int abi = IS_SANITIZED ? 0 : landlock_abi();
+	struct sandbox_report report = { .landlock_abi = abi };
 
 	ENSURE(role > SANDBOX_NONE && role < SANDBOX_ROLE_COUNT, SANDBOX);
 	ENSURE(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, SANDBOX);
+	report.filter_count = filters_now() + 1;
+	TRY(lower_limits(role));
 	TRY(drop_capabilities());
-	if (!IS_SANITIZED)
-		TRY(landlock_enter(role, options, &report.landlock_abi));
+	if (abi > 0)
+		TRY(landlock_enter(role, options, abi));
 	TRY(filter_enter(role, options));
-	report.has_filter = true;
 	if (ret_report != NULL)
 		*ret_report = report;
 	return OK;
