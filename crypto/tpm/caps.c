@@ -28,7 +28,8 @@ static struct status ask(struct tpm *t, TPM2_CAP group, uint32_t first, uint32_t
 	TPMI_YES_NO more;
 
 	return device_check(&t->device, "GetCapability",
-		Esys_GetCapability(t->device.esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, group, first, count, &more, ret));
+		Esys_GetCapability(
+			t->device.esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, group, first, count, &more, ret));
 }
 
 static struct status has_algorithm(struct tpm *t, TPM2_ALG_ID id, bool *ret_has)
@@ -67,7 +68,7 @@ static struct status has_rsa_sizes(struct tpm *t, bool ret_has[RSA_SIZES])
 				.keyBits = (TPMI_RSA_KEY_BITS)rsa_bits[i] } };
 		TSS2_RC rc = Esys_TestParms(t->device.esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &asked);
 
-		if (rc_read(rc).reaction != RC_REFUSE)
+		if (rc_read(rc).status != STATUS_DEVICE_UNSUPPORTED)
 			TRY(device_check(&t->device, "TestParms", rc));
 		ret_has[i] = rc == TSS2_RC_SUCCESS;
 	}
@@ -179,7 +180,8 @@ static struct status add_rsa(struct tpm *t, const bool has_hash[HASHES], struct 
 	for (size_t i = 0; i < RSA_SIZES; i++)
 		for (size_t h = 0; h < HASHES; h++) {
 			if (ssa && has[i] && has_hash[h])
-				add(info, PSA_KEY_RSA_PAIR, PSA_ECC_NONE, rsa_bits[i], PSA_ALG_RSA_PKCS1V15_SIGN, hashes[h]);
+				add(info, PSA_KEY_RSA_PAIR, PSA_ECC_NONE, rsa_bits[i], PSA_ALG_RSA_PKCS1V15_SIGN,
+					hashes[h]);
 			if (pss_there && has[i] && has_hash[h])
 				add(info, PSA_KEY_RSA_PAIR, PSA_ECC_NONE, rsa_bits[i], PSA_ALG_RSA_PSS, hashes[h]);
 		}

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/own.h"
 
@@ -122,13 +123,14 @@ struct status device_flush(struct device *d, ESYS_TR *object)
 	return device_check(d, "FlushContext", Esys_FlushContext(d->esys, which));
 }
 
-static struct status capability(struct device *d, TPM2_CAP group, uint32_t first, uint32_t count,
-	TPMS_CAPABILITY_DATA **ret_data)
+static struct status capability(
+	struct device *d, TPM2_CAP group, uint32_t first, uint32_t count, TPMS_CAPABILITY_DATA **ret_data)
 {
 	TPMI_YES_NO more;
 
-	return device_check(d, "GetCapability", Esys_GetCapability(d->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
-		group, first, count, &more, ret_data));
+	return device_check(d, "GetCapability",
+		Esys_GetCapability(
+			d->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, group, first, count, &more, ret_data));
 }
 
 struct status device_property(struct device *d, uint32_t property, uint32_t *ret_value)
@@ -226,9 +228,13 @@ struct status device_connect(struct device *d)
 	struct status st;
 
 	device_disconnect(d);
+	ENSURE(d->failed_us == 0 || clock_mono_us() - d->failed_us >= DEVICE_RETRY_MS * US_PER_MS, DEVICE_GONE);
+	d->failed_us = 0;
 	st = connect_all(d);
-	if (st.code != STATUS_OK)
-		device_disconnect(d);
+	if (st.code == STATUS_OK)
+		return OK;
+	device_disconnect(d);
+	d->failed_us = clock_mono_us();
 	return st;
 }
 

@@ -17,29 +17,31 @@
 
 enum {
 	DEVICE_COMMANDS_MAX = 512, /* text of the commands of one request */
+	DEVICE_RETRY_MS = 50,	   /* after an attempt to connect that failed, none for so long */
 	DEVICE_SLOTS_MIN = 3,	   /* loaded objects that every TPM has room for (part 2, MAX_LOADED_OBJECTS) */
 	DEVICE_SLOTS_MAX = 16,	   /* more would only make a crash leave more behind */
 };
 
 struct device {
 	char tcti[WORKER_CONFIG_PATH_MAX + 1];
-	const char *where;	     /* in tcti, after the colon */
-	TSS2_TCTI_INIT_FUNC driver;  /* of a library that stays loaded: the sandbox has no way to load it again */
-	TSS2_TCTI_CONTEXT *link;     /* owned; NULL while not connected */
-	ESYS_CONTEXT *esys;	     /* owned; NULL while not connected */
-	bool is_managed;	     /* a resource manager is in between */
-	uint32_t slots;		     /* objects that may be loaded at once */
-	uint32_t resets;	     /* resetCount when connected last */
-	struct rc_meaning last;	     /* of the last command that failed; zero after device_begin() */
-	struct buf commands;	     /* owned: names of the commands executed since device_begin(), by commas */
+	const char *where;	    /* in tcti, after the colon */
+	TSS2_TCTI_INIT_FUNC driver; /* of a library that stays loaded: the sandbox has no way to load it again */
+	TSS2_TCTI_CONTEXT *link;    /* owned; NULL while not connected */
+	ESYS_CONTEXT *esys;	    /* owned; NULL while not connected */
+	bool is_managed;	    /* a resource manager is in between */
+	uint32_t slots;		    /* objects that may be loaded at once */
+	uint32_t resets;	    /* resetCount when connected last */
+	uint64_t failed_us;	    /* monotonic: when connecting failed last; 0 never */
+	struct rc_meaning last;	    /* of the last command that failed; zero after device_begin() */
+	struct buf commands;	    /* owned: names of the commands executed since device_begin(), by commas */
 };
 
 /* Find the transport's library.  Fails: CLIENT_ARGUMENT (no such transport), MODULE_MISSING. */
 struct status device_init(struct device *d, const char *tcti);
 void device_done(struct device *d);
 
-/* Connect, start the TPM if nobody did, flush leftovers of a bare one, read resetCount.
- * Fails: DEVICE_GONE, DEVICE_FAILED, NO_MEMORY. */
+/* Connect, start the TPM if nobody did, flush leftovers of a bare one, read resetCount.  Within DEVICE_RETRY_MS after
+ * an attempt that failed it fails at once.  Fails: DEVICE_GONE, DEVICE_FAILED, NO_MEMORY. */
 struct status device_connect(struct device *d);
 /* Everything loaded and every session is forgotten. */
 void device_disconnect(struct device *d);

@@ -25,8 +25,8 @@ static void about_key(const struct tpm *t, const struct worker_request *rq, stru
 	psa_attributes_put(to, &rq->key);
 }
 
-static struct status key_slot(const struct worker_request *rq, struct bytes blob, struct bytes parent,
-	struct slot_id *ret_id)
+static struct status key_slot(
+	const struct worker_request *rq, struct bytes blob, struct bytes parent, struct slot_id *ret_id)
 {
 	AUTO(buf_done) struct buf scope = buf_make(ABOUT_MAX);
 	uint8_t parent_id[DIGEST_SHA256_BYTES];
@@ -49,15 +49,15 @@ static struct status authorize(struct tpm *t, ESYS_TR object, const TPM2B_AUTH *
 }
 
 /* Below `above`, which is loaded or persistent. */
-static struct status load_below(struct tpm *t, ESYS_TR above, const struct seal_object *object,
-	const struct slot_id *id, ESYS_TR *ret_object)
+static struct status load_below(
+	struct tpm *t, ESYS_TR above, const struct seal_object *object, const struct slot_id *id, ESYS_TR *ret_object)
 {
 	ESYS_TR loaded = ESYS_TR_NONE, session;
 	TSS2_RC rc;
 
 	TRY(session_use(t, SESSION_HIDES_NOTHING, &session));
-	rc = Esys_Load(t->device.esys, above, session, ESYS_TR_NONE, ESYS_TR_NONE, &object->private, &object->public,
-		&loaded);
+	rc = Esys_Load(
+		t->device.esys, above, session, ESYS_TR_NONE, ESYS_TR_NONE, &object->private, &object->public, &loaded);
 	TRY(device_check(&t->device, "Load", rc));
 	slots_add(&t->slots, id, loaded);
 	*ret_object = loaded;
@@ -88,8 +88,8 @@ static struct status parent_load(struct tpm *t, struct bytes blob, ESYS_TR *ret_
 	return OK;
 }
 
-struct status key_load(struct tpm *t, const struct worker_request *rq, struct bytes blob, struct bytes parent,
-	ESYS_TR *ret_key)
+struct status key_load(
+	struct tpm *t, const struct worker_request *rq, struct bytes blob, struct bytes parent, ESYS_TR *ret_key)
 {
 	AUTO(seal_object_done) struct seal_object object = { 0 };
 	AUTO(buf_done) struct buf about = buf_make(ABOUT_MAX);
@@ -132,8 +132,8 @@ static void sensitive_wipe(TPM2B_SENSITIVE_CREATE *sensitive)
 }
 
 /* Below `above`, with an authorization of its own. */
-static struct status create_below(struct tpm *t, ESYS_TR above, const TPM2B_PUBLIC *template,
-	struct seal_object *ret_object)
+static struct status create_below(
+	struct tpm *t, ESYS_TR above, const TPM2B_PUBLIC *template, struct seal_object *ret_object)
 {
 	static const TPM2B_DATA no_data;
 	static const TPML_PCR_SELECTION no_pcrs;

@@ -15,8 +15,8 @@ struct status key_make(struct tpm *t, const struct worker_request *rq, struct by
 	struct buf *ret_public);
 /* The key, loaded and with its authorization set; the slots own it.
  * Fails: DEVICE_INTEGRITY (a blob is damaged, of another key, parent or TPM). */
-struct status key_load(struct tpm *t, const struct worker_request *rq, struct bytes blob, struct bytes parent,
-	ESYS_TR *ret_key);
+struct status key_load(
+	struct tpm *t, const struct worker_request *rq, struct bytes blob, struct bytes parent, ESYS_TR *ret_key);
 /* It is destroyed. */
 struct status key_forget(struct tpm *t, struct bytes blob);
 

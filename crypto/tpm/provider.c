@@ -17,10 +17,10 @@
 #include "crypto/wrap.h"
 
 enum {
-	WAITS_MAX = 6,	    /* 20, 40, ... 640 ms: then the device is not busy but broken */
+	WAITS_MAX = 6, /* 20, 40, ... 640 ms: then the device is not busy but broken */
 	WAIT_FIRST_MS = 20,
 	REPEATS_MAX = 1,
-	RANDOM_CHUNK = 64,  /* asked for at once; a TPM gives at most its largest digest */
+	RANDOM_CHUNK = 64, /* asked for at once; a TPM gives at most its largest digest */
 };
 
 /* ---- keeping the connection ------------------------------------------------------------------------- */
@@ -65,12 +65,21 @@ static void wait_a_little(unsigned tries)
 	(void)nanosleep(&pause, NULL);
 }
 
+/* A refused authorization is final with a password.  In a session it may mean no more than that an answer was lost or
+ * damaged, so that the two ends count differently: a new session tells; no key of ours counts attempts. */
+static enum rc_reaction reaction_to(const struct tpm *t, struct status st)
+{
+	if (st.code != t->device.last.status)
+		return RC_REFUSE;
+	if (st.code == STATUS_DEVICE_AUTH && !t->device.last.alarm && !t->config.sessions_password && t->is_ready)
+		return RC_REOPEN;
+	return t->device.last.reaction;
+}
+
 /* Put right what can be; true if the request is worth repeating. */
 static bool recover(struct tpm *t, struct status st, unsigned tries)
 {
-	enum rc_reaction reaction = st.code == t->device.last.status ? t->device.last.reaction : RC_REFUSE;
-
-	switch (reaction) {
+	switch (reaction_to(t, st)) {
 	case RC_WAIT:
 		if (tries < WAITS_MAX)
 			wait_a_little(tries);
@@ -83,9 +92,8 @@ static bool recover(struct tpm *t, struct status st, unsigned tries)
 		give_up(t);
 		return tries < REPEATS_MAX;
 	case RC_REFUSE:
-		/* A refused authorization may mean that the session is out of step: the next request gets a new one. */
-		if (!t->is_ready || st.code == STATUS_DEVICE_AUTH)
-			give_up(t);
+		if (!t->is_ready)
+			give_up(t); /* half identified: the next request begins at the beginning */
 		return false;
 	}
 	return false;

@@ -6,9 +6,9 @@
 #include <tss2/tss2_tpm2_types.h>
 
 enum {
-	BASE_MASK = 0xffff,	 /* without the layer */
-	FORMAT_ONE = 0x80,	 /* this bit: the code carries a number of a handle, session or parameter */
-	FORMAT_ONE_MASK = 0xbf,	 /* without that number and what it counts */
+	BASE_MASK = 0xffff,	/* without the layer */
+	FORMAT_ONE = 0x80,	/* this bit: the code carries a number of a handle, session or parameter */
+	FORMAT_ONE_MASK = 0xbf, /* without that number and what it counts */
 	FORMAT_ZERO_MASK = 0xfff,
 };
 
@@ -45,10 +45,11 @@ static const struct row rows[] = {
 	{ TPM2_RC_BAD_AUTH,       TPM2_RC_BAD_AUTH,       { STATUS_DEVICE_AUTH,        RC_REFUSE, false } },
 	{ TPM2_RC_AUTH_FAIL,      TPM2_RC_AUTH_FAIL,      { STATUS_DEVICE_AUTH,        RC_REFUSE, true } },
 	{ TPM2_RC_LOCKOUT,        TPM2_RC_LOCKOUT,        { STATUS_DEVICE_AUTH,        RC_REFUSE, true } },
+	{ TPM2_RC_FAILURE,        TPM2_RC_FAILURE,        { STATUS_DEVICE_FAILED,      RC_REFUSE, false } },
 	/* what this TPM does not do */
 	{ TPM2_RC_COMMAND_CODE,   TPM2_RC_COMMAND_CODE,   { STATUS_DEVICE_UNSUPPORTED, RC_REFUSE, false } },
 	{ TPM2_RC_ASYMMETRIC,     TPM2_RC_ASYMMETRIC,     { STATUS_DEVICE_UNSUPPORTED, RC_REFUSE, false } },
-	{ TPM2_RC_HASH,           TPM2_RC_HASH,           { STATUS_DEVICE_UNSUPPORTED, RC_REFUSE, false } },
+	{ TPM2_RC_HASH,           TPM2_RC_VALUE,          { STATUS_DEVICE_UNSUPPORTED, RC_REFUSE, false } },
 	{ TPM2_RC_KEY_SIZE,       TPM2_RC_MODE,           { STATUS_DEVICE_UNSUPPORTED, RC_REFUSE, false } },
 	{ TPM2_RC_KDF,            TPM2_RC_KDF,            { STATUS_DEVICE_UNSUPPORTED, RC_REFUSE, false } },
 	{ TPM2_RC_SCHEME,         TPM2_RC_SCHEME,         { STATUS_DEVICE_UNSUPPORTED, RC_REFUSE, false } },
@@ -56,6 +57,14 @@ static const struct row rows[] = {
 	{ TPM2_RC_CURVE,          TPM2_RC_CURVE,          { STATUS_DEVICE_UNSUPPORTED, RC_REFUSE, false } },
 };
 /* clang-format on */
+
+/* TPM2_RC_VALUE of a handle or session, not of a parameter: one that we never sent. */
+static bool is_strange_handle(uint32_t rc)
+{
+	uint32_t base = rc & BASE_MASK;
+
+	return (base & FORMAT_ONE) != 0 && (base & TPM2_RC_P) == 0 && (base & FORMAT_ONE_MASK) == TPM2_RC_VALUE;
+}
 
 static uint32_t masked(uint32_t rc)
 {
@@ -93,10 +102,13 @@ struct rc_meaning rc_read(uint32_t rc)
 		return (struct rc_meaning){ STATUS_OK, RC_REFUSE, false };
 	if (!is_of_tpm(rc))
 		return read_library(rc);
+	if ((rc & ~(uint32_t)(TSS2_RC_LAYER_MASK | BASE_MASK)) != 0 || is_strange_handle(rc))
+		return (struct rc_meaning){ STATUS_DEVICE_FAILED, RC_REOPEN, false };
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (code >= rows[i].first && code <= rows[i].last)
 			return rows[i].meaning;
-	return (struct rc_meaning){ STATUS_DEVICE_FAILED, RC_REFUSE, false };
+	/* Nothing that these commands are known to fail with: the command or its answer was damaged on its way. */
+	return (struct rc_meaning){ STATUS_DEVICE_FAILED, RC_REOPEN, false };
 }
 
 bool rc_is_absent(uint32_t rc)

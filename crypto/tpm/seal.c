@@ -33,12 +33,12 @@ static struct status areas_get(struct reader *from, TPM2B_PRIVATE *ret_private, 
 
 	ENSURE(!from->bad && private.len > 0 && public.len > 2, DEVICE_INTEGRITY);
 	/* The area's own size, big-endian, must be all that is there. */
-	ENSURE((size_t)public.data[0] * 256 + public.data[1] == public.len - 2, DEVICE_INTEGRITY);
+	ENSURE((size_t) public.data[0] * 256 + public.data[1] == public.len - 2, DEVICE_INTEGRITY);
 	*ret_public = (TPM2B_PUBLIC){ 0 };
 	ENSURE(Tss2_MU_TPM2B_PUBLIC_Unmarshal(public.data, public.len, &at, ret_public) == TSS2_RC_SUCCESS &&
 			at == public.len,
 		DEVICE_INTEGRITY);
-	ret_private->size = (UINT16)private.len;
+	ret_private->size = (UINT16) private.len;
 	memcpy(ret_private->buffer, private.data, private.len);
 	return OK;
 }
@@ -111,8 +111,7 @@ struct status seal_open(struct tpm *t, struct bytes sealed, struct secret *ret_p
 	ENSURE(reader_done(&r) && public.publicArea.type == TPM2_ALG_KEYEDHASH, DEVICE_INTEGRITY);
 	TRY(slots_room(&t->slots, 2));
 	TRY(session_use(t, SESSION_HIDES_NOTHING, &session));
-	rc = Esys_Load(
-		t->device.esys, t->storage, session, ESYS_TR_NONE, ESYS_TR_NONE, &private, &public, &object);
+	rc = Esys_Load(t->device.esys, t->storage, session, ESYS_TR_NONE, ESYS_TR_NONE, &private, &public, &object);
 	TRY(device_check(&t->device, "Load", rc));
 	st = unseal(t, object, ret_plain);
 	flushed = device_flush(&t->device, &object);

@@ -27,8 +27,8 @@ static struct status signature_put(const TPMT_SIGNATURE *from, TPM2_ALG_ID schem
 	size_t width = psa_bits_to_bytes(key->bits);
 
 	ENSURE(from->sigAlg == scheme, DEVICE_FAILED);
-	TRY(scheme == TPM2_ALG_ECDSA ? ecc_put(&from->signature.ecdsa, hash, width, to) :
-				       rsa_put(&from->signature.rsassa, hash, width, to));
+	TRY(scheme == TPM2_ALG_ECDSA ? ecc_put(&from->signature.ecdsa, hash, width, to)
+				     : rsa_put(&from->signature.rsassa, hash, width, to));
 	return buf_check(to);
 }
 
@@ -48,7 +48,8 @@ struct status sign_digest(struct tpm *t, ESYS_TR key, const struct psa_key_attri
 	ENSURE(hash.len <= sizeof(digest.buffer), HASH_LENGTH);
 	memcpy(digest.buffer, hash.data, hash.len);
 	TRY(session_use(t, SESSION_HIDES_NOTHING, &session));
-	rc = Esys_Sign(t->device.esys, key, session, ESYS_TR_NONE, ESYS_TR_NONE, &digest, &scheme, &no_ticket, &signature);
+	rc = Esys_Sign(
+		t->device.esys, key, session, ESYS_TR_NONE, ESYS_TR_NONE, &digest, &scheme, &no_ticket, &signature);
 	TRY(device_check(&t->device, "Sign", rc));
 	return signature_put(signature, scheme.scheme, scheme.details.any.hashAlg, attributes, ret_signature);
 }

@@ -51,8 +51,8 @@ static struct status unload(struct slots *s, struct slot *slot)
 static struct status evict(struct slots *s, struct slot *slot)
 {
 	if (slot->saved == NULL && !s->device->is_managed)
-		TRY(device_check(s->device, "ContextSave",
-			Esys_ContextSave(s->device->esys, slot->object, &slot->saved)));
+		TRY(device_check(
+			s->device, "ContextSave", Esys_ContextSave(s->device->esys, slot->object, &slot->saved)));
 	return unload(s, slot);
 }
 

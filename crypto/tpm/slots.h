@@ -21,9 +21,9 @@ struct slot_id {
 
 struct slot {
 	struct slot_id id;
-	ESYS_TR object;	      /* ESYS_TR_NONE while not loaded */
-	TPMS_CONTEXT *saved;  /* owned; NULL if there is none */
-	uint64_t used;	      /* when, in uses; 0: the slot is free */
+	ESYS_TR object;	     /* ESYS_TR_NONE while not loaded */
+	TPMS_CONTEXT *saved; /* owned; NULL if there is none */
+	uint64_t used;	     /* when, in uses; 0: the slot is free */
 };
 
 struct slots {

@@ -35,8 +35,8 @@ static struct status derive(struct tpm *t, ESYS_TR *ret_object, TPM2B_NAME *ret_
 	TSS2_RC rc;
 
 	template_storage(&template);
-	rc = Esys_CreatePrimary(t->device.esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &no_auth,
-		&template, &no_data, &no_pcrs, &object, &made, NULL, NULL, NULL);
+	rc = Esys_CreatePrimary(t->device.esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
+		&no_auth, &template, &no_data, &no_pcrs, &object, &made, NULL, NULL, NULL);
 	TRY(device_check(&t->device, "CreatePrimary", rc));
 	st = template_compare(&template, made);
 	if (st.code == STATUS_OK)

@@ -78,10 +78,10 @@ TPM2_ECC_CURVE template_curve(uint8_t family, uint32_t bits)
 {
 	if (family != PSA_ECC_SECP_R1)
 		return TPM2_ECC_NONE;
-	return bits == 256 ? TPM2_ECC_NIST_P256 :
-	       bits == 384 ? TPM2_ECC_NIST_P384 :
-	       bits == 521 ? TPM2_ECC_NIST_P521 :
-			     TPM2_ECC_NONE;
+	return bits == 256   ? TPM2_ECC_NIST_P256
+	       : bits == 384 ? TPM2_ECC_NIST_P384
+	       : bits == 521 ? TPM2_ECC_NIST_P521
+			     : TPM2_ECC_NONE;
 }
 
 struct status template_scheme(struct psa_alg alg, TPM2_ALG_ID *ret_scheme, TPM2_ALG_ID *ret_hash)
@@ -106,8 +106,8 @@ struct status template_scheme(struct psa_alg alg, TPM2_ALG_ID *ret_scheme, TPM2_
 	return OK;
 }
 
-static struct status ecc_parameters(const struct psa_key_attributes *key, TPM2_ALG_ID scheme, TPM2_ALG_ID hash,
-	TPMS_ECC_PARMS *ret)
+static struct status ecc_parameters(
+	const struct psa_key_attributes *key, TPM2_ALG_ID scheme, TPM2_ALG_ID hash, TPMS_ECC_PARMS *ret)
 {
 	ENSURE(scheme == TPM2_ALG_ECDSA, ATTR_ALG);
 	*ret = (TPMS_ECC_PARMS){ .symmetric.algorithm = TPM2_ALG_NULL,
@@ -122,8 +122,8 @@ static struct status ecc_parameters(const struct psa_key_attributes *key, TPM2_A
 	return OK;
 }
 
-static struct status rsa_parameters(const struct psa_key_attributes *key, TPM2_ALG_ID scheme, TPM2_ALG_ID hash,
-	TPMS_RSA_PARMS *ret)
+static struct status rsa_parameters(
+	const struct psa_key_attributes *key, TPM2_ALG_ID scheme, TPM2_ALG_ID hash, TPMS_RSA_PARMS *ret)
 {
 	ENSURE(scheme == TPM2_ALG_RSASSA || scheme == TPM2_ALG_RSAPSS, ATTR_ALG);
 	ENSURE(key->bits == 2048 || key->bits == 3072 || key->bits == 4096, ATTR_TYPE);
@@ -140,7 +140,8 @@ static struct status rsa_parameters(const struct psa_key_attributes *key, TPM2_A
 struct status template_key(const struct psa_key_attributes *key, TPM2B_PUBLIC *ret_public)
 {
 	TPM2B_PUBLIC public = {
-		.publicArea = { .nameAlg = TPM2_ALG_SHA256, .objectAttributes = OURS | MADE_HERE | TPMA_OBJECT_SIGN_ENCRYPT },
+		.publicArea = { .nameAlg = TPM2_ALG_SHA256,
+			.objectAttributes = OURS | MADE_HERE | TPMA_OBJECT_SIGN_ENCRYPT },
 	};
 	TPMT_PUBLIC *area = &public.publicArea;
 	TPM2_ALG_ID scheme, hash;

@@ -16,7 +16,7 @@
 #include "base/own.h"
 #include "tests/support/unit.h"
 
-enum { START_TRIES = 500, START_PAUSE_US = 10000, MESSAGE_MAX = 8192, HEADER_BYTES = 10, ARGUMENT_MAX = 160 };
+enum { START_TRIES = 500, START_PAUSE_US = 10000, HEADER_BYTES = 10, ARGUMENT_MAX = 160 };
 
 /* ---- swtpm ------------------------------------------------------------------------------------------ */
 
@@ -71,7 +71,7 @@ void swtpm_start(struct swtpm *tpm)
 	assert_true(tpm->pid >= 0);
 	if (tpm->pid == 0) {
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that crashes leaves nothing behind */
-		quiet = open("/dev/null", O_RDWR); /* it reports each connection that ends */
+		quiet = open("/dev/null", O_RDWR);	/* it reports each connection that ends */
 		(void)dup2(quiet, STDOUT_FILENO);
 		(void)dup2(quiet, STDERR_FILENO);
 		(void)execvp(program, argv);
@@ -153,14 +153,15 @@ static uint32_t big_u32(const uint8_t *at)
 }
 
 /* One TPM message: tag, size, code, rest. */
-static size_t read_message(int fd, uint8_t message[MESSAGE_MAX])
+static size_t read_message(int fd, uint8_t message[RELAY_MESSAGE_MAX])
 {
 	uint32_t size;
 
 	if (!read_all(fd, message, HEADER_BYTES))
 		return 0;
 	size = big_u32(message + 2);
-	if (size < HEADER_BYTES || size > MESSAGE_MAX || !read_all(fd, message + HEADER_BYTES, size - HEADER_BYTES))
+	if (size < HEADER_BYTES || size > RELAY_MESSAGE_MAX ||
+		!read_all(fd, message + HEADER_BYTES, size - HEADER_BYTES))
 		return 0;
 	return size;
 }
@@ -185,9 +186,25 @@ static enum relay_damage take_damage(struct relay *relay, uint32_t code, size_t 
 	return damage;
 }
 
-static void count(struct relay *relay, uint32_t code, size_t command_bytes, size_t answer_bytes)
+/* With the lock held. */
+static void look(struct relay *relay, const uint8_t *message, size_t len)
+{
+	if (relay->needle_len > 0 && memmem(message, len, relay->needle, relay->needle_len) != NULL)
+		relay->seen++;
+}
+
+static void look_at_command(struct relay *relay, const uint8_t *message, size_t len)
 {
 	(void)pthread_mutex_lock(&relay->lock);
+	look(relay, message, len);
+	(void)pthread_mutex_unlock(&relay->lock);
+}
+
+static void count(struct relay *relay, uint32_t code, size_t command_bytes, const uint8_t *answer, size_t answer_bytes)
+{
+	(void)pthread_mutex_lock(&relay->lock);
+	look(relay, answer, answer_bytes);
+	memcpy(relay->answer, answer, answer_bytes);
 	relay->codes[relay->commands % RELAY_CODES] = code;
 	relay->commands++;
 	relay->command_bytes = command_bytes;
@@ -197,7 +214,7 @@ static void count(struct relay *relay, uint32_t code, size_t command_bytes, size
 
 static bool pass_command(struct relay *relay, int client, int server)
 {
-	uint8_t message[MESSAGE_MAX];
+	uint8_t message[RELAY_MESSAGE_MAX];
 	size_t len = read_message(client, message), at, asked = len;
 	uint32_t code = big_u32(message + 6);
 	enum relay_damage damage;
@@ -209,12 +226,13 @@ static bool pass_command(struct relay *relay, int client, int server)
 		return false;
 	if (damage == RELAY_COMMAND)
 		flip(message, len, at);
+	look_at_command(relay, message, len);
 	if (!write_all(server, message, len))
 		return false;
 	len = read_message(server, message);
 	if (len == 0)
 		return false;
-	count(relay, code, asked, len);
+	count(relay, code, asked, message, len);
 	if (damage == RELAY_ANSWER)
 		flip(message, len, at);
 	return write_all(client, message, len);
@@ -237,13 +255,13 @@ static void serve_client(struct relay *relay)
 		;
 }
 
-/* The control channel: one request of at most MESSAGE_MAX bytes and its answer. */
+/* The control channel: one request of at most RELAY_MESSAGE_MAX bytes and its answer. */
 static void serve_control(struct relay *relay)
 {
 	AUTO(own_close) int client = accept4(relay->control, NULL, NULL, SOCK_CLOEXEC);
 	AUTO(own_close) int server = -1;
 	char path[SWTPM_PATH_BYTES + 8];
-	uint8_t message[MESSAGE_MAX];
+	uint8_t message[RELAY_MESSAGE_MAX];
 	ssize_t n;
 
 	(void)snprintf(path, sizeof(path), "%s.ctrl", relay->tpm->socket);
@@ -325,6 +343,36 @@ void relay_damage(struct relay *relay, enum relay_damage damage, uint32_t code, 
 	relay->damage_code = code;
 	relay->damage_at = at;
 	(void)pthread_mutex_unlock(&relay->lock);
+}
+
+void relay_watch(struct relay *relay, const void *needle, size_t len)
+{
+	assert_true(len > 0 && len <= sizeof(relay->needle));
+	(void)pthread_mutex_lock(&relay->lock);
+	memcpy(relay->needle, needle, len);
+	relay->needle_len = len;
+	relay->seen = 0;
+	(void)pthread_mutex_unlock(&relay->lock);
+}
+
+unsigned relay_seen(struct relay *relay)
+{
+	unsigned seen;
+
+	(void)pthread_mutex_lock(&relay->lock);
+	seen = relay->seen;
+	(void)pthread_mutex_unlock(&relay->lock);
+	return seen;
+}
+
+bool relay_last_answer_has(struct relay *relay, const void *needle, size_t len)
+{
+	bool has;
+
+	(void)pthread_mutex_lock(&relay->lock);
+	has = memmem(relay->answer, relay->answer_bytes, needle, len) != NULL;
+	(void)pthread_mutex_unlock(&relay->lock);
+	return has;
 }
 
 bool relay_has_damaged(struct relay *relay)

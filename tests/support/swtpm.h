@@ -28,7 +28,7 @@ void swtpm_start(struct swtpm *tpm);
 void swtpm_free(struct swtpm *tpm);
 
 enum relay_damage { RELAY_NONE = 0, RELAY_COMMAND, RELAY_ANSWER, RELAY_HANG_UP };
-enum { RELAY_CODES = 64 };
+enum { RELAY_CODES = 64, RELAY_MESSAGE_MAX = 8192 };
 
 struct relay {
 	const struct swtpm *tpm; /* borrowed */
@@ -36,13 +36,17 @@ struct relay {
 	char tcti[SWTPM_TCTI_BYTES];
 	int listener, control, stop[2];
 	pthread_t thread;
-	pthread_mutex_t lock; /* of all below */
-	uint64_t commands;    /* answered by the TPM */
-	uint32_t codes[RELAY_CODES]; /* the last ones, by number modulo RELAY_CODES */
+	pthread_mutex_t lock;		    /* of all below */
+	uint64_t commands;		    /* answered by the TPM */
+	uint32_t codes[RELAY_CODES];	    /* the last ones, by number modulo RELAY_CODES */
+	uint8_t answer[RELAY_MESSAGE_MAX];  /* the last one */
 	size_t command_bytes, answer_bytes; /* of the last one */
-	enum relay_damage damage; /* of the next command, then none */
-	uint32_t damage_code;	  /* only a command with this code; 0 any */
-	size_t damage_at;	  /* byte that is changed; beyond the end: the last one */
+	enum relay_damage damage;	    /* of the next command, then none */
+	uint32_t damage_code;		    /* only a command with this code; 0 any */
+	uint8_t needle[32];
+	size_t needle_len;
+	unsigned seen;
+	size_t damage_at; /* byte that is changed; beyond the end: the last one */
 };
 
 void relay_new(struct relay *relay, const struct swtpm *tpm);
@@ -52,6 +56,11 @@ uint64_t relay_commands(struct relay *relay);
 uint32_t relay_code(struct relay *relay, uint64_t n);
 /* Damage the next command (with that code, unless 0) or its answer. */
 void relay_damage(struct relay *relay, enum relay_damage damage, uint32_t code, size_t at);
+/* From now on look for these bytes (at most 32) in everything that passes; how often they were seen. */
+void relay_watch(struct relay *relay, const void *needle, size_t len);
+unsigned relay_seen(struct relay *relay);
+/* Was this byte string in the last answer? */
+bool relay_last_answer_has(struct relay *relay, const void *needle, size_t len);
 /* Has the damage been done? */
 bool relay_has_damaged(struct relay *relay);
 

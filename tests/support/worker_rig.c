@@ -177,7 +177,8 @@ void rig_done(struct rig *rig)
 
 /* ---- requests --------------------------------------------------------------------------------------- */
 
-void rig_send(struct rig *rig, enum worker_type type, const struct worker_request *rq, struct bytes one, struct bytes two)
+void rig_send(
+	struct rig *rig, enum worker_type type, const struct worker_request *rq, struct bytes one, struct bytes two)
 {
 	struct ipc_message m = ipc_message_of((uint16_t)type, ++rig->next_id);
 	AUTO(buf_done) struct buf request = buf_make(WORKER_REQUEST_BYTES);
@@ -255,23 +256,43 @@ enum status_code rig_generate(struct rig *rig, struct rig_key *key, struct bytes
 	return STATUS_OK;
 }
 
-enum status_code rig_sign(struct rig *rig, const struct rig_key *key, uint8_t seed, char ret_commands[RIG_TEXT_MAX])
+/* One signature; its answer and what it is over. */
+static struct rig_answer sign(
+	struct rig *rig, const struct rig_key *key, uint8_t seed, uint8_t hash[PSA_HASH_MAX_BYTES])
 {
 	AUTO(buf_done) struct buf two = buf_make(WORKER_BLOB_MAX + PSA_HASH_MAX_BYTES + 4);
-	uint8_t hash[PSA_HASH_MAX_BYTES];
-	struct bytes digest = bytes_of(hash, psa_hash_bytes(key->rq.alg.hash));
-	struct rig_answer answer;
 
-	memset(hash, seed, sizeof(hash));
+	memset(hash, seed, PSA_HASH_MAX_BYTES);
 	buf_put_sized(&two, buf_bytes(&key->parent));
-	buf_put(&two, digest);
-	answer = rig_call(rig, WORKER_SIGN, &key->rq, buf_bytes(&key->blob), buf_bytes(&two));
+	buf_put(&two, bytes_of(hash, psa_hash_bytes(key->rq.alg.hash)));
+	return rig_call(rig, WORKER_SIGN, &key->rq, buf_bytes(&key->blob), buf_bytes(&two));
+}
+
+static struct status judge(const struct rig_key *key, const uint8_t hash[PSA_HASH_MAX_BYTES], struct bytes signature)
+{
+	return public_verify(NULL, &key->rq.key, buf_bytes(&key->public), key->rq.alg,
+		bytes_of(hash, psa_hash_bytes(key->rq.alg.hash)), signature);
+}
+
+enum status_code rig_sign(struct rig *rig, const struct rig_key *key, uint8_t seed, char ret_commands[RIG_TEXT_MAX])
+{
+	uint8_t hash[PSA_HASH_MAX_BYTES];
+	struct rig_answer answer = sign(rig, key, seed, hash);
+
 	if (answer.status != STATUS_OK)
 		return answer.status;
 	if (ret_commands != NULL)
-		(void)snprintf(ret_commands, RIG_TEXT_MAX, "%.*s", (int)answer.part[2].len,
-			(const char *)answer.part[2].data);
-	assert_ok(public_verify(
-		NULL, &key->rq.key, buf_bytes(&key->public), key->rq.alg, digest, answer.part[0]));
+		(void)snprintf(
+			ret_commands, RIG_TEXT_MAX, "%.*s", (int)answer.part[2].len, (const char *)answer.part[2].data);
+	assert_ok(judge(key, hash, answer.part[0]));
 	return STATUS_OK;
+}
+
+enum status_code rig_sign_judge(struct rig *rig, const struct rig_key *key, uint8_t seed, bool *ret_good)
+{
+	uint8_t hash[PSA_HASH_MAX_BYTES];
+	struct rig_answer answer = sign(rig, key, seed, hash);
+
+	*ret_good = answer.status == STATUS_OK && judge(key, hash, answer.part[0]).code == STATUS_OK;
+	return answer.status;
 }

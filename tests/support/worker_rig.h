@@ -19,7 +19,7 @@ struct rig {
 	int wrap_fd;		/* our end of the wrap socket; -1 once taken */
 	struct worker_page *page;
 	struct worker_info info;
-	struct buf state;	/* what it wants kept; stays over rig_start() */
+	struct buf state; /* what it wants kept; stays over rig_start() */
 	uint64_t next_id;
 };
 
@@ -40,7 +40,8 @@ struct rig_answer {
 	struct bytes part[IPC_PARTS];
 };
 /* Send a request without waiting. */
-void rig_send(struct rig *rig, enum worker_type type, const struct worker_request *rq, struct bytes one, struct bytes two);
+void rig_send(
+	struct rig *rig, enum worker_type type, const struct worker_request *rq, struct bytes one, struct bytes two);
 /* Send it and wait for its answer. */
 struct rig_answer rig_call(
 	struct rig *rig, enum worker_type type, const struct worker_request *rq, struct bytes one, struct bytes two);
@@ -59,5 +60,8 @@ enum status_code rig_generate(struct rig *rig, struct rig_key *key, struct bytes
 /* Sign a hash of the right length made of `seed`, and verify it with OpenSSL if it succeeded; ret_commands may be
  * NULL, else the text of hardware commands. */
 enum status_code rig_sign(struct rig *rig, const struct rig_key *key, uint8_t seed, char ret_commands[RIG_TEXT_MAX]);
+
+/* The same without judging the signature: ret_good says whether it verifies. */
+enum status_code rig_sign_judge(struct rig *rig, const struct rig_key *key, uint8_t seed, bool *ret_good);
 
 #endif
