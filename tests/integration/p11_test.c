@@ -519,23 +519,43 @@ static void a_wrong_pin_is_tried_exactly_once(void **state)
 	assert_int_equal(rig_logins(rig), 3);
 }
 
+static size_t read_file(const struct rig *rig, const char *name, uint8_t *to, size_t room)
+{
+	FILE *file = fopen(rig_path(rig, name), "r");
+	size_t len;
+
+	assert_non_null(file);
+	len = fread(to, 1, room, file);
+	(void)fclose(file);
+	return len;
+}
+
 static void the_attempt_is_on_disk_before_the_login(void **state)
 {
 	struct rig *rig = *state;
-	uint8_t record[64];
-	FILE *file;
+	uint8_t record[64], seen[8];
 
 	assert_fails(rig_start(rig, &(struct given){ .pin = pin_wrong }), PIN_REFUSED);
-	file = fopen(rig_path(rig, "pintry"), "r");
-	assert_non_null(file);
-	assert_int_equal(fread(record, 1, sizeof(record), file), 50);
-	(void)fclose(file);
+	assert_int_equal(read_file(rig, "pintry", record, sizeof(record)), 50);
 	assert_int_equal(record[0], 1);
 	assert_int_equal(record[49], 1); /* tried, no success */
 	assert_null(memmem(record, sizeof(record), pin_wrong, strlen(pin_wrong)));
+	assert_ok(rig_start(rig, &usual));
+	rig_stop(rig);
+	assert_int_equal(read_file(rig, "pintry", record, sizeof(record)), 50);
+	assert_int_equal(record[49], 2);
+	assert_ok(rig_start(rig, &usual));
+	rig_stop(rig);
+	assert_bytes(bytes_of(seen, read_file(rig, "logins", seen, sizeof(seen))), BYTES_LITERAL("RRR"));
+}
+
+static void a_record_that_is_not_ours_counts_as_an_attempt(void **state)
+{
+	struct rig *rig = *state;
+
 	rig_write(rig, "pintry", "something that is no attempt of ours");
 	assert_fails(rig_start(rig, &usual), PIN_TRIED);
-	assert_int_equal(rig_logins(rig), 1);
+	assert_int_equal(rig_logins(rig), 0);
 }
 
 static void a_token_at_its_final_try_is_left_alone(void **state)
@@ -706,6 +726,7 @@ static const struct CMUnitTest tests[] = {
 	ON_TOKEN(an_exchanged_token_is_not_used),
 	ON_TOKEN(a_wrong_pin_is_tried_exactly_once),
 	ON_TOKEN(the_attempt_is_on_disk_before_the_login),
+	ON_TOKEN(a_record_that_is_not_ours_counts_as_an_attempt),
 	ON_TOKEN(a_token_at_its_final_try_is_left_alone),
 	ON_TOKEN(a_token_that_wants_a_pin_says_so),
 	ON_TOKEN(a_missing_module_or_token_says_what_to_do),

@@ -3,7 +3,7 @@
  * A PKCS #11 module for tests: everything goes to the module that P11_SHIM_MODULE names, but calls are counted and
  * spoilt on request.  Requests are files in the directory P11_SHIM_DIR:
  *
- *   logins       written here: one byte for each C_Login
+ *   logins       written here: one byte for each C_Login, 'R' if the attempt was recorded in pintry before it
  *   final        C_GetTokenInfo: the user PIN is at its final try
  *   locked       C_GetTokenInfo: the user PIN is locked
  *   vendor       C_GetTokenInfo: another manufacturer
@@ -22,7 +22,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PATH_BYTES = 1024 };
+enum { PATH_BYTES = 1024, RECORD_BYTES = 50 };
 
 static CK_FUNCTION_LIST *real;
 static CK_FUNCTION_LIST ours;
@@ -47,11 +47,24 @@ static bool asked_once(const char *name)
 	return unlink(file_of(name)) == 0;
 }
 
+/* The record's last byte: tried. */
+static char recorded(void)
+{
+	int fd = open(file_of("pintry"), O_RDONLY | O_CLOEXEC);
+	char record[RECORD_BYTES + 1];
+	ssize_t n = fd >= 0 ? read(fd, record, sizeof(record)) : 0;
+
+	if (fd >= 0)
+		(void)close(fd);
+	return n == RECORD_BYTES && record[RECORD_BYTES - 1] == 1 ? 'R' : 'L';
+}
+
 static CK_RV shim_login(CK_SESSION_HANDLE session, CK_USER_TYPE user, unsigned char *pin, CK_ULONG len)
 {
 	int fd = open(file_of("logins"), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	char how = recorded();
 
-	if (fd < 0 || write(fd, "L", 1) != 1)
+	if (fd < 0 || write(fd, &how, 1) != 1)
 		return CKR_GENERAL_ERROR;
 	(void)close(fd);
 	return real->C_Login(session, user, pin, len);
