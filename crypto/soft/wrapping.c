@@ -2,7 +2,7 @@
  *
  * The wrapping key: where it comes from is chosen at the first start, kept in the state, and never chosen anew.
  *
- *   state: u8 version | sized mode ("file", or the role that sealed it: "tpm", "pkcs11") | 16 bytes of
+ *   state: u8 version | sized mode ("file", or the role that sealed it: "tpm", "p11") | 16 bytes of
  *          HMAC-SHA-256(key, label) | sized sealed key (empty for "file")
  */
 #include <errno.h>
