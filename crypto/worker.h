@@ -2,9 +2,9 @@
  *
  * What the agent and a worker say to each other over their lane, and the loop that every worker runs.  A worker
  * holds one software store, one TPM or one PKCS#11 token; it sees digests and key blobs, never names, tenants or
- * tokens.  Its blobs are opaque to the agent: sealed by the worker, kept in the record, handed back with each use.
- *
- * Messages: struct ipc_message of base/ipc.h, with these types.  A request's part 0 is always a fixed encoding that
+ * tokens.  Its blobs are opaque to the agent: sealed by the worker, kept in the record, handed back with each use. */
+/* clang-format off */
+/* Messages: struct ipc_message of base/ipc.h, with these types.  A request's part 0 is always a fixed encoding that
  * the struct worker_request below describes; answers carry status, native code and parts as listed.
  *
  *   type                part 0                      part 1          part 2            answer parts
@@ -20,6 +20,7 @@
  * "State" is what the worker wants kept in the store under its provider's name: the sealed wrapping key, the storage
  * key's Name, the device identity.  The first answer may carry a new state; the agent makes it durable before it
  * sends any other request.  "Hardware commands" is text: comma-separated names of TPM commands or C_ functions. */
+/* clang-format on */
 #ifndef CRYPTO_WORKER_H
 #define CRYPTO_WORKER_H
 
@@ -44,7 +45,7 @@ enum worker_type {
 enum {
 	WORKER_HARDWARE_ID_BYTES = 32, /* CKA_ID: 8 of store tag, 24 random; the same shape for every provider */
 	WORKER_TAG_BYTES = 8,
-	WORKER_BLOB_MAX = 16 * 1024,   /* key blob, parent blob */
+	WORKER_BLOB_MAX = 16 * 1024, /* key blob, parent blob */
 	WORKER_STATE_MAX = 16 * 1024,
 	WORKER_RANDOM_MAX = 4096,
 	WORKER_THREADS_MAX = 16,
@@ -65,21 +66,21 @@ struct status worker_request_get(struct bytes from, struct worker_request *ret_r
 
 /* One thing that the provider can do: a key type and size, and a signature algorithm with a hash (ANY: each one). */
 struct worker_cap {
-	uint8_t kind;   /* enum psa_key_kind */
+	uint8_t kind;	/* enum psa_key_kind */
 	uint8_t family; /* enum psa_ecc_family */
-	uint8_t alg;    /* enum psa_alg_kind */
-	uint8_t hash;   /* enum psa_hash */
+	uint8_t alg;	/* enum psa_alg_kind */
+	uint8_t hash;	/* enum psa_hash */
 	uint32_t bits;
 };
 
 /* What a worker says of itself once its device is open. */
 struct worker_info {
-	char description[128];      /* "swtpm rev 1.62", "SoftHSM v2": for operators and ListProviders */
-	uint8_t identity[32];       /* hardware identity; zeros when the device has none */
-	bool needs_parent;          /* keys live below a parent blob per namespace */
-	bool needs_intent;          /* objects outlive a crash: intent before the act (PKCS#11) */
-	bool verify_after_sign;     /* `auto` resolved: the agent verifies each signature */
-	uint32_t threads;           /* slots of the page that are used */
+	char description[128];	/* "swtpm rev 1.62", "SoftHSM v2": for operators and ListProviders */
+	uint8_t identity[32];	/* hardware identity; zeros when the device has none */
+	bool needs_parent;	/* keys live below a parent blob per namespace */
+	bool needs_intent;	/* objects outlive a crash: intent before the act (PKCS#11) */
+	bool verify_after_sign; /* `auto` resolved: the agent verifies each signature */
+	uint32_t threads;	/* slots of the page that are used */
 	uint32_t cap_count;
 	struct worker_cap caps[WORKER_CAPS_MAX];
 };
@@ -105,20 +106,21 @@ struct worker_ops {
 	unsigned threads;
 	/* Open the device with the state kept from before (empty at the first start); ret_state is left empty when
 	 * unchanged.  tag: WORKER_TAG_BYTES of the store. */
-	struct status (*open)(void *self, struct bytes state, struct bytes tag, struct worker_info *ret_info,
-		struct buf *ret_state);
-	struct status (*generate)(void *self, const struct worker_request *rq, struct bytes parent,
-		struct worker_answer *answer);
+	struct status (*open)(
+		void *self, struct bytes state, struct bytes tag, struct worker_info *ret_info, struct buf *ret_state);
+	struct status (*generate)(
+		void *self, const struct worker_request *rq, struct bytes parent, struct worker_answer *answer);
 	struct status (*sign)(void *self, const struct worker_request *rq, struct bytes blob, struct bytes parent,
 		struct bytes hash, struct worker_answer *answer);
-	struct status (*destroy)(void *self, const struct worker_request *rq, struct bytes blob,
-		struct worker_answer *answer);
+	struct status (*destroy)(
+		void *self, const struct worker_request *rq, struct bytes blob, struct worker_answer *answer);
 	struct status (*parent)(void *self, const struct worker_request *rq, struct worker_answer *answer);
 	struct status (*random)(void *self, uint32_t bytes, struct worker_answer *answer);
 	struct status (*find)(void *self, const struct worker_request *rq, uint32_t *ret_count);
 	struct status (*clean)(void *self, const struct worker_request *rq);
-	/* A message on the socket between soft and the worker that wraps for it, checked by wrap_check(): its part 1 in,
-	 * the answer's part 0 out (crypto/wrap.h).  NULL when it never wraps; on the calling thread of worker_run(). */
+	/* A message on the socket between soft and the worker that wraps for it, checked by wrap_check(): its part 1
+	 * in, the answer's part 0 out (crypto/wrap.h).  NULL when it never wraps; on the calling thread of
+	 * worker_run(). */
 	struct status (*wrap)(void *self, const struct ipc_message *message, struct worker_answer *answer);
 };
 
