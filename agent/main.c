@@ -225,7 +225,8 @@ static struct status idp_message(struct agent *agent, const struct ipc_message *
 		keys_are(agent, nobody);
 		return OK;
 	case IDP_STATE:
-		log_info("Workload API: %.*s", (int)message->part[0].len, (const char *)message->part[0].data);
+		if (message->part[0].len > 0) /* keyreeve-idp logs the rest itself */
+			log_info("Workload API: %.*s", (int)message->part[0].len, (const char *)message->part[0].data);
 		return OK;
 	case IDP_NONE:
 		break;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "spiffe/bundle.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -261,17 +262,13 @@ static struct status key_add(
 	return OK;
 }
 
-/* Why the document is broken (JB-07, JB-08, JB-11); NULL when ret_keys, borrowed from ret_root, is its array. */
-static const char *document_parse(struct bytes document, json_t **ret_root, const json_t **ret_keys)
+/* Why the document is broken (JB-07, JB-08, JB-11); NULL when ret_keys, borrowed from root, is its array. */
+static const char *document_fault(const json_t *root, const json_t **ret_keys)
 {
-	const json_t *keys;
+	const json_t *keys = json_object_get(root, "keys");
 
-	if (document.len > BUNDLE_DOCUMENT_MAX_BYTES)
-		return "document over 1 MiB";
-	*ret_root = strict_json(document, BUNDLE_DEPTH_MAX);
-	if (!json_is_object(*ret_root))
+	if (!json_is_object(root))
 		return "document is not a strict JSON object";
-	keys = json_object_get(*ret_root, "keys");
 	if (!json_is_array(keys))
 		return "document has no array \"keys\"";
 	if (json_array_size(keys) > BUNDLE_KEYS_MAX)
@@ -280,26 +277,37 @@ static const char *document_parse(struct bytes document, json_t **ret_root, cons
 	return NULL;
 }
 
+static struct status keys_decode(struct place *at, const json_t *elements, unsigned flags, struct bundle *bundle)
+{
+	struct bundle_key *keys;
+	const json_t *jwk;
+
+	if (json_array_size(elements) == 0)
+		return OK;
+	keys = calloc(json_array_size(elements), sizeof(*keys));
+	ENSURE(keys != NULL, NO_MEMORY);
+	bundle->keys = keys;
+	json_array_foreach(elements, at->index, jwk) TRY(key_add(at, jwk, flags, keys, bundle));
+	return OK;
+}
+
 /* The bundle exists whatever its document is worth: without keys it trusts nobody (JB-08). */
 static struct status document_decode(
 	struct bundle_set *set, struct bytes document, unsigned flags, struct bundle *bundle)
 {
 	struct place at = { .set = set, .domain = bundle->domain };
 	AUTO(json_done) json_t *root = NULL;
-	const json_t *elements = NULL, *jwk;
-	const char *why = document_parse(document, &root, &elements);
-	struct bundle_key *keys;
+	const json_t *elements = NULL;
+	const char *fault = "document over 1 MiB";
 
-	if (why != NULL) {
-		report_document(&at, why);
-		return OK;
+	if (document.len <= BUNDLE_DOCUMENT_MAX_BYTES) {
+		root = strict_json(document, BUNDLE_DEPTH_MAX);
+		ENSURE(root != NULL || errno != ENOMEM, NO_MEMORY);
+		fault = document_fault(root, &elements);
 	}
-	if (json_array_size(elements) == 0)
-		return OK;
-	keys = calloc(json_array_size(elements), sizeof(*keys));
-	ENSURE(keys != NULL, NO_MEMORY);
-	bundle->keys = keys;
-	json_array_foreach(elements, at.index, jwk) TRY(key_add(&at, jwk, flags, keys, bundle));
+	if (fault == NULL)
+		return keys_decode(&at, elements, flags, bundle);
+	report_document(&at, fault);
 	return OK;
 }
 

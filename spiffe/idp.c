@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "base/role.h"
+#include "base/sandbox.h"
 #include "spiffe/endpoint.h"
 #include "spiffe/idp_msg.h"
 #include "spiffe/workload.h"
@@ -357,6 +358,17 @@ static struct status run(struct idp *idp)
 	return st;
 }
 
+/* A local socket; the network only where the endpoint is an address. */
+static struct status enter_sandbox(const struct idp *idp)
+{
+	struct reader section = reader_of(buf_bytes(&idp->start.config));
+	struct bytes endpoint = reader_sized(&section, buf_bytes(&idp->start.config).len);
+	struct sandbox_options options = sandbox_options_none();
+
+	options.needs_network = endpoint.len > 4 && strncasecmp((const char *)endpoint.data, "tcp:", 4) == 0;
+	return sandbox_enter(SANDBOX_IDP, &options, NULL);
+}
+
 int main(int argc, char **argv)
 {
 	static struct idp idp;
@@ -366,10 +378,15 @@ int main(int argc, char **argv)
 		return 0;
 	if (role_begin("keyreeve-idp", &idp.start).code != STATUS_OK)
 		return 1;
-	workload_library_begin();
-	/* Foreign bytes come from here on. */
-	st = run(&idp);
-	workload_library_end();
+	st = enter_sandbox(&idp);
+	if (st.code == STATUS_OK) {
+		workload_library_begin(); /* its threads inherit the sandbox */
+		/* Foreign bytes come from here on. */
+		st = run(&idp);
+		workload_library_end();
+	} else {
+		role_failed(&idp.start, st, "the sandbox cannot be entered on this kernel");
+	}
 	role_end(&idp.start);
 	return st.code == STATUS_IPC_CLOSED ? 0 : 1;
 }

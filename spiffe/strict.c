@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "spiffe/strict.h"
 
+#include <errno.h>
 #include <jansson.h>
+#include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 /* ---- base64url ------------------------------------------------------------------------------------- */
 
@@ -71,14 +74,45 @@ static bool is_deeper_than(struct bytes text, size_t max_depth)
 	return false;
 }
 
+/* When an allocation fails, Jansson 2.14 may call the text bad, or drop a byte of a string and go on: a subject could
+ * become another.  So its allocations are watched, and a document read while one failed is not used.  The memory is
+ * malloc's all the same: whoever else uses Jansson in the process need not know. */
+static _Thread_local bool was_short;
+static pthread_once_t watched = PTHREAD_ONCE_INIT;
+
+static void *watched_malloc(size_t size)
+{
+	void *memory = malloc(size);
+
+	if (memory == NULL)
+		was_short = true;
+	return memory;
+}
+
+static void watch(void)
+{
+	json_set_alloc_funcs(watched_malloc, free);
+}
+
 struct json_t *strict_json(struct bytes text, size_t max_depth)
 {
 	/* Whole numbers read as reals too, so that one beyond 64 bits does not cost the document. */
 	const size_t flags = JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL;
+	json_t *json;
 
+	errno = EINVAL;
 	if (text.len == 0 || is_deeper_than(text, max_depth))
 		return NULL;
-	return json_loadb((const char *)text.data, text.len, flags, NULL);
+	(void)pthread_once(&watched, watch);
+	was_short = false;
+	json = json_loadb((const char *)text.data, text.len, flags, NULL);
+	if (was_short) {
+		json_decref(json);
+		json = NULL;
+	}
+	if (json == NULL)
+		errno = was_short ? ENOMEM : EINVAL;
+	return json;
 }
 
 /* ---- for people ------------------------------------------------------------------------------------ */

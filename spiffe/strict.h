@@ -16,7 +16,8 @@ bool strict_base64url(struct bytes text, uint8_t *ret_data, size_t *ret_len);
 
 /* A JSON document: valid UTF-8, no byte-order mark, no duplicate names at any level, nothing after it, objects and
  * arrays nested at most max_depth deep (the outermost is 1), no lone surrogate, no number beyond a double.  Strings
- * may hold NUL (use json_string_length); every number reads as a real.  NULL: not such a document, or no memory. */
+ * may hold NUL (use json_string_length); every number reads as a real.  NULL with errno
+ * ENOMEM: memory was short; with any other errno: not such a document. */
 struct json_t *strict_json(struct bytes text, size_t max_depth);
 
 /* At most room - 1 bytes of printable ASCII that show text: others as \xNN, cut with "...".  room is 8 or more. */

@@ -2,10 +2,12 @@
  *
  * Role keyreeve-tpm: the only holder of one TPM.  Opens the device, enters its sandbox, serves its lane. */
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "base/log.h"
 #include "base/own.h"
+#include "base/sandbox.h"
 #include "base/role.h"
 #include "crypto/tpm/provider.h"
 
@@ -30,6 +32,18 @@ static const char *advice(struct status st)
 	}
 }
 
+/* After a reset the device is opened again from inside: only that device, or for swtpm a local socket. */
+static struct status enter_sandbox(const struct worker_config *config)
+{
+	static const char device[] = "device:", swtpm[] = "swtpm:";
+	struct sandbox_options options = sandbox_options_none();
+
+	if (strncmp(config->tcti, device, sizeof(device) - 1) == 0)
+		options.write[0] = config->tcti + sizeof(device) - 1;
+	options.needs_unix_sockets = strncmp(config->tcti, swtpm, sizeof(swtpm) - 1) == 0;
+	return sandbox_enter(SANDBOX_TPM, &options, NULL);
+}
+
 static struct status serve(struct role_start *start)
 {
 	AUTO(own_close) int lane_fd = role_take_fd(start, "lane");
@@ -46,7 +60,9 @@ static struct status serve(struct role_start *start)
 	ENSURE(page != MAP_FAILED, IO);
 	TRY(ipc_new(lane_fd, &lane));
 	(void)own_take_fd(&lane_fd);
-	st = provider_new(&config, &tpm); /* opens the device: the sandbox begins after this line */
+	st = provider_new(&config, &tpm); /* loads the driver */
+	if (st.code == STATUS_OK)
+		st = enter_sandbox(&config);
 	if (st.code == STATUS_OK)
 		st = worker_run(&provider_ops, tpm, start->ctl, lane, role_take_fd(start, "wrap"), page);
 	provider_free(tpm);
