@@ -38,6 +38,7 @@ struct worker {
 	struct ipc *ctl, *lane;
 	struct ipc *wrap; /* owned; NULL when there is none */
 	struct worker_page *page;
+	bool is_open; /* the device has answered the hello: before that nothing can be wrapped */
 	bool ended; /* the other end closed the lane, or keyreeved is gone */
 	/* of the lane's lock, when there are threads */
 	pthread_mutex_t lock;
@@ -59,6 +60,7 @@ static struct status open_device(struct worker *w, const struct ipc_message *m, 
 	ENSURE(bytes_equal(m->part[0], ipc_build_id()), IPC_BUILD);
 	ENSURE(m->part[1].len <= WORKER_STATE_MAX && m->part[2].len == WORKER_TAG_BYTES, IPC_MALFORMED);
 	TRY(w->ops->open(w->self, m->part[1], m->part[2], &info, &answer->part[2]));
+	w->is_open = true;
 	info.threads = w->ops->threads;
 	buf_put(&answer->part[0], ipc_build_id());
 	worker_info_put(&answer->part[1], &info);
@@ -325,7 +327,7 @@ static struct status wait_for_lane(struct worker *w)
 		struct pollfd fds[POLL_COUNT] = {
 			[POLL_LANE] = { .fd = ipc_fd(w->lane), .events = POLLIN },
 			[POLL_CTL] = { .fd = ipc_fd(w->ctl), .events = POLLIN },
-			[POLL_WRAP] = { .fd = w->wrap != NULL ? ipc_fd(w->wrap) : -1, .events = POLLIN },
+			[POLL_WRAP] = { .fd = w->wrap != NULL && w->is_open ? ipc_fd(w->wrap) : -1, .events = POLLIN },
 		};
 		int n = poll(fds, POLL_COUNT, FOR_EVER);
 
