@@ -91,11 +91,21 @@ OWNED(OSSL_PARAM_BLD, OSSL_PARAM_BLD_free)
 
 /* ---- from numbers to a key ------------------------------------------------------------------------- */
 
-/* A failure of the library is a fact about the numbers here: they were a stranger's. */
+/* A failure of the library says something of what a stranger sent, unless it was short of memory. */
+static bool library_had_memory(void)
+{
+	bool had_memory = true;
+	unsigned long error;
+
+	while ((error = ERR_get_error()) != 0)
+		if (ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE)
+			had_memory = false;
+	return had_memory;
+}
+
 static struct status unsound(void)
 {
-	ERR_clear_error();
-	return FAIL(BUNDLE_MALFORMED);
+	return library_had_memory() ? FAIL(BUNDLE_MALFORMED) : FAIL(NO_MEMORY);
 }
 
 /* fromdata refuses a point that is not on its curve, which is all there is to check of one. */
@@ -304,7 +314,7 @@ struct status jwk_verify(const struct jwk *jwk, enum jwk_alg alg, struct bytes i
 		signature = bytes_of(der, der_len);
 	}
 	st = digest_verify(jwk, &algs[alg], input, signature);
-	if (st.code != STATUS_OK)
-		ERR_clear_error();
+	if (st.code != STATUS_OK && !library_had_memory())
+		return FAIL(NO_MEMORY);
 	return st;
 }

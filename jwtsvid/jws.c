@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "jwtsvid/jws.h"
 
+#include <errno.h>
 #include <jansson.h>
 
 #include "base/own.h"
@@ -89,6 +90,7 @@ static struct status header_read(struct bytes text, struct jws *jws)
 	AUTO(json_done) json_t *header = strict_json(text, JWS_HEADER_DEPTH_MAX);
 	const json_t *kid;
 
+	ENSURE(header != NULL || errno != ENOMEM, NO_MEMORY);
 	ENSURE(json_is_object(header), JWT_HEADER);
 	jws->alg = jwk_alg_from(text_of(json_object_get(header, "alg")));
 	ENSURE(jws->alg != JWK_ALG_NONE, JWT_ALG);

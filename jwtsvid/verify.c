@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "jwtsvid/verify.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdatomic.h>
@@ -188,6 +189,7 @@ struct status jwtsvid_authenticate(struct bytes token, const struct keyset *keys
 
 	TRY(jws_parse(token, &jws));
 	claims = strict_json(jws.payload, JWTSVID_PAYLOAD_DEPTH_MAX);
+	ENSURE(claims != NULL || errno != ENOMEM, NO_MEMORY);
 	svid = calloc(1, sizeof(*svid));
 	ENSURE(svid != NULL, NO_MEMORY);
 	atomic_init(&svid->refs, 1);
