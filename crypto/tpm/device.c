@@ -24,7 +24,6 @@ static const struct transport {
 } transports[] = {
 	{ "device:", "libtss2-tcti-device.so.0" },
 	{ "swtpm:",  "libtss2-tcti-swtpm.so.0" },
-	{ "tabrmd:", "libtss2-tcti-tabrmd.so.0" },
 };
 /* clang-format on */
 
@@ -65,7 +64,7 @@ struct status device_init(struct device *d, const char *tcti)
 	ENSURE(transport != NULL && strlen(tcti) < sizeof(d->tcti), CLIENT_ARGUMENT);
 	(void)snprintf(d->tcti, sizeof(d->tcti), "%s", tcti);
 	d->where = d->tcti + strlen(transport->name);
-	d->is_managed = starts_with(tcti, "device:/dev/tpmrm") || starts_with(tcti, "tabrmd:");
+	d->is_managed = starts_with(tcti, "device:/dev/tpmrm");
 	return driver_load(transport, &d->driver);
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The connection to one TPM: its transport (TCTI), its Esys context, and the bookkeeping that every command needs.
- * The transport is named explicitly, never searched for: "device:PATH", "swtpm:path=PATH" or "tabrmd:...".  On a bare
- * TPM ("device:/dev/tpm0", "swtpm:...") we are the sole owner: what an earlier worker left loaded is flushed when
- * connecting.  Behind a resource manager ("device:/dev/tpmrm0", "tabrmd:...") that is its business.
+ * The transport is named explicitly, never searched for: "device:PATH" or "swtpm:path=PATH".  On a bare TPM
+ * ("device:/dev/tpm0", "swtpm:...") we are the sole owner: what an earlier worker left loaded is flushed when
+ * connecting.  Behind the kernel's resource manager ("device:/dev/tpmrm0") that is the kernel's business.
  * One thread; every command blocks until the TPM has answered or the connection broke. */
 #ifndef CRYPTO_TPM_DEVICE_H
 #define CRYPTO_TPM_DEVICE_H
