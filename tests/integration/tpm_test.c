@@ -34,6 +34,7 @@ static int begin(void **state)
 	struct bench *b = calloc(1, sizeof(*b));
 
 	assert_non_null(b);
+	(void)setenv("TSS2_LOG", "all+none", 1); /* for the library in this process */
 	swtpm_new(&b->tpm);
 	relay_new(&b->relay, &b->tpm);
 	rig_init(&b->rig);
