@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The command line: options, the handle, and what every command shares.  main.c has the tables of options and
+ * commands; a command is one function that returns its exit code (DESIGN section 9).  One thread of ours. */
+#ifndef CLIENT_CLI_H
+#define CLIENT_CLI_H
+
+#include <jansson.h>
+#include <stdio.h>
+
+#include "base/buf.h"
+#include "base/bytes.h"
+#include "client/keyreeve.h"
+
+/* Exit codes: enum keyreeve_result, and */
+enum { CLI_FINDINGS = 8 };
+
+enum { CLI_ARGUMENTS = 8 };
+
+struct cli {
+	/* options */
+	bool json, follow, message, raw, der, base64, hex;
+	const char *socket, *provider, *auth, *server_user, *deadline, *spiffe_socket, *audience;
+	const char *type, *alg, *usage, *out, *signature, *directory, *identity, *key, *since, *op, *status, *config;
+	/* what remains: command words first */
+	const char *argument[CLI_ARGUMENTS];
+	size_t argument_count;
+	/* under way */
+	bool is_admin;			/* the default socket is the administrators' */
+	int provider_id;		/* 0: not given */
+	struct keyreeve *handle;	/* owned */
+	struct keyreeve_spiffe *spiffe; /* owned */
+};
+
+struct cli_command {
+	const char *group, *name; /* name NULL: the group is the command */
+	const char *options;	  /* letters of its own options; main.c */
+	size_t least, most;	  /* arguments after the command's words */
+	int (*run)(struct cli *cli, const char *const *argument);
+	const char *synopsis, *text;
+};
+
+/* ---- main.c ----------------------------------------------------------------------------------------- */
+
+/* The handle, opened as the options say; else an exit code. */
+int cli_open(struct cli *cli);
+/* The source of tokens, opened when it is first needed; NULL and a message when there is none. */
+struct keyreeve_spiffe *cli_spiffe(struct cli *cli);
+
+/* ---- cli.c ------------------------------------------------------------------------------------------ */
+
+/* Say what went wrong, where, and what to do; returns the exit code. */
+int cli_error(const struct cli *cli, const char *what, const struct keyreeve_error *error);
+/* The handle's last error. */
+int cli_failed(const struct cli *cli, const char *what);
+/* Our own: KEYREEVE_INVALID and the like. */
+int cli_refuse(
+	const struct cli *cli, enum keyreeve_result result, const char *what, const char *text, const char *hint);
+/* Print and free one JSON value; returns 0. */
+int cli_json(json_t *value);
+json_t *cli_json_text(const char *text);
+
+/* One of the caller's keys by name: fills ret_key and turns the handle to its provider.  With --provider only that
+ * one counts.  ret_key->type is empty when the list does not show it (policy may hide it): not a failure. */
+int cli_key_find(struct cli *cli, const char *name, struct keyreeve_key *ret_key);
+const char *cli_provider_name(int id);
+
+/* File ("-" or NULL: standard input) to its end, at most what `to` takes. */
+int cli_read(const struct cli *cli, const char *path, struct buf *to);
+/* To --out or standard output: as bytes, or as text where asked for or where it is a terminal. */
+enum cli_text { CLI_BYTES, CLI_BASE64, CLI_HEX };
+int cli_write(const struct cli *cli, struct bytes data, enum cli_text terminal);
+
+/* ---- encode.c: text and DER ------------------------------------------------------------------------- */
+
+void encode_base64(struct buf *to, struct bytes data);
+/* Strict but for line ends and blanks; `url` takes the URL alphabet without padding.  False if it is not. */
+bool decode_base64(struct buf *to, struct bytes text, bool url);
+void encode_pem(struct buf *to, const char *label, struct bytes der);
+/* r || s of fixed width to and from SEQUENCE { INTEGER r, INTEGER s } (RFC 3279, 2.2.3). */
+void encode_ecdsa(struct buf *to, struct bytes raw);
+bool decode_ecdsa(struct buf *to, struct bytes der, size_t half_bytes);
+
+/* ---- commands --------------------------------------------------------------------------------------- */
+
+int cmd_key_create(struct cli *cli, const char *const *argument);
+int cmd_key_list(struct cli *cli, const char *const *argument);
+int cmd_key_show(struct cli *cli, const char *const *argument);
+int cmd_key_destroy(struct cli *cli, const char *const *argument);
+int cmd_key_public(struct cli *cli, const char *const *argument);
+int cmd_sign(struct cli *cli, const char *const *argument);
+int cmd_verify(struct cli *cli, const char *const *argument);
+int cmd_random(struct cli *cli, const char *const *argument);
+int cmd_ping(struct cli *cli, const char *const *argument);
+int cmd_info(struct cli *cli, const char *const *argument);
+int cmd_client_list(struct cli *cli, const char *const *argument);
+int cmd_client_delete(struct cli *cli, const char *const *argument);
+int cmd_token_inspect(struct cli *cli, const char *const *argument);
+int cmd_audit_show(struct cli *cli, const char *const *argument);
+/* Arguments as they are: keyreeve-config parses them. */
+int cmd_policy(int argc, char **argv);
+
+#endif

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * keyreeve audit show: the segments of the audit log, read with the caller's rights while the daemon writes them.
+ * Lines are filtered by their fields and shown as a table, or as they are with --json. */
+#include <dirent.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "client/cli.h"
+
+#define AUDIT_DIRECTORY "/var/lib/keyreeve/audit"
+enum {
+	NAME_DIGITS = 16, /* NNNNNNNNNNNNNNNN.log: the first number inside */
+
+	LINE_MAX_BYTES = 64 * 1024,
+	FOLLOW_MS = 250,
+	TIME_BYTES = 32,
+};
+
+/* ---- filters ----------------------------------------------------------------------------------------- */
+
+/* "10m", "2h", "1d", "30s" ago, or a moment as the log writes it or the front of one. */
+static bool since_parse(const char *text, char ret_since[TIME_BYTES])
+{
+	char *unit = NULL;
+	unsigned long amount = strtoul(text, &unit, 10);
+	time_t seconds, at;
+	struct tm tm;
+
+	if (strlen(text) >= 4 && text[0] >= '0' && text[0] <= '9' && (text[4] == '-' || text[4] == '\0') &&
+		strspn(text, "0123456789") == 4)
+		return snprintf(ret_since, TIME_BYTES, "%s", text) < TIME_BYTES;
+	if (text[0] < '0' || text[0] > '9' || amount > 100000000 || strlen(unit) != 1)
+		return false;
+	seconds = *unit == 's' ? 1 : *unit == 'm' ? 60 : *unit == 'h' ? 3600 : *unit == 'd' ? 86400 : 0;
+	at = time(NULL) - (time_t)amount * seconds;
+	if (seconds == 0 || gmtime_r(&at, &tm) == NULL)
+		return false;
+	return strftime(ret_since, TIME_BYTES, "%Y-%m-%dT%H:%M:%S", &tm) > 0;
+}
+
+static const char *text_of(const json_t *line, const char *field)
+{
+	const char *text = json_string_value(json_object_get(line, field));
+
+	return text != NULL ? text : "";
+}
+
+static bool passes(const struct cli *cli, const char *since, const json_t *line)
+{
+	const json_t *key = json_object_get(line, "key");
+
+	if (since[0] != '\0' && strcmp(text_of(line, "time"), since) < 0)
+		return false;
+	if (cli->identity != NULL && strcmp(text_of(line, "identity"), cli->identity) != 0)
+		return false;
+	if (cli->key != NULL && (key == NULL || strcmp(text_of(line, "key"), cli->key) != 0))
+		return false;
+	if (cli->op != NULL && strcasecmp(text_of(line, "op"), cli->op) != 0)
+		return false;
+	return cli->status == NULL || strcasecmp(text_of(line, "status"), cli->status) == 0;
+}
+
+/* ---- output ------------------------------------------------------------------------------------------ */
+
+/* The log's own escapes are undone by reading it: what a terminal would act on becomes '?'. */
+static void cell(const char *text, int width)
+{
+	int used = 0;
+
+	for (; *text != '\0'; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		(void)putchar(c < ' ' || c == 0x7f || (c == 0xc2 && (unsigned char)text[1] < 0xa0) ? '?' : c);
+		used += (c & 0xc0) != 0x80;
+	}
+	for (; used < width; used++)
+		(void)putchar(' ');
+	(void)putchar(' ');
+}
+
+static void head_print(void)
+{
+	(void)printf("%-27s %-36s %-18s %-8s %-16s %-16s %s\n", "TIME", "IDENTITY", "OPERATION", "PROVIDER", "KEY",
+		"STATUS", "RULE");
+}
+
+static void line_print(const json_t *line)
+{
+	const char *event = text_of(line, "event");
+	bool is_event = text_of(line, "op")[0] == '\0' && event[0] != '\0';
+
+	cell(text_of(line, "time"), 27);
+	cell(is_event ? "-" : text_of(line, "identity"), 36);
+	cell(is_event ? event : text_of(line, "op"), 18);
+	cell(text_of(line, "provider"), 8);
+	cell(text_of(line, "key"), 16);
+	cell(text_of(line, "status"), 16);
+	cell(is_event ? text_of(line, "detail") : text_of(line, "rule"), 0);
+	(void)putchar('\n');
+}
+
+/* ---- segments ---------------------------------------------------------------------------------------- */
+
+struct follow {
+	const struct cli *cli;
+	const char *directory;
+	char since[TIME_BYTES];
+	char name[NAME_DIGITS + 5]; /* segment being read; empty before the first */
+	FILE *file;
+	struct buf partial; /* a line whose end is not written yet */
+	bool head_done;
+	int code;
+};
+
+static void line_show(struct follow *f, struct bytes text)
+{
+	json_t *line = json_loadb((const char *)text.data, text.len, JSON_REJECT_DUPLICATES, NULL);
+
+	if (!json_is_object(line)) {
+		(void)fprintf(
+			stderr, "keyreeve: audit show: %s/%s has a line that is not ours\n", f->directory, f->name);
+		f->code = CLI_FINDINGS;
+	} else if (passes(f->cli, f->since, line)) {
+		if (f->cli->json) {
+			(void)fwrite(text.data, 1, text.len, stdout);
+			(void)putchar('\n');
+		} else {
+			if (!f->head_done)
+				head_print();
+			f->head_done = true;
+			line_print(line);
+		}
+	}
+	json_decref(line);
+}
+
+/* Everything that is there now; the end of an unfinished line is waited for. */
+static void segment_read(struct follow *f)
+{
+	uint8_t part[16 * 1024];
+	size_t n;
+
+	clearerr(f->file);
+	while ((n = fread(part, 1, sizeof(part), f->file)) > 0) {
+		struct bytes left = bytes_of(part, n);
+		const uint8_t *end;
+
+		while ((end = memchr(left.data, '\n', left.len)) != NULL) {
+			size_t len = (size_t)(end - left.data);
+
+			buf_put(&f->partial, bytes_of(left.data, len));
+			line_show(f, buf_bytes(&f->partial));
+			buf_done(&f->partial);
+			f->partial = buf_make(LINE_MAX_BYTES);
+			left = bytes_of(end + 1, left.len - len - 1);
+		}
+		buf_put(&f->partial, left);
+	}
+}
+
+static bool is_segment(const char *name)
+{
+	return strlen(name) == NAME_DIGITS + 4 && strspn(name, "0123456789abcdef") == NAME_DIGITS &&
+	       strcmp(name + NAME_DIGITS, ".log") == 0;
+}
+
+/* The name that follows `after`; false when there is none (yet). */
+static bool segment_next(const struct follow *f, char ret_name[NAME_DIGITS + 5])
+{
+	DIR *directory = opendir(f->directory);
+	const struct dirent *entry;
+	bool found = false;
+
+	if (directory == NULL)
+		return false;
+	while ((entry = readdir(directory)) != NULL) {
+		if (!is_segment(entry->d_name) || strcmp(entry->d_name, f->name) <= 0)
+			continue;
+		if (found && strcmp(entry->d_name, ret_name) >= 0)
+			continue;
+		memcpy(ret_name, entry->d_name, NAME_DIGITS + 5);
+		found = true;
+	}
+	(void)closedir(directory);
+	return found;
+}
+
+static int segment_open(struct follow *f, const char *name)
+{
+	char path[4096];
+
+	if (f->file != NULL)
+		(void)fclose(f->file);
+	buf_done(&f->partial);
+	f->partial = buf_make(LINE_MAX_BYTES);
+	memcpy(f->name, name, NAME_DIGITS + 5);
+	(void)snprintf(path, sizeof(path), "%.4000s/%s", f->directory, name);
+	f->file = fopen(path, "re");
+	if (f->file == NULL)
+		return cli_refuse(
+			f->cli, KEYREEVE_INVALID, path, strerror(errno), "the log is its daemon's and root's");
+	return 0;
+}
+
+static int show(struct follow *f)
+{
+	char next[NAME_DIGITS + 5];
+
+	for (;;) {
+		bool more = segment_next(f, next);
+
+		if (f->file != NULL)
+			segment_read(f); /* to its end: nothing is added once a later one exists */
+		if (more) {
+			int code = segment_open(f, next);
+
+			if (code != 0)
+				return code;
+			continue;
+		}
+		(void)fflush(stdout);
+		if (!f->cli->follow || ferror(stdout))
+			return f->code;
+		(void)poll(NULL, 0, FOLLOW_MS);
+	}
+}
+
+int cmd_audit_show(struct cli *cli, const char *const *argument)
+{
+	struct follow f = { .cli = cli, .directory = cli->directory != NULL ? cli->directory : AUDIT_DIRECTORY };
+	int code;
+
+	(void)argument;
+	if (cli->since != NULL && !since_parse(cli->since, f.since))
+		return cli_refuse(
+			cli, KEYREEVE_INVALID, "--since", "it is no time", "10m, 2h, 1d, or 2026-11-23T15:04");
+	if (access(f.directory, R_OK | X_OK) != 0)
+		return cli_refuse(cli, KEYREEVE_INVALID, f.directory, strerror(errno),
+			"--dir says where the log is; it is its daemon's and root's");
+	code = show(&f);
+	if (f.file != NULL)
+		(void)fclose(f.file);
+	buf_done(&f.partial);
+	return code;
+}

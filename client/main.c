@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * keyreeve, the command line: tables of options and commands, and how a handle is opened. */
+#include <errno.h>
+#include <getopt.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/version.h"
+#include "client/cli.h"
+#include "client/keyreeve_spiffe.h"
+#include "spiffe/endpoint.h"
+#include "wire/opcode.h"
+
+#define ADMIN_SOCKET "/run/keyreeve-admin/admin.sock"
+
+/* ---- options ----------------------------------------------------------------------------------------- */
+
+struct cli_option {
+	char letter; /* of struct cli_command.options; the global ones are in capitals */
+	const char *name;
+	size_t text, flag; /* offset of what it sets in struct cli; one of them */
+	const char *value, *help;
+};
+
+#define FLAG(member) 0, offsetof(struct cli, member), NULL
+#define TEXT(member, value) offsetof(struct cli, member), 0, value
+
+/* clang-format off */
+static const struct cli_option cli_options[] = {
+	{ 'J', "json",          FLAG(json),                      "print JSON" },
+	{ 'S', "socket",        TEXT(socket, "PATH"),            "the service's socket; else PARSEC_SERVICE_ENDPOINT, else /run/keyreeve/keyreeve.sock" },
+	{ 'P', "provider",      TEXT(provider, "NAME"),          "software, pkcs11 or tpm; else the key's own, else the service's first" },
+	{ 'A', "auth",          TEXT(auth, "KIND"),              "jwt-svid, unix-peer, direct:NAME or none; else jwt-svid where there is a Workload API, else unix-peer" },
+	{ 'W', "spiffe-socket", TEXT(spiffe_socket, "URI"),      "the Workload API; else SPIFFE_ENDPOINT_SOCKET" },
+	{ 'U', "audience",      TEXT(audience, "NAME"),          "audience of the token; else parsec" },
+	{ 'O', "server-user",   TEXT(server_user, "USER"),       "talk only to a socket that this user opened" },
+	{ 'T', "timeout",       TEXT(deadline, "SECONDS"),       "for each request; else 60" },
+	{ 't', "type",          TEXT(type, "TYPE"),              "ecc-p256 (default), ecc-p384, ecc-p521, rsa-2048, rsa-3072, rsa-4096" },
+	{ 'g', "alg",           TEXT(alg, "ALGORITHM"),          "ecdsa-sha-256, rsa-pss-sha-256, rsa-pkcs1v15-any, ...; else what the key's type or policy says" },
+	{ 'u', "usage",         TEXT(usage, "LIST"),             "sign,verify (default), sign-message, verify-message, export, ..." },
+	{ 'm', "message",       FLAG(message),                   "send the message itself (1 MiB at most), not its hash" },
+	{ 'r', "raw",           FLAG(raw),                       "the protocol's own format: r and s side by side; a bare point or RSAPublicKey" },
+	{ 'd', "der",           FLAG(der),                       "DER; for signatures of ECC keys the default" },
+	{ 'b', "base64",        FLAG(base64),                    "base64 in place of bytes" },
+	{ 'x', "hex",           FLAG(hex),                       "hexadecimal in place of bytes" },
+	{ 'o', "out",           TEXT(out, "FILE"),               "write there" },
+	{ 's', "signature",     TEXT(signature, "FILE"),         "the signature to verify" },
+	{ 'i', "identity",      TEXT(identity, "ID"),            "only lines of this identity" },
+	{ 'k', "key",           TEXT(key, "NAME"),               "only lines of this key" },
+	{ 'e', "op",            TEXT(op, "OPERATION"),           "only lines of this operation" },
+	{ 'q', "status",        TEXT(status, "NAME"),            "only lines with this status" },
+	{ 'n', "since",         TEXT(since, "WHEN"),             "only lines since: 10m, 2h, 1d, or a time" },
+	{ 'f', "follow",        FLAG(follow),                    "go on with what is written from now on" },
+	{ 'D', "dir",           TEXT(directory, "DIRECTORY"),    "where the log is; else /var/lib/keyreeve/audit" },
+};
+#define GLOBAL "JSPAWUOT"
+
+static const struct cli_command cli_commands[] = {
+	{ "key", "create",    "tgu",    1, 1, cmd_key_create,    "NAME",         "create a key" },
+	{ "key", "list",      "",       0, 0, cmd_key_list,      "",             "list your keys" },
+	{ "key", "show",      "",       1, 1, cmd_key_show,      "NAME",         "what a key is and may do" },
+	{ "key", "destroy",   "",       1, 1, cmd_key_destroy,   "NAME",         "destroy a key, for good" },
+	{ "key", "public",    "rdbo",   1, 1, cmd_key_public,    "NAME",         "its public half, as PEM" },
+	{ "sign", NULL,       "gmrdbxo", 1, 2, cmd_sign,         "NAME [FILE]",  "sign a file or standard input" },
+	{ "verify", NULL,     "gmrdbs", 1, 2, cmd_verify,        "NAME [FILE]",  "verify a signature (--signature FILE)" },
+	{ "random", NULL,     "bxo",    1, 1, cmd_random,        "BYTES",        "random bytes" },
+	{ "ping", NULL,       "",       0, 0, cmd_ping,          "",             "is the service there?" },
+	{ "info", NULL,       "",       0, 0, cmd_info,          "",             "its providers, authenticators and operations" },
+	{ "token", "inspect", "",       0, 1, cmd_token_inspect, "[FILE]",       "what your JWT-SVID says (or the one in FILE)" },
+	{ "client", "list",   "",       0, 0, cmd_client_list,   "",             "who has keys; for administrators" },
+	{ "client", "delete", "",       1, 1, cmd_client_delete, "NAME",         "destroy all keys of one; for administrators" },
+	{ "audit", "show",    "ikeqnfD", 0, 0, cmd_audit_show,   "",             "the audit log" },
+};
+/* clang-format on */
+
+enum {
+	OPTION_COUNT = sizeof(cli_options) / sizeof(cli_options[0]),
+	COMMAND_COUNT = sizeof(cli_commands) / sizeof(cli_commands[0])
+};
+
+/* ---- help -------------------------------------------------------------------------------------------- */
+
+static void option_print(FILE *to, const struct cli_option *option)
+{
+	char name[40];
+
+	(void)snprintf(name, sizeof(name), "--%s%s%s", option->name, option->value != NULL ? " " : "",
+		option->value != NULL ? option->value : "");
+	(void)fprintf(to, "  %-20s %s\n", name, option->help);
+}
+
+static void options_print(FILE *to, const char *letters)
+{
+	for (size_t i = 0; i < OPTION_COUNT; i++)
+		if (strchr(letters, cli_options[i].letter) != NULL)
+			option_print(to, &cli_options[i]);
+}
+
+static void command_print(FILE *to, const struct cli_command *command)
+{
+	char words[80];
+
+	(void)snprintf(words, sizeof(words), "%s%s%s %s", command->group, command->name != NULL ? " " : "",
+		command->name != NULL ? command->name : "", command->synopsis);
+	(void)fprintf(to, "  %-26s %s\n", words, command->text);
+}
+
+static int help(FILE *to, int code)
+{
+	(void)fputs("usage: keyreeve COMMAND [OPTIONS]\n\n", to);
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		command_print(to, &cli_commands[i]);
+	(void)fputs("  policy explain [FILE] ...  who may do what, and by which rule\n"
+		    "  policy check [FILE]        is this configuration good?\n\nfor every command:\n",
+		to);
+	options_print(to, GLOBAL);
+	(void)fputs("\nkeyreeve COMMAND --help shows a command's own options.  Exit codes: 0 good, 1 usage, 2 cannot "
+		    "reach\n"
+		    "the service, 3 no token, 4 refused, 5 no such key or it exists, 6 device or service failed, 7 "
+		    "signature\n"
+		    "wrong, 8 findings.\n",
+		to);
+	return code;
+}
+
+static int command_help(const struct cli_command *command)
+{
+	(void)printf("usage: keyreeve %s%s%s %s\n\n%s\n", command->group, command->name != NULL ? " " : "",
+		command->name != NULL ? command->name : "", command->synopsis, command->text);
+	options_print(stdout, command->options);
+	(void)puts("\nfor every command:");
+	options_print(stdout, GLOBAL);
+	return 0;
+}
+
+static int version(void)
+{
+	(void)printf("keyreeve %s (build %s)\n%s\njansson %s\n", keyreeve_version(), KEYREEVE_BUILD,
+		keyreeve_spiffe_library(), jansson_version_str());
+	return 0;
+}
+
+/* ---- parsing ----------------------------------------------------------------------------------------- */
+
+static void option_set(struct cli *cli, const struct cli_option *option, const char *value)
+{
+	if (option->value != NULL)
+		memcpy((char *)cli + option->text, &value, sizeof(value));
+	else
+		*(bool *)((char *)cli + option->flag) = true;
+}
+
+static const struct cli_command *command_find(const struct cli *cli, size_t *ret_words)
+{
+	for (size_t i = 0; i < COMMAND_COUNT && cli->argument_count > 0; i++) {
+		const struct cli_command *command = &cli_commands[i];
+		size_t words = command->name != NULL ? 2 : 1;
+
+		if (cli->argument_count < words || strcmp(cli->argument[0], command->group) != 0)
+			continue;
+		if (command->name != NULL && strcmp(cli->argument[1], command->name) != 0)
+			continue;
+		*ret_words = words;
+		return command;
+	}
+	return NULL;
+}
+
+struct parsed {
+	const struct cli_option *given[OPTION_COUNT];
+	bool help, version;
+};
+
+static int parse(struct cli *cli, int argc, char **argv, struct parsed *parsed)
+{
+	struct option table[OPTION_COUNT + 3] = { { 0 } };
+	int index;
+
+	for (size_t i = 0; i < OPTION_COUNT; i++)
+		table[i] = (struct option){ cli_options[i].name, cli_options[i].value != NULL, NULL, (int)i };
+	table[OPTION_COUNT] = (struct option){ "help", no_argument, NULL, OPTION_COUNT };
+	table[OPTION_COUNT + 1] = (struct option){ "version", no_argument, NULL, OPTION_COUNT + 1 };
+	while ((index = getopt_long(argc, argv, "h", table, NULL)) != -1) {
+		if (index == 'h' || index == OPTION_COUNT) {
+			parsed->help = true;
+		} else if (index == OPTION_COUNT + 1) {
+			parsed->version = true;
+		} else if (index >= 0 && index < (int)OPTION_COUNT) {
+			parsed->given[index] = &cli_options[index];
+			option_set(cli, &cli_options[index], optarg);
+		} else {
+			(void)fprintf(stderr, "  keyreeve --help lists the options\n"); /* getopt named the culprit */
+			return KEYREEVE_INVALID;
+		}
+	}
+	for (int i = optind; i < argc; i++) {
+		if (cli->argument_count == CLI_ARGUMENTS)
+			return cli_refuse(cli, KEYREEVE_INVALID, argv[i], "too many arguments", "");
+		cli->argument[cli->argument_count++] = argv[i];
+	}
+	return 0;
+}
+
+static int run(struct cli *cli, const struct parsed *parsed)
+{
+	const char *argument[CLI_ARGUMENTS + 1] = { NULL };
+	const struct cli_command *command;
+	size_t words = 0, count;
+
+	command = command_find(cli, &words);
+	if (command == NULL && cli->argument_count == 0)
+		return help(stderr, KEYREEVE_INVALID);
+	if (command == NULL)
+		return cli_refuse(
+			cli, KEYREEVE_INVALID, cli->argument[0], "no such command", "keyreeve --help lists them");
+	if (parsed->help)
+		return command_help(command);
+	count = cli->argument_count - words;
+	for (size_t i = 0; i < OPTION_COUNT; i++)
+		if (parsed->given[i] != NULL && strchr(GLOBAL, parsed->given[i]->letter) == NULL &&
+			strchr(command->options, parsed->given[i]->letter) == NULL)
+			return cli_refuse(cli, KEYREEVE_INVALID, parsed->given[i]->name,
+				"this command has no such option", "keyreeve COMMAND --help lists them");
+	if (count < command->least || count > command->most)
+		return cli_refuse(cli, KEYREEVE_INVALID, command->group,
+			count < command->least ? "an argument is missing" : "too many arguments",
+			"keyreeve COMMAND --help shows them");
+	memcpy(argument, cli->argument + words, count * sizeof(argument[0]));
+	return command->run(cli, argument);
+}
+
+/* ---- the handle -------------------------------------------------------------------------------------- */
+
+struct keyreeve_spiffe *cli_spiffe(struct cli *cli)
+{
+	char reason[KEYREEVE_TEXT_BYTES] = "";
+
+	if (cli->spiffe == NULL && keyreeve_spiffe_open(cli->spiffe_socket, cli->audience, &cli->spiffe, reason) != 0)
+		(void)cli_refuse(cli, KEYREEVE_NO_TOKEN, "no token", reason,
+			"set " ENDPOINT_VARIABLE ", or choose another way with --auth");
+	return cli->spiffe;
+}
+
+/* Fetching starts threads and takes milliseconds: only when a request needs it. */
+static int token_late(void *context, int again, char *buffer, size_t size, size_t *ret_len, char *reason)
+{
+	struct cli *cli = context;
+
+	if (cli->spiffe == NULL && keyreeve_spiffe_open(cli->spiffe_socket, cli->audience, &cli->spiffe, reason) != 0)
+		return -1;
+	return keyreeve_spiffe_token(cli->spiffe, again, buffer, size, ret_len, reason);
+}
+
+static bool auth_parse(const struct cli *cli, struct keyreeve_options *options)
+{
+	static const char direct[] = "direct:";
+	const char *variable = getenv(ENDPOINT_VARIABLE);
+	bool has_api = cli->spiffe_socket != NULL || (variable != NULL && variable[0] != '\0');
+
+	if (cli->auth == NULL) {
+		options->auth = has_api ? KEYREEVE_AUTH_JWT_SVID : KEYREEVE_AUTH_UNIX_PEER;
+		return true;
+	}
+	if (strncmp(cli->auth, direct, sizeof(direct) - 1) == 0) {
+		options->auth = KEYREEVE_AUTH_DIRECT;
+		options->direct_name = cli->auth + sizeof(direct) - 1;
+		return options->direct_name[0] != '\0';
+	}
+	for (int type = 0; type < AUTH_TYPE_COUNT; type++)
+		if (type != AUTH_TYPE_DIRECT && type != AUTH_TYPE_JWT &&
+			strcmp(cli->auth, auth_row((uint32_t)type)->name) == 0) {
+			options->auth = (enum keyreeve_auth)type;
+			return true;
+		}
+	return false;
+}
+
+static bool user_parse(const char *name, uid_t *ret_uid)
+{
+	const struct passwd *entry = getpwnam(name);
+	char *end = NULL;
+	unsigned long number = strtoul(name, &end, 10);
+
+	if (entry == NULL && (*name < '0' || *name > '9' || *end != '\0' || number >= UINT32_MAX))
+		return false;
+	*ret_uid = entry != NULL ? entry->pw_uid : (uid_t)number;
+	return true;
+}
+
+static bool seconds_parse(const char *text, int *ret_ms)
+{
+	char *end = NULL;
+	double seconds = strtod(text, &end);
+
+	if (end == text || *end != '\0' || !(seconds > 0 && seconds <= 3600))
+		return false;
+	*ret_ms = (int)(seconds * 1000) > 0 ? (int)(seconds * 1000) : 1;
+	return true;
+}
+
+int cli_open(struct cli *cli)
+{
+	struct keyreeve_options options = { .size = sizeof(options),
+		.endpoint = cli->socket,
+		.token = token_late,
+		.token_context = cli,
+		.check_server = cli->server_user != NULL };
+	struct keyreeve_error error;
+	uint8_t provider = 0;
+
+	if (cli->socket == NULL && cli->is_admin && getenv(KEYREEVE_ENDPOINT_VARIABLE) == NULL)
+		options.endpoint = ADMIN_SOCKET;
+	if (!auth_parse(cli, &options))
+		return cli_refuse(cli, KEYREEVE_INVALID, "--auth", "no such way to authenticate",
+			"jwt-svid, unix-peer, direct:NAME or none");
+	if (cli->provider != NULL && (!provider_from_text(cli->provider, &provider) || provider == PROVIDER_ID_CORE))
+		return cli_refuse(cli, KEYREEVE_INVALID, "--provider", "no such provider", "software, pkcs11 or tpm");
+	if (cli->server_user != NULL && !user_parse(cli->server_user, &options.server_uid))
+		return cli_refuse(cli, KEYREEVE_INVALID, "--server-user", "no such user", "");
+	if (cli->deadline != NULL && !seconds_parse(cli->deadline, &options.deadline_ms))
+		return cli_refuse(cli, KEYREEVE_INVALID, "--timeout", "not a number of seconds up to 3600", "");
+	options.provider = provider;
+	cli->provider_id = provider;
+	if (keyreeve_open(&options, &cli->handle, &error) != KEYREEVE_OK)
+		return cli_error(cli, "cannot begin", &error);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct parsed parsed = { .help = false };
+	struct cli cli = { .json = false };
+	int code;
+
+	if (argc > 1 && strcmp(argv[1], "policy") == 0)
+		return cmd_policy(argc - 2, argv + 2);
+	code = parse(&cli, argc, argv, &parsed);
+	if (code == 0 && parsed.version)
+		return version();
+	if (code == 0 && parsed.help && cli.argument_count == 0)
+		return help(stdout, 0);
+	if (code == 0)
+		code = run(&cli, &parsed);
+	keyreeve_close(cli.handle);
+	keyreeve_spiffe_close(cli.spiffe);
+	if (fflush(stdout) != 0 && code == 0)
+		code = cli_refuse(&cli, KEYREEVE_FAILED, "standard output", strerror(errno), "");
+	return code;
+}
