@@ -367,6 +367,10 @@ static void JT_23_age_ends_exactly_where_stated(void **state)
 	assert_true(jwtsvid_lifetime_s(svid) == 2000000000 - NOW);
 	/* An age that cannot be told is too old. */
 	assert_fails(jwtsvid_judge(startless, &rules, NOW), JWT_CLAIM);
+	rules.max_age_s = 0;
+	assert_ok(jwtsvid_judge(startless, &rules, NOW));
+	rules.need_start = true;
+	assert_fails(jwtsvid_judge(startless, &rules, NOW), JWT_CLAIM);
 	assert_true(jwtsvid_age_s(startless, NOW) == INT64_MAX);
 	assert_true(jwtsvid_lifetime_s(startless) == INT64_MAX);
 	jwtsvid_unref(svid);
