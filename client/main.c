@@ -62,7 +62,7 @@ static const struct cli_command cli_commands[] = {
 	{ "key", "list",      "",       0, 0, cmd_key_list,      "",             "list your keys" },
 	{ "key", "show",      "",       1, 1, cmd_key_show,      "NAME",         "what a key is and may do" },
 	{ "key", "destroy",   "",       1, 1, cmd_key_destroy,   "NAME",         "destroy a key, for good" },
-	{ "key", "public",    "rdbo",   1, 1, cmd_key_public,    "NAME",         "its public half, as PEM" },
+	{ "key", "public",    "rdbxo",   1, 1, cmd_key_public,    "NAME",         "its public half, as PEM" },
 	{ "sign", NULL,       "gmrdbxo", 1, 2, cmd_sign,         "NAME [FILE]",  "sign a file or standard input" },
 	{ "verify", NULL,     "gmrdbs", 1, 2, cmd_verify,        "NAME [FILE]",  "verify a signature (--signature FILE)" },
 	{ "random", NULL,     "bxo",    1, 1, cmd_random,        "BYTES",        "random bytes" },
