@@ -298,7 +298,7 @@ static bool pause_ms(const struct attempt *a, unsigned ms)
 
 static unsigned busy_pause(unsigned tries)
 {
-	unsigned pause = PAUSE_FIRST_MS << (tries < 6 ? tries : 6);
+	unsigned pause = (unsigned)PAUSE_FIRST_MS << (tries < 6 ? tries : 6);
 	uint8_t noise = 128;
 
 	(void)random_fill(&noise, sizeof(noise)); /* jitter only: without it all clients come back at once */

@@ -12,6 +12,7 @@
 #include "client/keyreeve_spiffe.h"
 #include "spiffe/endpoint.h"
 #include "wire/opcode.h"
+#include "wire/psa_pb.h"
 
 #define ADMIN_SOCKET "/run/keyreeve-admin/admin.sock"
 
@@ -137,7 +138,7 @@ static int command_help(const struct cli_command *command)
 
 static int version(void)
 {
-	(void)printf("keyreeve %s (build %s)\n%s\njansson %s\n", keyreeve_version(), KEYREEVE_BUILD,
+	(void)printf("keyreeve %s (build %s)\n%s\n%s\njansson %s\n", keyreeve_version(), KEYREEVE_BUILD, wire_library(),
 		keyreeve_spiffe_library(), jansson_version_str());
 	return 0;
 }
