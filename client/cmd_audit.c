@@ -81,7 +81,8 @@ static void cell(const char *text, int width)
 	}
 	for (; used < width; used++)
 		(void)putchar(' ');
-	(void)putchar(' ');
+	if (width > 0)
+		(void)putchar(' ');
 }
 
 static void head_print(void)

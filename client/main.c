@@ -337,6 +337,7 @@ int main(int argc, char **argv)
 
 	if (argc > 1 && strcmp(argv[1], "policy") == 0)
 		return cmd_policy(argc - 2, argv + 2);
+	argv[0] = (char *)(uintptr_t) "keyreeve"; /* for getopt's own messages */
 	code = parse(&cli, argc, argv, &parsed);
 	if (code == 0 && parsed.version)
 		return version();
