@@ -251,7 +251,7 @@ static const struct allow_row allowed[] = {
 	{ SCMP_SYS(tgkill), S }, { SCMP_SYS(kill), S }, { SCMP_SYS(ioctl), S }, { SCMP_SYS(mmap), S },
 	{ SCMP_SYS(mprotect), S }, { SCMP_SYS(arch_prctl), S }, { SCMP_SYS(getppid), S }, { SCMP_SYS(prlimit64), S },
 	{ SCMP_SYS(stat), S }, { SCMP_SYS(lstat), S }, { SCMP_SYS(access), S }, { SCMP_SYS(process_vm_readv), S },
-	{ SCMP_SYS(sched_getparam), S }, { SCMP_SYS(sched_getscheduler), S },
+	{ SCMP_SYS(sched_getparam), I | S }, { SCMP_SYS(sched_getscheduler), I | S },
 };
 
 /* Conditions on argument n of a call.  EQUALS_32 leaves out the bits that the kernel does not read, so that setting
@@ -268,7 +268,7 @@ static const struct { int number; unsigned roles; int error; } refused[] = {
 	{ SCMP_SYS(readlink), I | F | T | C, EACCES }, { SCMP_SYS(stat), I | F | T | C, EACCES },
 	{ SCMP_SYS(fchown), A, EPERM }, { SCMP_SYS(ioctl), ALL, ENOTTY }, { SCMP_SYS(sched_setscheduler), ALL, EPERM },
 	{ SCMP_SYS(socketpair), I, EACCES }, { SCMP_SYS(prctl), I, EPERM },
-	{ SCMP_SYS(statx), ALL, ENOSYS }, { SCMP_SYS(sched_getparam), I, EPERM }, { SCMP_SYS(sched_getscheduler), I, EPERM },
+	{ SCMP_SYS(statx), ALL, ENOSYS },
 	{ SCMP_SYS(getcpu), ALL, ENOSYS },
 };
 
@@ -413,6 +413,7 @@ static int deny_others(scmp_filter_ctx ctx)
 		{ SCMP_SYS(prlimit64), DIFFERS(0, 0) },
 		{ SCMP_SYS(prctl), EQUALS_32(0, PR_SET_DUMPABLE) },
 		{ SCMP_SYS(prctl), EQUALS_32(0, PR_SET_PTRACER) },
+		{ SCMP_SYS(prctl), EQUALS_32(0, PR_SET_SECCOMP) },
 		{ SCMP_SYS(fcntl), EQUALS_32(1, F_SETOWN) },
 		{ SCMP_SYS(fcntl), EQUALS_32(1, F_SETOWN_EX) },
 		{ SCMP_SYS(fcntl), EQUALS_32(1, F_SETSIG) },

@@ -1,0 +1,115 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""The sandboxes, act by act: each one is possible outside and refused inside, in the way that sandbox-acts.tsv says; and
+the filter that was tried here is the one that the running roles have."""
+import ctypes, os, signal, struct, subprocess, sys, tempfile
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'support'))
+from rig import *
+
+PROBE = os.path.join(BUILD, 'tests', 'keyreeve-probe')
+ACTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'sandbox-acts.tsv')
+ROLES = ('agent', 'idp', 'soft', 'tpm', 'swtpm', 'p11', 'config')
+REFUSED = 3                                                         # the probe's exit
+FEWEST = 40                                                         # refusals of a role
+PTRACE_ATTACH, PTRACE_DETACH, PTRACE_SECCOMP_GET_FILTER = 16, 17, 0x420C
+WAIT_ALL = 0x40000000                                               # __WALL: threads too
+
+
+def rows():
+    """[(role, act, needs root, way)]"""
+    lines = [line.rstrip('\n').split('\t') for line in open(ACTS) if not line.startswith('#')]
+    return [(role, act, needs == 'root', way) for role, act, needs, way in lines]
+
+
+def become(user):
+    os.setgroups([])
+    os.setgid(user.pw_gid)
+    os.setuid(user.pw_uid)
+
+
+def attempt(role, act, as_root):
+    """How it went: possible, killed, or an errno's name."""
+    user = account('keyreeve-rig', SERVICE_UID)
+    with tempfile.TemporaryDirectory(prefix='keyreeve-probe-') as scratch:
+        if not as_root:
+            os.chown(scratch, user.pw_uid, user.pw_gid)
+        done = subprocess.run([PROBE, role, act, scratch], capture_output=True, text=True, timeout=20, stdin=subprocess.DEVNULL,
+                              preexec_fn=None if as_root else lambda: become(user))
+    if (done.returncode, done.stdout) == (0, 'done\n'):
+        return 'possible'
+    if done.returncode == -signal.SIGSYS:
+        return 'killed'
+    assert done.returncode == REFUSED, f'{role} {act}: ended with {done.returncode}: {done.stdout}{done.stderr}'
+    return done.stdout.removeprefix('errno ').strip()
+
+
+def the_table_names_every_pair_once():
+    acts = subprocess.run([PROBE, '--list'], capture_output=True, text=True, check=True).stdout.split()
+    acts.remove('wait')
+    assert [(r[0], r[1]) for r in rows()] == [(role, act) for role in ROLES for act in acts]
+    for role in ROLES:
+        refused = sum(1 for r in rows() if r[0] == role and r[3] != 'possible')
+        assert refused >= FEWEST, (role, refused)
+
+
+def every_act_is_possible_outside():
+    needs = {act: as_root for _, act, as_root, _ in rows()}
+    wrong = {act: way for act in needs if (way := attempt('none', act, needs[act])) != 'possible'}
+    assert not wrong, wrong
+
+
+def every_act_is_refused_inside():
+    wrong = [(role, act, want, got) for role, act, as_root, want in rows() if (got := attempt(role, act, as_root)) != want]
+    assert not wrong, 'role, act, expected, found: ' + ' '.join(map(str, wrong))
+
+
+def filters_of(pid):
+    """The BPF programs of a process, the newest first; its own number, which some rows compare with, left out."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+    libc.ptrace.restype = ctypes.c_long
+    assert libc.ptrace(PTRACE_ATTACH, pid, None, None) == 0, os.strerror(ctypes.get_errno())
+    programs = []
+    try:
+        os.waitpid(pid, WAIT_ALL)
+        while (size := libc.ptrace(PTRACE_SECCOMP_GET_FILTER, pid, len(programs), None)) > 0:
+            code = ctypes.create_string_buffer(size * 8)
+            assert libc.ptrace(PTRACE_SECCOMP_GET_FILTER, pid, len(programs), code) == size
+            programs.append([(c, t, f, 0 if k == pid else k) for c, t, f, k in struct.iter_unpack('=HBBI', code.raw)])
+    finally:
+        libc.ptrace(PTRACE_DETACH, pid, None, None)
+    return programs
+
+
+def filters_of_probe(role):
+    with tempfile.TemporaryDirectory(prefix='keyreeve-probe-') as scratch:
+        probe = subprocess.Popen([PROBE, role, 'wait', scratch], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        try:
+            wait_for('the probe', lambda: 'Seccomp:\t2' in open(f'/proc/{probe.pid}/status').read())
+            return filters_of(probe.pid)
+        finally:
+            out = probe.communicate()[0]
+            assert (probe.returncode, out) == (0, b'done\n')
+
+
+def is_sanitized():
+    lines = open(os.path.join(BUILD, 'CMakeCache.txt')).read().splitlines()
+    return any(line.startswith('KEYREEVE_SANITIZE:') and not line.endswith('=') for line in lines)
+
+
+def the_running_roles_have_the_filter_that_was_tried():
+    """keyreeve-config is gone by then; sanitized roles have a filter of their own, which is never shipped."""
+    if is_sanitized():
+        print('        a sanitized build: its roles have another filter', flush=True)
+        return
+    with Rig(spiffe='/nonexistent/agent.sock') as rig:
+        rig.start()
+        for role, pid in sorted(rig.roles().items()):
+            outside = len(filters_of(rig.daemon.pid))                # those of whatever started us
+            running, tried = filters_of(pid), filters_of_probe('swtpm' if role == 'tpm' else role)
+            assert len(running) == len(tried) == outside + 1, (role, len(running), len(tried), outside)
+            assert running[0] == tried[0], f'{role}: {len(running[0])} and {len(tried[0])} instructions'
+
+
+main([the_table_names_every_pair_once, every_act_is_possible_outside, every_act_is_refused_inside,
+      the_running_roles_have_the_filter_that_was_tried])
