@@ -21,14 +21,14 @@
 enum {
 	KEYSTORE_ID_BYTES = 32,
 	KEYSTORE_HARDWARE_ID_BYTES = 32,
-	KEYSTORE_TAG_BYTES = 8,         /* the store's own tag, the first bytes of every hardware id */
-	KEYSTORE_NAME_MAX = 255,        /* key name, bytes; DESIGN: 1135 above */
-	KEYSTORE_TENANT_MAX = 255,      /* tenant name */
-	KEYSTORE_IDENTITY_MAX = 2048,   /* a SPIFFE ID's limit */
-	KEYSTORE_PROVIDER_MAX = 63,     /* provider instance name */
-	KEYSTORE_BLOB_MAX = 16 * 1024,  /* worker-sealed key or parent */
+	KEYSTORE_TAG_BYTES = 8,	       /* the store's own tag, the first bytes of every hardware id */
+	KEYSTORE_NAME_MAX = 255,       /* key name, bytes; DESIGN: 1135 above */
+	KEYSTORE_TENANT_MAX = 255,     /* tenant name */
+	KEYSTORE_IDENTITY_MAX = 2048,  /* a SPIFFE ID's limit */
+	KEYSTORE_PROVIDER_MAX = 63,    /* provider instance name */
+	KEYSTORE_BLOB_MAX = 16 * 1024, /* worker-sealed key or parent */
 	KEYSTORE_RECORD_MAX = 64 * 1024,
-	KEYSTORE_KEYS_MAX = 1000000,    /* records loaded at start */
+	KEYSTORE_KEYS_MAX = 1000000, /* records loaded at start */
 	KEYSTORE_KV_MAX = 16 * 1024,
 };
 
@@ -54,16 +54,16 @@ struct key_record {
 	struct namespace_name space;
 	struct bytes name;
 	uint8_t creator_authenticator;
-	struct bytes creator;          /* creating identity */
-	struct bytes provider;         /* instance name */
-	uint8_t provider_kind;         /* Parsec's provider id: 1 software, 2 PKCS#11, 3 TPM */
+	struct bytes creator;	       /* creating identity */
+	struct bytes provider;	       /* instance name */
+	uint8_t provider_kind;	       /* Parsec's provider id: 1 software, 2 PKCS#11, 3 TPM */
 	uint8_t hardware_identity[32]; /* of the device; zeros when it has none */
 	uint8_t hardware_id[KEYSTORE_HARDWARE_ID_BYTES];
 	struct psa_key_attributes attributes;
-	struct bytes public_key;       /* export format of the wire reference, section 11 */
-	struct bytes blob;             /* opaque, sealed by the worker */
-	int64_t created_us;            /* wall clock */
-	uint64_t generation;           /* of the row; starts at 1 */
+	struct bytes public_key; /* export format of the wire reference, section 11 */
+	struct bytes blob;	 /* opaque, sealed by the worker */
+	int64_t created_us;	 /* wall clock */
+	uint64_t generation;	 /* of the row; starts at 1 */
 };
 /* A deep copy with one reference.  Fails: NO_MEMORY, LIMIT (a field over its maximum). */
 struct status key_record_new(const struct key_record *from, struct key_record **ret_record);
@@ -74,21 +74,22 @@ void key_record_unref(struct key_record *record);
 struct namespace_record {
 	struct keystore_id id;
 	struct namespace_name space; /* into memory owned */
-	struct bytes provider;       /* the provider instance the parent belongs to */
-	struct bytes parent;         /* opaque blob */
+	struct bytes provider;	     /* the provider instance the parent belongs to */
+	struct bytes parent;	     /* opaque blob */
 };
 
 enum intent_op { INTENT_NONE = 0, INTENT_CREATE = 1, INTENT_DESTROY = 2 };
 
 /* A journal row.  seq is 0 until the act's audit line has its number. */
 struct intent {
-	int64_t id;  /* set by keystore_intent_put() */
+	int64_t id; /* set by keystore_intent_put() */
 	uint64_t seq;
 	enum intent_op op;
 	struct keystore_id key;
 	struct bytes provider;
 	uint8_t hardware_id[KEYSTORE_HARDWARE_ID_BYTES];
-	struct bytes record; /* the caller's: what recovery needs to write the audit line; at most KEYSTORE_RECORD_MAX */
+	struct bytes
+		record; /* the caller's: what recovery needs to write the audit line; at most KEYSTORE_RECORD_MAX */
 };
 
 struct keystore;
@@ -105,10 +106,10 @@ void keystore_close(struct keystore *store);
 /* The store's tag, KEYSTORE_TAG_BYTES; borrowed for the store's life; any thread. */
 struct bytes keystore_tag(const struct keystore *store);
 /* HMAC of a namespace, and of a namespace and a name.  Any thread (reads only what open made). */
-struct status keystore_namespace_id(const struct keystore *store, const struct namespace_name *space,
-	struct keystore_id *ret_id);
-struct status keystore_key_id(const struct keystore *store, const struct keystore_id *ns, struct bytes name,
-	struct keystore_id *ret_id);
+struct status keystore_namespace_id(
+	const struct keystore *store, const struct namespace_name *space, struct keystore_id *ret_id);
+struct status keystore_key_id(
+	const struct keystore *store, const struct keystore_id *ns, struct bytes name, struct keystore_id *ret_id);
 
 /* Everything at start, one call per row: namespaces, keys, then intents in order of their making; kinds without a
  * function are left out.  A failing visit stops and is returned.  The record belongs to the visitor (one reference);
