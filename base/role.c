@@ -80,10 +80,10 @@ static struct status read_items(struct role_start *start)
 			buf_clear(&start->config);
 			buf_put(&start->config, message.part[1]);
 			TRY(buf_check(&start->config));
-			break;
+			continue;
 		case ROLE_FD:
 			TRY(keep_fd(start, &message));
-			break;
+			continue;
 		case ROLE_GO:
 			return OK;
 		case ROLE_NONE:
@@ -94,8 +94,9 @@ static struct status read_items(struct role_start *start)
 		case ROLE_RELOAD:
 		case ROLE_DOWN:
 		case ROLE_KILL:
-			return FAIL(IPC_MALFORMED);
+			break;
 		}
+		return FAIL(IPC_MALFORMED); /* also a number that is none of these */
 	}
 }
 
