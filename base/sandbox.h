@@ -27,9 +27,9 @@ enum { SANDBOX_PATHS_MAX = 4 };
 struct sandbox_options {
 	const char *read[SANDBOX_PATHS_MAX];  /* files and directories that may be read; NULL ends the list */
 	const char *write[SANDBOX_PATHS_MAX]; /* directories to make and change files in; tpm: its device */
-	int write_fd;                         /* the same, by a directory's descriptor; -1 none */
-	bool needs_unix_sockets;              /* p11, tpm: may make sockets of the local kind */
-	bool needs_network;                   /* p11: may make internet sockets */
+	int write_fd;			      /* the same, by a directory's descriptor; -1 none */
+	bool needs_unix_sockets;	      /* p11, tpm: may make sockets of the local kind */
+	bool needs_network;		      /* p11: may make internet sockets */
 };
 
 static inline struct sandbox_options sandbox_options_none(void)
@@ -39,14 +39,14 @@ static inline struct sandbox_options sandbox_options_none(void)
 
 /* What is in force: for the posture. */
 struct sandbox_report {
-	int landlock_abi; /* 0: this kernel has none */
+	int landlock_abi;      /* 0: this kernel has none */
 	unsigned filter_count; /* seccomp filters in force, those inherited included */
 };
 
 /* For good.  Also lowers the role's limits of memory, descriptors and tasks, and ends core files and dumping, as
  * role_begin() did.  The filter is of this machine's own kind of calls; others end the process.  ret_report may be
  * NULL.  Fails: SANDBOX. */
-struct status sandbox_enter(enum sandbox_role role, const struct sandbox_options *options,
-	struct sandbox_report *ret_report);
+struct status sandbox_enter(
+	enum sandbox_role role, const struct sandbox_options *options, struct sandbox_report *ret_report);
 
 #endif
