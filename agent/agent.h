@@ -16,11 +16,11 @@
 #include "agent/policy.h"
 #include "agent/random.h"
 #include "agent/recover.h"
+#include "agent/trust.h"
 #include "base/role.h"
 #include "base/sandbox.h"
 #include "crypto/public.h"
 #include "jwtsvid/cache.h"
-#include "jwtsvid/keyset.h"
 
 enum {
 	AGENT_UID_SLOTS = 4096,
@@ -58,9 +58,7 @@ struct agent {
 	struct counts *audit;      /* what is counted instead of logged line by line */
 	struct random_pool random;
 	/* identity */
-	struct ipc *idp;           /* owned; NULL while there is no keyreeve-idp */
-	struct watch idp_watch;
-	struct keyset *keyset;     /* one reference; NULL: no bundle */
+	struct trust trust;
 	struct jwtsvid_cache *tokens;
 	struct public_cache *public_keys; /* decoded, for verification; shared by the compute threads */
 	/* connections */

@@ -73,7 +73,7 @@ struct status authn_jwtsvid(struct agent *agent, struct request *rq)
 		rq->caller.token = jwtsvid_ref(known);
 		return accept_token(agent, rq);
 	}
-	rq->keyset = keyset_ref(agent->keyset);
+	rq->keyset = keyset_ref(agent->trust.keys);
 	request_compute(rq, verify_token, token_verified);
 	return OK;
 }

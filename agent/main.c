@@ -16,8 +16,6 @@
 #include "base/own.h"
 #include "base/sandbox.h"
 #include "crypto/digest.h"
-#include "spiffe/bundle.h"
-#include "spiffe/idp_msg.h"
 
 enum { AGENT_KEYS_MAX = 1000000, RANDOM_CALL_US = 5 * US_PER_S };
 
@@ -181,101 +179,6 @@ static void fetch_random(struct agent *agent)
 	}
 }
 
-/* ---- identity ----------------------------------------------------------------------------------- */
-
-static void keys_are(struct agent *agent, struct keyset *keys)
-{
-	keyset_unref(agent->keyset);
-	agent->keyset = keys;
-	jwtsvid_cache_keys(agent->tokens, keys);
-}
-
-static struct status take_bundles(struct agent *agent, struct bytes list)
-{
-	struct bundle_set *bundles;
-	struct keyset *keys;
-	struct status st;
-
-	TRY(bundle_set_new(list, 0, &bundles));
-	st = keyset_new(bundles, &keys);
-	for (size_t i = 0; i < bundle_set_report_count(bundles); i++)
-		log_warning("key documents: %s", bundle_set_report(bundles, i));
-	bundle_set_unref(bundles);
-	TRY(st);
-	for (size_t i = 0; i < keyset_report_count(keys); i++)
-		log_warning("key documents: %s", keyset_report(keys, i));
-	log_info("key documents: %zu trust domains, %zu keys", keyset_domain_count(keys), keyset_key_count(keys));
-	keys_are(agent, keys);
-	return OK;
-}
-
-static struct status idp_message(struct agent *agent, const struct ipc_message *message)
-{
-	struct keyset *nobody;
-
-	switch ((enum idp_message)message->type) {
-	case IDP_HELLO:
-		ENSURE(bytes_equal(message->part[0], ipc_build_id()), IPC_BUILD);
-		return OK;
-	case IDP_BUNDLES:
-		return take_bundles(agent, message->part[1]);
-	case IDP_WITHDRAWN:
-		log_warning("key documents withdrawn: %.*s", (int)message->part[0].len, (const char *)message->part[0].data);
-		TRY(keyset_new_empty(&nobody));
-		keys_are(agent, nobody);
-		return OK;
-	case IDP_STATE:
-		if (message->part[0].len > 0) /* keyreeve-idp logs the rest itself */
-			log_info("Workload API: %.*s", (int)message->part[0].len, (const char *)message->part[0].data);
-		return OK;
-	case IDP_NONE:
-		break;
-	}
-	return FAIL(IPC_MALFORMED);
-}
-
-static void idp_close(struct agent *agent)
-{
-	watch_remove(&agent->loop, &agent->idp_watch);
-	ipc_free(agent->idp);
-	agent->idp = NULL;
-}
-
-/* A document that cannot be used leaves the last good ones in force (WA-05); a broken connection too (WA-06). */
-static void idp_ready(struct watch *watch, uint32_t events)
-{
-	struct agent *agent = (struct agent *)((char *)watch - offsetof(struct agent, idp_watch));
-	struct status received = ipc_receive(agent->idp);
-	bool have = true;
-
-	(void)events;
-	while (have) {
-		struct ipc_message message;
-
-		if (ipc_next(agent->idp, &message, &have).code != STATUS_OK) {
-			idp_close(agent);
-			return;
-		}
-		if (have && idp_message(agent, &message).code != STATUS_OK) {
-			struct fault fault;
-			char text[LOG_FAULT_BYTES];
-
-			fault_take(&fault);
-			log_error("message from keyreeve-idp refused: %s", log_fault_text(&fault, text));
-		}
-	}
-	if (received.code != STATUS_OK)
-		idp_close(agent);
-}
-
-static struct status idp_open(struct agent *agent, int fd)
-{
-	idp_close(agent);
-	TRY(ipc_new(fd, &agent->idp));
-	agent->idp_watch = (struct watch){ .fd = fd, .events = EPOLLIN, .ready = idp_ready };
-	return watch_add(&agent->loop, &agent->idp_watch);
-}
-
 /* ---- keyreeved ---------------------------------------------------------------------------------- */
 
 static bool has_prefix(struct bytes name, const char *prefix, struct bytes *ret_rest)
@@ -296,7 +199,7 @@ static struct status take_descriptor(struct agent *agent, struct bytes name, int
 	int *page;
 
 	if (bytes_equal(name, BYTES_LITERAL("idp")))
-		return idp_open(agent, fd);
+		return trust_connect(&agent->trust, fd);
 	if (has_prefix(name, "page:", &rest) && (lane = agent_lane(agent, rest)) != NULL) {
 		page = &agent->lane_page_fd[lane - agent->lanes];
 		own_close(page);
@@ -614,8 +517,7 @@ static struct status build_identity(struct agent *agent)
 {
 	TRY(jwtsvid_cache_new(AGENT_TOKENS, &agent->tokens));
 	TRY(public_cache_new(AGENT_PUBLIC_KEYS, &agent->public_keys));
-	TRY(keyset_new_empty(&agent->keyset));
-	jwtsvid_cache_keys(agent->tokens, agent->keyset);
+	TRY(trust_init(&agent->trust, &agent->loop, agent->compute, agent->tokens));
 	return random_pool_init(&agent->random);
 }
 
@@ -649,9 +551,9 @@ static struct status build(struct agent *agent)
 	TRY(policy_new(agent->config, &agent->policy));
 	TRY(build_loop(agent));
 	TRY(build_lanes(agent));
+	TRY(compute_start(&agent->loop, &agent->compute));
 	TRY(build_identity(agent));
 	TRY(open_state(agent));
-	TRY(compute_start(&agent->loop, &agent->compute));
 	return build_listeners(agent);
 }
 
@@ -668,10 +570,9 @@ static void tear_down(struct agent *agent)
 		lane_done(&agent->lanes[i]);
 		own_close(&agent->lane_page_fd[i]);
 	}
-	ipc_free(agent->idp);
+	trust_done(&agent->trust);
 	public_cache_free(agent->public_keys);
 	jwtsvid_cache_free(agent->tokens);
-	keyset_unref(agent->keyset);
 	keyindex_free(agent->index);
 	policy_unref(agent->policy);
 	config_free(agent->config);

@@ -28,7 +28,7 @@ class Worker(threading.Thread):
         while not self.stopping:
             count += 1
             name = f'{self.lane}-{os.urandom(4).hex()}'
-            mine = [n for n, s in self.known.items() if s == 'there' and n.startswith(self.lane)]
+            mine = [n for n, s in self.known.copy().items() if s == 'there' and n.startswith(self.lane)]
             try:
                 if mine and random.random() < 0.45:
                     name = random.choice(mine)
@@ -49,18 +49,32 @@ class Worker(threading.Thread):
 
 
 def intents(rig):
-    """What the journal holds at this moment, read as recovery will: which windows the kills have hit."""
+    """What the journal holds at this moment, read from a copy: which windows the kills have hit."""
+    copy = tempfile.mkdtemp()
     try:
-        db = sqlite3.connect(f'file:{rig.path("state", "keys.db")}?mode=ro', uri=True)
-        rows = db.execute('select op, seq, provider, key in (select id from key) from intent').fetchall()
+        for name in glob.glob(rig.path('state', 'keys.db*')):
+            shutil.copy(name, copy)
+        db = sqlite3.connect(os.path.join(copy, 'keys.db'))
+        rows = db.execute('select op, seq, node, key in (select id from key) from intent').fetchall()
         db.close()
         return rows
-    except sqlite3.Error:
+    except (sqlite3.Error, OSError):
         return []
+    finally:
+        shutil.rmtree(copy)
 
 
 def token_ids(rig):
-    return re.findall(r'^(Private|Public) Key Object.*?ID:\s+([0-9a-f]+)', rig.token_objects(), re.M | re.S)
+    """(half, id) of every key object.  SoftHSM2, killed in the middle of writing an object's file, can leave a hollow one
+    that has neither id nor key; no search can find it, and it is counted apart."""
+    found, hollow = [], 0
+    for block in re.split(r'^(?=(?:Private|Public) Key Object)', rig.token_objects(), flags=re.M):
+        half, ident = re.match(r'(Private|Public) Key Object', block), re.search(r'^\s+ID:\s+([0-9a-f]+)', block, re.M)
+        if half and ident:
+            found.append((half.group(1), ident.group(1)))
+        elif half:
+            hollow += 1
+    return found, hollow
 
 
 def compare(rig, known):
@@ -90,10 +104,12 @@ def compare(rig, known):
     for name in listed:
         assert known.get(name) == 'there', f'{name} came from nowhere'
     hsm = sum(1 for p in listed.values() if p == PKCS11)
-    found = token_ids(rig)
+    found, hollow = token_ids(rig)
     private, public = [i for k, i in found if k == 'Private'], [i for k, i in found if k == 'Public']
     assert len(private) == len(set(private)) == hsm, f'{len(private)} private objects for {hsm} keys'
     assert sorted(private) == sorted(public), 'halves without the other half'
+    if hollow:
+        print(f'        {hollow} hollow objects of SoftHSM2', flush=True)
     assert intents(rig) == [] or time.sleep(0.5) or intents(rig) == [], f'journal is not empty: {intents(rig)}'
     seqs = [line['seq'] for line in rig.audit()]
     assert seqs == list(range(seqs[0], seqs[0] + len(seqs))), 'gap in the audit log'

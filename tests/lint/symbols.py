@@ -17,7 +17,7 @@ PREFIXES = {
     'policy': 'config policy tenant pattern explain',
     'config_yaml': 'config',
     'doctor': 'doctor',
-    'request': 'loop watch deadline post audit durable compute lane listen listener keyindex count random conn request '
+    'request': 'trust loop watch deadline post audit durable compute lane listen listener keyindex count random conn request '
                'op ops authn recovery intent_record key decode begin finish',
 }
 
