@@ -10,7 +10,7 @@ static const struct op ops[] = {
 	{ OPCODE_LIST_PROVIDERS,      "ListProviders",        true,  WHO_ANYONE, VERB_NONE,          64 * KIB,  OP_LANE_NONE,     false, true,  false, decode_empty, begin_nothing, finish_list_providers },
 	{ OPCODE_LIST_OPCODES,        "ListOpcodes",          true,  WHO_ANYONE, VERB_NONE,          64 * KIB,  OP_LANE_NONE,     false, true,  false, decode_list_opcodes, begin_list_opcodes, finish_list_opcodes },
 	{ OPCODE_LIST_AUTHENTICATORS, "ListAuthenticators",   true,  WHO_ANYONE, VERB_NONE,          64 * KIB,  OP_LANE_NONE,     false, true,  false, decode_empty, begin_nothing, finish_list_authenticators },
-	{ OPCODE_LIST_KEYS,           "ListKeys",             true,  WHO_TENANT, VERB_LIST,          64 * KIB,  OP_LANE_NONE,     false, true,  false, decode_empty, begin_list_keys, finish_list_keys },
+	{ OPCODE_LIST_KEYS,           "ListKeys",             true,  WHO_TENANT, VERB_LIST,          64 * KIB,  OP_LANE_NONE,     false, true,  false, decode_empty, begin_nothing, finish_list_keys },
 	{ OPCODE_LIST_CLIENTS,        "ListClients",          true,  WHO_ADMIN,  VERB_NONE,          64 * KIB,  OP_LANE_NONE,     false, true,  true,  decode_empty, begin_nothing, finish_list_clients },
 	{ OPCODE_DELETE_CLIENT,       "DeleteClient",         true,  WHO_ADMIN,  VERB_NONE,          64 * KIB,  OP_LANE_GENERATE, false, true,  true,  decode_delete_client, begin_delete_client, NULL },
 	{ OPCODE_PSA_GENERATE_KEY,    "PsaGenerateKey",       false, WHO_TENANT, VERB_GENERATE,      64 * KIB,  OP_LANE_GENERATE, true,  true,  true,  decode_generate, begin_generate, NULL },

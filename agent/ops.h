@@ -49,7 +49,6 @@ struct status decode_list_opcodes(struct request *rq);
 struct status decode_delete_client(struct request *rq);
 struct status begin_nothing(struct agent *agent, struct request *rq);
 struct status begin_list_opcodes(struct agent *agent, struct request *rq);
-struct status begin_list_keys(struct agent *agent, struct request *rq);
 struct status begin_delete_client(struct agent *agent, struct request *rq);
 struct status finish_ping(struct agent *agent, struct request *rq);
 struct status finish_list_providers(struct agent *agent, struct request *rq);

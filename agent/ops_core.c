@@ -99,19 +99,8 @@ static bool may_list(struct request *rq, struct bytes name, uint32_t instance)
 	       STATUS_OK;
 }
 
-/* A key is listed where the policy lets its owner list it; with nothing to show, the policy is asked for itself. */
-struct status begin_list_keys(struct agent *agent, struct request *rq)
-{
-	struct keyindex_entry *entry = rq->space != NULL ? rq->space->entries : NULL;
-
-	(void)agent;
-	for (; entry != NULL; entry = entry->ns_next)
-		if (entry->usable)
-			return OK;
-	return policy_check(rq->policy, &rq->tenant, VERB_LIST, TENANT_NO_PROVIDER, (struct bytes){ 0 },
-		&rq->caller.facts, &rq->decision);
-}
-
+/* A key is listed where the policy lets its owner list it; what it does not is left out, and an empty list is an
+ * answer: the operation itself names no key that a rule could be about. */
 struct status finish_list_keys(struct agent *agent, struct request *rq)
 {
 	struct keyindex_entry *entry = rq->space != NULL ? rq->space->entries : NULL;

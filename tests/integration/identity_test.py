@@ -133,7 +133,11 @@ def trust_survives_an_agent_that_is_gone_and_ends_with_a_denial():
         time.sleep(1)
         assert setup.ask(token) == 0
         issuer.say('start')
-        wait_for('streams', lambda: 'streams=1' in issuer.say('seen'), 40)
+        os.chmod(issuer.socket, 0o777)      # a new file
+        issuer.say('add-key', 'k-after', 'ES256')
+        issuer.say('activate', 'k-after')
+        wait_for('the stream', lambda: setup.ask(issuer.token()) == 0, 40)
+        assert setup.ask(token) == 0
         issuer.say('deny')
         wait_for('the withdrawal', lambda: setup.ask(token) == 11, 5)
         issuer.say('ok')
@@ -159,7 +163,7 @@ def tenants_tighten_and_rules_allow_and_deny():
       - {deny: [sign], keys: "web-frozen"}
 '''
     setup = Setup(tenants=tenants + '  - {match: {uid: 0}, tenant: "uid0"}\n')
-    setup.trusted = lambda: wait_for('trust', lambda: setup.ask(setup.issuer.token(ttl=100)) == 0)
+    setup.trusted = lambda: wait_for('trust', lambda: setup.ask(setup.issuer.token(ttl=100)) == 1133)    # none may list
     with setup as (rig, issuer):
         assert setup.ask(issuer.token(ttl=300)) == 11     # good for the daemon, too long for the tenant
         fresh = Client(rig.socket, ('jwt', lambda: issuer.token(ttl=100)))
