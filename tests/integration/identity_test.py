@@ -163,7 +163,7 @@ def tenants_tighten_and_rules_allow_and_deny():
       - {deny: [sign], keys: "web-frozen"}
 '''
     setup = Setup(tenants=tenants + '  - {match: {uid: 0}, tenant: "uid0"}\n')
-    setup.trusted = lambda: wait_for('trust', lambda: setup.ask(setup.issuer.token(ttl=100)) == 1133)    # none may list
+    setup.trusted = lambda: wait_for('trust', lambda: setup.ask(setup.issuer.token(ttl=100)) == 0)
     with setup as (rig, issuer):
         assert setup.ask(issuer.token(ttl=300)) == 11     # good for the daemon, too long for the tenant
         fresh = Client(rig.socket, ('jwt', lambda: issuer.token(ttl=100)))
