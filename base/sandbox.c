@@ -212,46 +212,43 @@ struct allow_row {
 
 /* clang-format off */
 static const struct allow_row allowed[] = {
-	/* descriptors that are there */
-	{ SCMP_SYS(read), ALL }, { SCMP_SYS(write), ALL }, { SCMP_SYS(readv), ALL }, { SCMP_SYS(writev), ALL },
-	{ SCMP_SYS(pread64), ALL }, { SCMP_SYS(pwrite64), A | F }, { SCMP_SYS(close), ALL }, { SCMP_SYS(lseek), ALL },
-	{ SCMP_SYS(fstat), ALL }, { SCMP_SYS(newfstatat), ALL },
-	{ SCMP_SYS(poll), ALL }, { SCMP_SYS(ppoll), ALL }, { SCMP_SYS(dup), I },
-	{ SCMP_SYS(recvmsg), ALL }, { SCMP_SYS(sendmsg), ALL }, { SCMP_SYS(recvfrom), ALL }, { SCMP_SYS(sendto), ALL },
-	{ SCMP_SYS(shutdown), A | I }, { SCMP_SYS(getsockopt), A | I | T }, { SCMP_SYS(memfd_create), ALL },
+	/* descriptors that are there; ppoll, epoll_pwait and others below are what some machines have instead */
+	{ SCMP_SYS(read), ALL }, { SCMP_SYS(write), ALL }, { SCMP_SYS(writev), ALL }, { SCMP_SYS(pread64), A | F },
+	{ SCMP_SYS(pwrite64), A | F }, { SCMP_SYS(close), ALL }, { SCMP_SYS(fstat), ALL }, { SCMP_SYS(newfstatat), ALL },
+	{ SCMP_SYS(poll), ALL }, { SCMP_SYS(ppoll), ALL }, { SCMP_SYS(memfd_create), ALL },
+	{ SCMP_SYS(recvmsg), ALL }, { SCMP_SYS(sendmsg), ALL }, { SCMP_SYS(recvfrom), A }, { SCMP_SYS(sendto), A },
+	{ SCMP_SYS(shutdown), A | I }, { SCMP_SYS(getsockopt), A | I }, { SCMP_SYS(accept4), A },
 	{ SCMP_SYS(epoll_wait), A | I }, { SCMP_SYS(epoll_pwait), A | I }, { SCMP_SYS(epoll_ctl), A | I },
-	{ SCMP_SYS(epoll_create1), A | I }, { SCMP_SYS(eventfd2), A | I | F }, { SCMP_SYS(accept4), A },
+	{ SCMP_SYS(epoll_create1), A | I }, { SCMP_SYS(eventfd2), A | I },
 	/* memory: never executable, see below */
 	{ SCMP_SYS(munmap), ALL }, { SCMP_SYS(mremap), ALL }, { SCMP_SYS(madvise), ALL }, { SCMP_SYS(brk), ALL },
-	{ SCMP_SYS(mlock), ALL }, { SCMP_SYS(munlock), ALL }, { SCMP_SYS(mlock2), ALL },
-	/* threads: clone below */
-	{ SCMP_SYS(futex), ALL }, { SCMP_SYS(set_robust_list), ALL }, { SCMP_SYS(rseq), ALL },
-	{ SCMP_SYS(sched_yield), ALL }, { SCMP_SYS(sched_getaffinity), ALL }, { SCMP_SYS(gettid), ALL },
-	{ SCMP_SYS(getpid), ALL }, { SCMP_SYS(membarrier), ALL },
-	{ SCMP_SYS(rt_sigprocmask), ALL }, { SCMP_SYS(rt_sigreturn), ALL }, { SCMP_SYS(rt_sigaction), ALL },
-	{ SCMP_SYS(sigaltstack), ALL }, { SCMP_SYS(restart_syscall), ALL },
-	{ SCMP_SYS(exit), ALL }, { SCMP_SYS(exit_group), ALL },
+	{ SCMP_SYS(mlock), ALL },
+	/* threads: clone below; without any, a library's locks and signal masks are left */
+	{ SCMP_SYS(set_robust_list), A | I | F | S }, { SCMP_SYS(rseq), A | I | F | S }, { SCMP_SYS(exit), A | I | F | S },
+	{ SCMP_SYS(sched_yield), A | I | F | S }, { SCMP_SYS(sched_getaffinity), A | I | F | S },
+	{ SCMP_SYS(sched_getparam), I | S }, { SCMP_SYS(sched_getscheduler), I | S },
+	{ SCMP_SYS(gettid), I | S }, { SCMP_SYS(getpid), ALL }, { SCMP_SYS(futex), ALL },
+	{ SCMP_SYS(rt_sigprocmask), ALL }, { SCMP_SYS(rt_sigaction), ALL }, { SCMP_SYS(rt_sigreturn), ALL },
+	{ SCMP_SYS(restart_syscall), ALL }, { SCMP_SYS(exit_group), ALL },
 	/* time, chance, facts */
-	{ SCMP_SYS(clock_gettime), ALL }, { SCMP_SYS(clock_nanosleep), ALL }, { SCMP_SYS(nanosleep), ALL },
-	{ SCMP_SYS(clock_getres), ALL }, { SCMP_SYS(gettimeofday), ALL }, { SCMP_SYS(getrandom), ALL },
-	{ SCMP_SYS(uname), ALL }, { SCMP_SYS(sysinfo), ALL }, { SCMP_SYS(getuid), ALL }, { SCMP_SYS(geteuid), ALL },
-	{ SCMP_SYS(getgid), ALL }, { SCMP_SYS(getegid), ALL },
+	{ SCMP_SYS(clock_gettime), ALL }, { SCMP_SYS(gettimeofday), ALL }, { SCMP_SYS(clock_nanosleep), ALL },
+	{ SCMP_SYS(getrandom), ALL }, { SCMP_SYS(uname), A | I | F | T | S },
+	{ SCMP_SYS(sysinfo), ALL }, /* qsort() asks how much memory there is */
 	/* files: Landlock and modes say which */
 	{ SCMP_SYS(fsync), A | F }, /* soft: its wrapping key's file, which is open */
 	{ SCMP_SYS(openat), A }, { SCMP_SYS(fdatasync), A }, { SCMP_SYS(ftruncate), A }, { SCMP_SYS(fallocate), A },
 	{ SCMP_SYS(unlink), A }, { SCMP_SYS(unlinkat), A }, { SCMP_SYS(mkdir), A }, { SCMP_SYS(getdents64), A },
-	{ SCMP_SYS(access), A }, { SCMP_SYS(faccessat), A }, { SCMP_SYS(faccessat2), A }, { SCMP_SYS(readlink), A },
-	{ SCMP_SYS(readlinkat), A }, { SCMP_SYS(lstat), A }, { SCMP_SYS(stat), A }, { SCMP_SYS(fchmod), A },
-	{ SCMP_SYS(getcwd), A }, { SCMP_SYS(statfs), A }, { SCMP_SYS(fstatfs), A }, { SCMP_SYS(utimensat), A },
+	{ SCMP_SYS(access), A }, { SCMP_SYS(faccessat), A }, { SCMP_SYS(readlink), A }, { SCMP_SYS(readlinkat), A },
+	{ SCMP_SYS(lstat), A }, { SCMP_SYS(stat), A }, { SCMP_SYS(fchmod), A }, { SCMP_SYS(geteuid), A | F },
 	/* the Workload API: which kind of socket, see below */
 	{ SCMP_SYS(connect), I }, { SCMP_SYS(setsockopt), I }, { SCMP_SYS(getsockname), I }, { SCMP_SYS(getpeername), I },
 	/* sanitizers look at their own process and report */
 	{ SCMP_SYS(openat), S }, { SCMP_SYS(readlink), S }, { SCMP_SYS(readlinkat), S }, { SCMP_SYS(getdents64), S },
 	{ SCMP_SYS(ptrace), S }, { SCMP_SYS(wait4), S }, { SCMP_SYS(clone), S }, { SCMP_SYS(prctl), S },
-	{ SCMP_SYS(tgkill), S }, { SCMP_SYS(kill), S }, { SCMP_SYS(ioctl), S }, { SCMP_SYS(mmap), S },
-	{ SCMP_SYS(mprotect), S }, { SCMP_SYS(arch_prctl), S }, { SCMP_SYS(getppid), S }, { SCMP_SYS(prlimit64), S },
-	{ SCMP_SYS(stat), S }, { SCMP_SYS(lstat), S }, { SCMP_SYS(access), S }, { SCMP_SYS(process_vm_readv), S },
-	{ SCMP_SYS(sched_getparam), I | S }, { SCMP_SYS(sched_getscheduler), I | S },
+	{ SCMP_SYS(sigaltstack), S }, { SCMP_SYS(tgkill), S }, { SCMP_SYS(kill), S }, { SCMP_SYS(ioctl), S },
+	{ SCMP_SYS(mmap), S }, { SCMP_SYS(mprotect), S }, { SCMP_SYS(arch_prctl), S }, { SCMP_SYS(getppid), S },
+	{ SCMP_SYS(prlimit64), S }, { SCMP_SYS(stat), S }, { SCMP_SYS(lstat), S }, { SCMP_SYS(access), S },
+	{ SCMP_SYS(process_vm_readv), S },
 };
 
 /* Conditions on argument n of a call.  EQUALS_32 leaves out the bits that the kernel does not read, so that setting

@@ -273,6 +273,11 @@ static bool act_change_mode(void)
 	return chmod(probe_target.foreign_file, 0777) == 0;
 }
 
+static bool act_change_times(void)
+{
+	return utimensat(AT_FDCWD, probe_target.foreign_file, NULL, 0) == 0;
+}
+
 static bool act_change_owner(void)
 {
 	return chown(probe_target.foreign_file, geteuid(), getegid()) == 0;
@@ -643,7 +648,7 @@ const struct probe_act probe_acts[] = {
 	{ "make-file", act_make_file }, { "list-directory", act_list_directory },
 	{ "remove-file", act_remove_file }, { "rename-file", act_rename_file },
 	{ "truncate-file", act_truncate_file }, { "change-mode", act_change_mode },
-	{ "change-owner", act_change_owner }, { "link-file", act_link_file },
+	{ "change-times", act_change_times }, { "change-owner", act_change_owner }, { "link-file", act_link_file },
 	{ "make-socket-file", act_make_socket_file }, { "make-device", act_make_device },
 	{ "open-beneath", act_open_beneath }, { "new-open", act_new_open },
 	{ "open-by-handle", act_open_by_handle }, { "open-device", act_open_device },
