@@ -25,12 +25,12 @@
 enum {
 	AGENT_UID_SLOTS = 4096,
 	AGENT_BOOT_BYTES = 33,
-	AGENT_FINISH_MS = 5000,    /* complete request to answer */
+	AGENT_FINISH_MS = 5000,	   /* complete request to answer */
 	AGENT_GENERATE_MS = 55000, /* the same for key generation: under the Rust client's minute */
 	AGENT_STOP_MS = 10000,
-	AGENT_SETTLE_MS = 3000,    /* providers may take this long to say hello before connections are accepted */
-	AGENT_TOKENS = 16384,      /* verified tokens remembered */
-	AGENT_PUBLIC_KEYS = 1024,  /* decoded public keys remembered */
+	AGENT_SETTLE_MS = 3000,	  /* providers may take this long to say hello before connections are accepted */
+	AGENT_TOKENS = 16384,	  /* verified tokens remembered */
+	AGENT_PUBLIC_KEYS = 1024, /* decoded public keys remembered */
 };
 
 /* Connections per uid, open addressing; a full table counts the rest together. */
@@ -41,21 +41,21 @@ struct uid_slot {
 
 struct agent {
 	struct loop loop;
-	struct role_start *role;   /* borrowed from main */
+	struct role_start *role; /* borrowed from main */
 	struct watch ctl;
-	struct config *config;     /* owned; replaced by a reload */
-	struct policy *policy;     /* one reference */
+	struct config *config; /* owned; replaced by a reload */
+	struct policy *policy; /* one reference */
 	struct listener listeners[CONFIG_LISTENERS_MAX];
 	size_t listener_count;
 	struct lane lanes[CONFIG_PROVIDERS_MAX];
 	struct recovery recoveries[CONFIG_PROVIDERS_MAX]; /* one per lane */
-	int lane_page_fd[CONFIG_PROVIDERS_MAX];           /* arrived before the lane's socket; -1 none */
+	int lane_page_fd[CONFIG_PROVIDERS_MAX];		  /* arrived before the lane's socket; -1 none */
 	size_t lane_count;
 	struct durable *durable;
 	struct compute *compute;
 	const struct keystore *store; /* the durability thread's; ids may be computed here */
 	struct keyindex *index;
-	struct counts *audit;      /* what is counted instead of logged line by line */
+	struct counts *audit; /* what is counted instead of logged line by line */
 	struct random_pool random;
 	/* identity */
 	struct trust trust;
@@ -68,7 +68,7 @@ struct agent {
 	struct conn *dead_conns;
 	struct uid_slot uids[AGENT_UID_SLOTS];
 	bool accept_paused;
-	bool is_open;              /* connections are accepted */
+	bool is_open; /* connections are accepted */
 	uint64_t settle_until_us;
 	bool stopping;
 	uint64_t stop_at_us;

@@ -70,8 +70,14 @@ void audit_text_put(struct buf *to, struct bytes text)
 
 struct audit_record audit_record_of(int64_t wall_us)
 {
-	return (struct audit_record){ .wall_us = wall_us, .wire = -1, .us_read = -1, .us_authn = -1, .us_policy = -1,
-		.us_queue = -1, .us_device = -1, .us_total = -1 };
+	return (struct audit_record){ .wall_us = wall_us,
+		.wire = -1,
+		.us_read = -1,
+		.us_authn = -1,
+		.us_policy = -1,
+		.us_queue = -1,
+		.us_device = -1,
+		.us_total = -1 };
 }
 
 /* Not printf: this is on the path of every request. */
@@ -264,14 +270,14 @@ void audit_line_put(struct buf *to, const char *boot, const struct audit_record 
 
 struct audit_log {
 	int dir_fd, fd;
-	uint64_t next;          /* number of the next line */
-	uint64_t size;          /* of the open segment: what is known to be whole lines */
+	uint64_t next; /* number of the next line */
+	uint64_t size; /* of the open segment: what is known to be whole lines */
 	uint64_t segment_bytes, reserve_bytes;
 	uint32_t keep;
 	bool unsynced, broken;
 	struct buf batch;
-	uint64_t refused;       /* appends refused since space ran out */
-	_Atomic int space;      /* enum audit_space */
+	uint64_t refused;  /* appends refused since space ran out */
+	_Atomic int space; /* enum audit_space */
 };
 
 static void segment_name(uint64_t first, char ret_name[NAME_DIGITS + 8])
@@ -323,7 +329,8 @@ static struct status open_segment(struct audit_log *log, uint64_t first, bool ma
 	int fd;
 
 	segment_name(first, name);
-	fd = openat(log->dir_fd, name, O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW | (make ? O_CREAT | O_EXCL : 0), 0600);
+	fd = openat(
+		log->dir_fd, name, O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW | (make ? O_CREAT | O_EXCL : 0), 0600);
 	if (fd < 0)
 		return FAIL_RC(AUDIT_IO, errno);
 	if (make && fsync(log->dir_fd) < 0) {
@@ -527,6 +534,12 @@ static void put_line(struct audit_log *log, uint64_t number, struct bytes body)
 	buf_put(&log->batch, body);
 }
 
+/* A body that was cut (its buffer was full) would take the next line with it. */
+static bool is_whole(struct bytes body)
+{
+	return body.len > 0 && body.data[body.len - 1] == '\n';
+}
+
 static struct status write_numbered(struct audit_log *log, const struct bytes *bodies, size_t count)
 {
 	uint64_t number = log->next;
@@ -549,6 +562,8 @@ struct status audit_log_append_all(struct audit_log *log, const struct bytes *bo
 		log->refused += count;
 		return FAIL(AUDIT_IO);
 	}
+	for (size_t i = 0; i < count; i++)
+		ENSURE(is_whole(bodies[i]), AUDIT_IO); /* ours to prevent; no matter of disk space */
 	st = write_numbered(log, bodies, count);
 	if (st.code == STATUS_OK || atomic_load(&log->space) != AUDIT_READY) {
 		if (st.code != STATUS_OK) {

@@ -27,29 +27,29 @@ enum {
 /* Everything a line may hold; what is absent (NULL, empty, negative) is left out. */
 struct audit_record {
 	int64_t wall_us;
-	uint64_t conn, req;          /* 0 absent */
-	const char *authn;           /* "jwt-svid" */
+	uint64_t conn, req; /* 0 absent */
+	const char *authn;  /* "jwt-svid" */
 	struct bytes identity, tenant;
 	bool has_peer;
 	uint32_t uid, gid;
 	int32_t pid;
 	struct bytes kid;
-	const uint8_t *token_hash;   /* AUDIT_HASH_BYTES */
+	const uint8_t *token_hash;	/* AUDIT_HASH_BYTES */
 	int64_t token_start, token_exp; /* seconds; 0 absent */
 	const char *op;
 	struct bytes provider, key;
-	bool has_key;                /* an empty key name is a name */
-	const uint8_t *record;       /* the key record's id */
-	const char *decision;        /* "allow", "deny" */
+	bool has_key;	       /* an empty key name is a name */
+	const uint8_t *record; /* the key record's id */
+	const char *decision;  /* "allow", "deny" */
 	const char *rule;
-	const char *status;          /* reason name */
-	int wire;                    /* -1 absent */
-	int64_t native;              /* code of the library; 0 absent */
+	const char *status;		   /* reason name */
+	int wire;			   /* -1 absent */
+	int64_t native;			   /* code of the library; 0 absent */
 	const uint8_t *request, *response; /* hashes */
-	struct bytes hw;             /* "Load,Sign" */
-	const char *event;           /* lines that are no request: "start", "stop", "recovered", ... */
+	struct bytes hw;		   /* "Load,Sign" */
+	const char *event;		   /* lines that are no request: "start", "stop", "recovered", ... */
 	const char *detail;
-	int64_t count;               /* of what one line stands for; 0 absent */
+	int64_t count;							     /* of what one line stands for; 0 absent */
 	int64_t us_read, us_authn, us_policy, us_queue, us_device, us_total; /* microseconds; -1 absent */
 };
 /* All absent. */
@@ -64,7 +64,7 @@ void audit_text_put(struct buf *to, struct bytes text);
 struct audit_options {
 	const char *directory; /* borrowed for the call */
 	uint64_t segment_bytes;
-	uint32_t keep;         /* closed segments and the open one, at least 2 */
+	uint32_t keep; /* closed segments and the open one, at least 2 */
 	uint64_t reserve_bytes;
 };
 

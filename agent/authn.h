@@ -18,7 +18,7 @@ struct status authn_direct(struct request *rq);
 struct status authn_jwtsvid(struct agent *agent, struct request *rq);
 
 /* The daemon's own bounds on every token (DESIGN decision 5); tenants may only tighten them. */
-void authn_token_rules(const struct config *config, struct bytes audiences[CONFIG_AUDIENCES_MAX],
-	struct jwtsvid_rules *ret_rules);
+void authn_token_rules(
+	const struct config *config, struct bytes audiences[CONFIG_AUDIENCES_MAX], struct jwtsvid_rules *ret_rules);
 
 #endif

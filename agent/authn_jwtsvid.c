@@ -3,14 +3,18 @@
 #include "agent/authn.h"
 #include "base/clock.h"
 
-void authn_token_rules(const struct config *config, struct bytes audiences[CONFIG_AUDIENCES_MAX],
-	struct jwtsvid_rules *ret_rules)
+void authn_token_rules(
+	const struct config *config, struct bytes audiences[CONFIG_AUDIENCES_MAX], struct jwtsvid_rules *ret_rules)
 {
 	for (uint32_t i = 0; i < config->spiffe.audience_count; i++)
 		audiences[i] = bytes_from_text(config->spiffe.audiences[i]);
-	*ret_rules = (struct jwtsvid_rules){ .audiences = audiences, .audience_count = config->spiffe.audience_count,
-		.leeway_s = CONFIG_TOKEN_LEEWAY_S, .max_lifetime_s = CONFIG_TOKEN_LIFETIME_S,
-		.max_age_s = CONFIG_TOKEN_AGE_S, .need_start = true, .refuse_future_start = true };
+	*ret_rules = (struct jwtsvid_rules){ .audiences = audiences,
+		.audience_count = config->spiffe.audience_count,
+		.leeway_s = CONFIG_TOKEN_LEEWAY_S,
+		.max_lifetime_s = CONFIG_TOKEN_LIFETIME_S,
+		.max_age_s = CONFIG_TOKEN_AGE_S,
+		.need_start = true,
+		.refuse_future_start = true };
 }
 
 /* A token whose signature is good: time, age and audience are asked at every use.  It names somebody even when they
@@ -22,10 +26,11 @@ static struct status accept_token(struct agent *agent, struct request *rq)
 	int64_t now_s = clock_wall_us() / US_PER_S;
 	struct jwtsvid_rules rules;
 
-	rq->caller.who = (struct identity){ .authenticator = AUTHENTICATOR_JWT_SVID,
-		.name = spiffe_id_text(&svid->id) };
-	rq->caller.facts = (struct token_facts){ .has_token = true, .start_s = svid->start_s, .expires_s = svid->exp_s,
-		.now_s = now_s };
+	rq->caller.who =
+		(struct identity){ .authenticator = AUTHENTICATOR_JWT_SVID, .name = spiffe_id_text(&svid->id) };
+	rq->caller.facts = (struct token_facts){
+		.has_token = true, .start_s = svid->start_s, .expires_s = svid->exp_s, .now_s = now_s
+	};
 	authn_token_rules(agent->config, audiences, &rules);
 	return jwtsvid_judge(svid, &rules, now_s);
 }

@@ -15,8 +15,9 @@ struct status authn_peer(struct request *rq)
 	ENSURE(reader_done(&field), PEER_FIELD);
 	ENSURE(claimed == rq->conn->peer.uid, PEER_UID);
 	len = snprintf(rq->uid_text, sizeof(rq->uid_text), "%u", claimed);
-	rq->caller.who = (struct identity){ .authenticator = AUTHENTICATOR_UNIX_PEER,
-		.name = bytes_of(rq->uid_text, (size_t)len), .uid = claimed };
+	rq->caller.who = (struct identity){
+		.authenticator = AUTHENTICATOR_UNIX_PEER, .name = bytes_of(rq->uid_text, (size_t)len), .uid = claimed
+	};
 	return OK;
 }
 

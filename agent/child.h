@@ -12,7 +12,7 @@
 #include "base/role.h"
 
 enum {
-	CHILD_EARLY_DEATHS = 3,     /* at once until then */
+	CHILD_EARLY_DEATHS = 3, /* at once until then */
 	CHILD_BACKOFF_FIRST_S = 1,
 	CHILD_BACKOFF_MAX_S = 30,
 	CHILD_REASON_BYTES = 512,
@@ -22,14 +22,14 @@ enum {
 struct child {
 	char name[ROLE_NAME_BYTES];    /* "agent", "idp", or the provider's */
 	char program[ROLE_NAME_BYTES]; /* "keyreeve-tpm" */
-	int provider;                  /* index in the configuration; -1 none */
-	pid_t pid;                     /* 0 while it does not run */
-	struct ipc *ctl;               /* owned; NULL while it does not run */
+	int provider;		       /* index in the configuration; -1 none */
+	pid_t pid;		       /* 0 while it does not run */
+	struct ipc *ctl;	       /* owned; NULL while it does not run */
 	bool is_ready, stays_down;
 	unsigned early_deaths;
-	uint64_t start_at_us;          /* when to start it again; 0 not planned */
+	uint64_t start_at_us;		 /* when to start it again; 0 not planned */
 	char reason[CHILD_REASON_BYTES]; /* what it said when it failed */
-	enum status_code failed;       /* STATUS_OK: it said nothing */
+	enum status_code failed;	 /* STATUS_OK: it said nothing */
 };
 
 /* Execute libexec/program with descriptor ROLE_CTL_FD and env (NULL-terminated), say hello.  Items and ROLE_GO are the

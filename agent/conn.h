@@ -16,11 +16,11 @@ struct agent;
 enum conn_state { CONN_READ, CONN_BUSY, CONN_WRITE, CONN_DRAIN, CONN_CLOSED };
 
 enum {
-	CONN_FIRST_BYTES = 4096,               /* most requests fit: one read, no growth */
-	CONN_UNKNOWN_MAX = 64 * 1024 * 1024,   /* bytes held for peers before their request is complete */
-	CONN_DRAIN_MAX = 2 * 1024 * 1024,      /* bytes read and forgotten after an answer */
+	CONN_FIRST_BYTES = 4096,	     /* most requests fit: one read, no growth */
+	CONN_UNKNOWN_MAX = 64 * 1024 * 1024, /* bytes held for peers before their request is complete */
+	CONN_DRAIN_MAX = 2 * 1024 * 1024,    /* bytes read and forgotten after an answer */
 	CONN_ACCEPT_BATCH = 64,
-	CONN_TURN_MAX = 64,                    /* steps of one connection before the others have their turn */
+	CONN_TURN_MAX = 64, /* steps of one connection before the others have their turn */
 	CONN_ARRIVE_MS = 2000,
 	CONN_IDLE_MS = 60000,
 	CONN_DRAIN_MS = 1000,
@@ -29,7 +29,7 @@ enum {
 /* A listening socket in the agent. */
 struct listener {
 	struct watch watch;
-	struct agent *agent; /* borrowed */
+	struct agent *agent;	    /* borrowed */
 	uint32_t authenticators[8]; /* order of the configuration */
 	size_t authenticator_count;
 	bool is_admin;
@@ -38,24 +38,24 @@ struct listener {
 struct conn {
 	struct watch watch;
 	struct deadline deadline;
-	struct agent *agent;       /* borrowed */
+	struct agent *agent;		 /* borrowed */
 	const struct listener *listener; /* borrowed; lives as long as the agent */
 	struct conn *next_dead;
 	uint64_t id;
 	enum conn_state state;
 	struct principal peer;
-	struct buf in;             /* the frame being read, and what follows it */
-	size_t charged;            /* of CONN_UNKNOWN_MAX */
+	struct buf in;	/* the frame being read, and what follows it */
+	size_t charged; /* of CONN_UNKNOWN_MAX */
 	struct buf out;
 	size_t out_at;
 	size_t drained;
 	uint64_t first_byte_us;
-	uint64_t requests;         /* read so far */
-	bool keep;                 /* after this answer */
+	uint64_t requests; /* read so far */
+	bool keep;	   /* after this answer */
 	bool peer_gone;
 	bool is_reading, is_posted, is_buried;
-	struct post again;         /* its next turn, when it took a whole one */
-	struct request request;    /* the one being served */
+	struct post again;	/* its next turn, when it took a whole one */
+	struct request request; /* the one being served */
 };
 
 /* Take over a listening descriptor; nothing is accepted before agent_accept_resume().  Fails: IO. */

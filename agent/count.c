@@ -17,7 +17,7 @@ struct row {
 
 struct counts {
 	struct durable *durable; /* borrowed */
-	const char *boot;        /* borrowed */
+	const char *boot;	 /* borrowed */
 	struct row rows[COUNT_ROWS];
 	size_t used;
 	struct row others; /* when the table is full */
@@ -98,8 +98,8 @@ static void hand_over(struct counts *counts, const struct row *row)
 	}
 	record.token_hash = row->has_hash ? row->hash : NULL;
 	record.count = (int64_t)row->count;
-	line->job = (struct durable_job){ .kind = DURABLE_LINE, .line = buf_make(AUDIT_LINE_MAX),
-		.post.done = line_done };
+	line->job =
+		(struct durable_job){ .kind = DURABLE_LINE, .line = buf_make(AUDIT_LINE_MAX), .post.done = line_done };
 	audit_line_put(&line->job.line, counts->boot, &record);
 	durable_submit(counts->durable, &line->job);
 }

@@ -9,10 +9,10 @@
 #include "base/log.h"
 
 enum {
-	GROUP_MS = 5,        /* uses are on disk this long after their answer, at most */
-	TEND_MS = 1000,      /* look for disk space */
+	GROUP_MS = 5,	      /* uses are on disk this long after their answer, at most */
+	TEND_MS = 1000,	      /* look for disk space */
 	BATCH_JOBS_MAX = 256, /* of AUDIT_LINE_MAX each they fit AUDIT_BATCH_MAX */
-	FORGET_MAX = 4096,   /* intents whose line is on disk, waiting for a transaction to delete them in */
+	FORGET_MAX = 4096,    /* intents whose line is on disk, waiting for a transaction to delete them in */
 };
 
 struct durable {
@@ -23,8 +23,8 @@ struct durable {
 	pthread_mutex_t lock;
 	pthread_cond_t work;
 	struct durable_job *queue, **queue_tail; /* under lock */
-	bool sleeping, stopping;                 /* under lock */
-	struct durable_job *turn, **turn_tail;   /* the loop's, not yet handed over */
+	bool sleeping, stopping;		 /* under lock */
+	struct durable_job *turn, **turn_tail;	 /* the loop's, not yet handed over */
 	/* the thread's own */
 	int64_t forget[FORGET_MAX];
 	size_t forget_count;
@@ -176,6 +176,12 @@ static size_t gather(struct durable *d, struct durable_job *batch, bool *ret_syn
 		for (struct durable_job *job = batch; job != NULL; job = job->next) {
 			if (changes_store(job) != (round == 0) || job->line.len == 0 || job->result != STATUS_OK)
 				continue;
+			if (job->line.bad) { /* a record that did not fit its line is no record */
+				job->result = STATUS_AUDIT_IO;
+				if (job->kind == DURABLE_CREATE)
+					undo_create(d, job);
+				continue;
+			}
 			d->lines[count] = buf_bytes(&job->line);
 			d->lined[count++] = job;
 			*ret_sync = *ret_sync || job->sync;
@@ -301,7 +307,8 @@ static void *thread_main(void *arg)
 	return NULL;
 }
 
-struct status durable_start(struct loop *loop, struct keystore *store, struct audit_log *log, struct durable **ret_durable)
+struct status durable_start(
+	struct loop *loop, struct keystore *store, struct audit_log *log, struct durable **ret_durable)
 {
 	struct durable *d = calloc(1, sizeof(*d));
 	pthread_condattr_t monotonic;

@@ -14,13 +14,13 @@
 #include "keystore/keystore.h"
 
 enum durable_kind {
-	DURABLE_LINE,    /* only the line */
-	DURABLE_INTENT,  /* intent in; its id comes back in intent_id */
-	DURABLE_CREATE,  /* record in, intent numbered; undone if the line cannot be written */
+	DURABLE_LINE,	 /* only the line */
+	DURABLE_INTENT,	 /* intent in; its id comes back in intent_id */
+	DURABLE_CREATE,	 /* record in, intent numbered; undone if the line cannot be written */
 	DURABLE_DESTROY, /* record (by id) out, intent numbered */
-	DURABLE_FORGET,  /* intent out */
-	DURABLE_STATE,   /* a worker's state under state_name */
-	DURABLE_PARENT,  /* a namespace's parent blob */
+	DURABLE_FORGET,	 /* intent out */
+	DURABLE_STATE,	 /* a worker's state under state_name */
+	DURABLE_PARENT,	 /* a namespace's parent blob */
 };
 
 /* Owned by the submitter, untouched by it until post.done runs on the loop. */
@@ -28,24 +28,25 @@ struct durable_job {
 	struct post post;
 	struct durable_job *next;
 	enum durable_kind kind;
-	bool sync;                             /* the line must be on disk before the answer */
-	struct buf line;                       /* body of the line; empty: none */
-	struct intent intent;                  /* INTENT */
-	int64_t intent_id;                     /* CREATE, DESTROY, FORGET: in; INTENT: out; 0 none */
-	struct key_record *record;             /* CREATE: borrowed */
-	struct keystore_id key;                /* DESTROY */
+	bool sync;		   /* the line must be on disk before the answer */
+	struct buf line;	   /* body of the line; empty: none */
+	struct intent intent;	   /* INTENT */
+	int64_t intent_id;	   /* CREATE, DESTROY, FORGET: in; INTENT: out; 0 none */
+	struct key_record *record; /* CREATE: borrowed */
+	struct keystore_id key;	   /* DESTROY */
 	char state_name[KEYSTORE_PROVIDER_MAX + 16];
-	struct bytes state;                    /* STATE: borrowed */
+	struct bytes state;		       /* STATE: borrowed */
 	const struct namespace_record *parent; /* PARENT: borrowed */
-	enum status_code result;               /* AUDIT_IO: the line is not there */
+	enum status_code result;	       /* AUDIT_IO: the line is not there */
 	int64_t native;
-	uint64_t number;                       /* of the line */
+	uint64_t number; /* of the line */
 };
 
 struct durable;
 
 /* Takes over store and log.  Fails: NO_MEMORY, IO. */
-struct status durable_start(struct loop *loop, struct keystore *store, struct audit_log *log, struct durable **ret_durable);
+struct status durable_start(
+	struct loop *loop, struct keystore *store, struct audit_log *log, struct durable **ret_durable);
 /* Everything submitted is done, then the thread ends; store and log are closed. */
 void durable_stop(struct durable *durable);
 

@@ -21,18 +21,18 @@ struct keyindex {
 
 /* Names are the clients' choice: the hash is keyed, so that nobody can aim at one bucket (SipHash-1-3). */
 #define ROTATE(x, n) (((x) << (n)) | ((x) >> (64 - (n))))
-#define SIP_ROUND                                                                                                      \
-	do {                                                                                                           \
-		v0 += v1;                                                                                              \
-		v1 = ROTATE(v1, 13) ^ v0;                                                                              \
-		v0 = ROTATE(v0, 32);                                                                                   \
-		v2 += v3;                                                                                              \
-		v3 = ROTATE(v3, 16) ^ v2;                                                                              \
-		v0 += v3;                                                                                              \
-		v3 = ROTATE(v3, 21) ^ v0;                                                                              \
-		v2 += v1;                                                                                              \
-		v1 = ROTATE(v1, 17) ^ v2;                                                                              \
-		v2 = ROTATE(v2, 32);                                                                                   \
+#define SIP_ROUND                         \
+	do {                              \
+		v0 += v1;                 \
+		v1 = ROTATE(v1, 13) ^ v0; \
+		v0 = ROTATE(v0, 32);      \
+		v2 += v3;                 \
+		v3 = ROTATE(v3, 16) ^ v2; \
+		v0 += v3;                 \
+		v3 = ROTATE(v3, 21) ^ v0; \
+		v2 += v1;                 \
+		v1 = ROTATE(v1, 17) ^ v2; \
+		v2 = ROTATE(v2, 32);      \
 	} while (0)
 
 static uint64_t keyed_hash(const uint64_t seed[2], uint64_t tweak, struct bytes data)
@@ -138,8 +138,8 @@ struct keyindex_space *keyindex_space_find(struct keyindex *index, const struct 
 	return find_encoded(index, keyed_hash(index->seed, 0, encoded), encoded);
 }
 
-struct status keyindex_space_make(struct keyindex *index, const struct namespace_name *name,
-	struct keyindex_space **ret_space)
+struct status keyindex_space_make(
+	struct keyindex *index, const struct namespace_name *name, struct keyindex_space **ret_space)
 {
 	uint8_t raw[ENCODED_MAX];
 	struct bytes encoded = encode(name, raw);
@@ -211,8 +211,8 @@ static void grow(struct keyindex *index)
 	index->bucket_count = wanted;
 }
 
-struct status keyindex_take(struct keyindex *index, struct keyindex_space *space, struct bytes name,
-	struct keyindex_entry **ret_entry)
+struct status keyindex_take(
+	struct keyindex *index, struct keyindex_space *space, struct bytes name, struct keyindex_entry **ret_entry)
 {
 	struct keyindex_entry *entry;
 	struct keyindex_entry **bucket;

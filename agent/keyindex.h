@@ -20,12 +20,12 @@ struct keyindex_parent {
 
 /* One name. */
 struct keyindex_entry {
-	struct keyindex_entry *next;       /* of the bucket */
-	struct keyindex_entry *ns_next;    /* of the namespace */
-	struct keyindex_entry **ns_link;   /* what points here */
+	struct keyindex_entry *next;	 /* of the bucket */
+	struct keyindex_entry *ns_next;	 /* of the namespace */
+	struct keyindex_entry **ns_link; /* what points here */
 	struct keyindex_space *space;
-	struct key_record *record;         /* one reference; NULL while being created */
-	struct bytes name;                 /* owned, behind the entry */
+	struct key_record *record; /* one reference; NULL while being created */
+	struct bytes name;	   /* owned, behind the entry */
 	uint64_t hash;
 	bool usable;
 };
@@ -35,12 +35,12 @@ struct keyindex_space {
 	struct keyindex_space *next;
 	struct keyindex_entry *entries;
 	uint64_t hash;
-	size_t count;                 /* usable keys */
-	struct keystore_id id;        /* of the store */
+	size_t count;	       /* usable keys */
+	struct keystore_id id; /* of the store */
 	bool id_known;
-	struct namespace_name name;   /* into encoded */
-	struct bytes encoded;         /* owned, behind the space */
-	struct keyindex_parent *parents;  /* owned chain, one per provider that needs a parent */
+	struct namespace_name name;	 /* into encoded */
+	struct bytes encoded;		 /* owned, behind the space */
+	struct keyindex_parent *parents; /* owned chain, one per provider that needs a parent */
 	struct keyindex_space *all_next;
 };
 
@@ -49,8 +49,8 @@ struct status keyindex_new(size_t max_keys, struct keyindex **ret_index);
 void keyindex_free(struct keyindex *index);
 
 /* The namespace, made when it is not there.  Fails: NO_MEMORY, LIMIT. */
-struct status keyindex_space_make(struct keyindex *index, const struct namespace_name *name,
-	struct keyindex_space **ret_space);
+struct status keyindex_space_make(
+	struct keyindex *index, const struct namespace_name *name, struct keyindex_space **ret_space);
 /* NULL when nothing was ever made there. */
 struct keyindex_space *keyindex_space_find(struct keyindex *index, const struct namespace_name *name);
 struct keyindex_space *keyindex_spaces(struct keyindex *index); /* chained by all_next, in order of making */
@@ -58,8 +58,8 @@ struct keyindex_space *keyindex_spaces(struct keyindex *index); /* chained by al
 /* NULL when the name is free. */
 struct keyindex_entry *keyindex_find(struct keyindex *index, const struct keyindex_space *space, struct bytes name);
 /* Take a name: not usable yet.  Fails: KEY_EXISTS, LIMIT (index full), NO_MEMORY. */
-struct status keyindex_take(struct keyindex *index, struct keyindex_space *space, struct bytes name,
-	struct keyindex_entry **ret_entry);
+struct status keyindex_take(
+	struct keyindex *index, struct keyindex_space *space, struct bytes name, struct keyindex_entry **ret_entry);
 /* From now on usable; keeps a reference to the record. */
 void keyindex_publish(struct keyindex_entry *entry, struct key_record *record);
 /* From now on not usable, still taken. */

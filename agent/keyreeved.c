@@ -174,8 +174,8 @@ static struct status become_user(const struct config *config)
 	if (geteuid() != 0) {
 		if (geteuid() == config->uid)
 			return OK;
-		log_error("started as uid %u, but user %s is uid %u: start as root or as that user", (unsigned)geteuid(),
-			config->user, (unsigned)config->uid);
+		log_error("started as uid %u, but user %s is uid %u: start as root or as that user",
+			(unsigned)geteuid(), config->user, (unsigned)config->uid);
 		return FAIL(CHECK_FAILED);
 	}
 	ENSURE(config->uid != 0 && config->uid != CONFIG_UNSET, CHECK_FAILED);
@@ -250,7 +250,9 @@ static int start(struct supervised *s, const struct options *options)
 
 int main(int argc, char **argv)
 {
-	struct supervised s = { .libexec_fd = -1, .state_lock = -1, .signal_fd = -1, .tree = buf_make(CONFIG_TREE_MAX) };
+	struct supervised s = {
+		.libexec_fd = -1, .state_lock = -1, .signal_fd = -1, .tree = buf_make(CONFIG_TREE_MAX)
+	};
 	struct options options;
 	int code = parse_options(argc, argv, &options);
 

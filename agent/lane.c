@@ -13,8 +13,12 @@
 
 void lane_init(struct lane *lane, struct loop *loop, const char *name, uint8_t provider_kind, size_t queue_max)
 {
-	*lane = (struct lane){ .loop = loop, .provider_kind = provider_kind, .queue_max = queue_max, .next_id = 1,
-		.state_kept = buf_make(WORKER_STATE_MAX), .watch = { .fd = -1 } };
+	*lane = (struct lane){ .loop = loop,
+		.provider_kind = provider_kind,
+		.queue_max = queue_max,
+		.next_id = 1,
+		.state_kept = buf_make(WORKER_STATE_MAX),
+		.watch = { .fd = -1 } };
 	(void)snprintf(lane->name, sizeof(lane->name), "%s", name);
 	(void)snprintf(lane->reason, sizeof(lane->reason), "its worker has not started yet");
 }

@@ -12,7 +12,7 @@
 #include "crypto/worker.h"
 
 enum {
-	LANE_WINDOW = 64,      /* calls handed to the worker at once: hides the wake-ups, keeps the queue ours */
+	LANE_WINDOW = 64, /* calls handed to the worker at once: hides the wake-ups, keeps the queue ours */
 	LANE_NAME_MAX = 63,
 	LANE_REASON_MAX = 159,
 };
@@ -23,10 +23,10 @@ struct lane_call {
 	uint64_t id;
 	enum worker_type type;
 	struct worker_request request;
-	struct bytes part[2];   /* parts 1 and 2 of the message; borrowed until done */
-	uint64_t deadline_us;   /* monotonic; the worker does not start a call that is beyond it */
-	uint64_t handed_us;     /* to the worker; 0 while queued */
-	bool repeatable;        /* may be handed to a second worker if the first died before it */
+	struct bytes part[2]; /* parts 1 and 2 of the message; borrowed until done */
+	uint64_t deadline_us; /* monotonic; the worker does not start a call that is beyond it */
+	uint64_t handed_us;   /* to the worker; 0 while queued */
+	bool repeatable;      /* may be handed to a second worker if the first died before it */
 	bool repeated;
 	/* status, native code and parts of the answer (borrowed for the call; all empty on failure) */
 	void (*done)(struct lane_call *call, struct status st, int64_t native, const struct bytes answer[IPC_PARTS]);
@@ -35,22 +35,22 @@ struct lane_call {
 enum lane_state { LANE_DOWN = 0, LANE_STARTING, LANE_RECOVERING, LANE_UP };
 
 struct lane {
-	struct loop *loop;                /* borrowed */
-	char name[LANE_NAME_MAX + 1];     /* provider instance */
-	uint8_t provider_kind;            /* Parsec's provider id */
+	struct loop *loop;	      /* borrowed */
+	char name[LANE_NAME_MAX + 1]; /* provider instance */
+	uint8_t provider_kind;	      /* Parsec's provider id */
 	enum lane_state state;
-	bool is_given_up;                 /* keyreeved said so since the last worker came */
+	bool is_given_up;		  /* keyreeved said so since the last worker came */
 	char reason[LANE_REASON_MAX + 1]; /* why it is down: for the log and `keyreeve info` */
-	struct worker_info info;          /* of the last HELLO */
-	struct ipc *ipc;                  /* owned; NULL while there is no worker */
+	struct worker_info info;	  /* of the last HELLO */
+	struct ipc *ipc;		  /* owned; NULL while there is no worker */
 	struct watch watch;
-	const struct worker_page *page;   /* mapped; NULL while there is no worker */
+	const struct worker_page *page; /* mapped; NULL while there is no worker */
 	struct lane_call *queue_head, *queue_tail;
 	size_t queue_count, queue_max;
 	struct lane_call *window_head, *window_tail;
 	size_t window_count;
 	uint64_t next_id;
-	struct buf state_kept;            /* the worker's own state, from the store: owned */
+	struct buf state_kept; /* the worker's own state, from the store: owned */
 	uint8_t tag[WORKER_TAG_BYTES];
 	/* The worker said hello: make new_state durable if it is not empty, recover, then call lane_open(). */
 	void (*hello)(struct lane *lane, struct bytes new_state);

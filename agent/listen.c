@@ -37,7 +37,8 @@ static struct status check_place(const struct sockaddr_un *address, uid_t owner,
 	if (lstat(address->sun_path, &there) < 0 && errno == ENOENT)
 		return OK;
 	if (!S_ISSOCK(there.st_mode)) {
-		(void)snprintf(ret_text, LISTEN_TEXT_BYTES, "%s exists and is not a socket: remove it", address->sun_path);
+		(void)snprintf(
+			ret_text, LISTEN_TEXT_BYTES, "%s exists and is not a socket: remove it", address->sun_path);
 		return FAIL(CHECK_FAILED);
 	}
 	if (there.st_uid != owner && there.st_uid != geteuid()) {
@@ -46,7 +47,8 @@ static struct status check_place(const struct sockaddr_un *address, uid_t owner,
 		return FAIL(CHECK_FAILED);
 	}
 	if (!refuses(address)) {
-		(void)snprintf(ret_text, LISTEN_TEXT_BYTES, "somebody listens at %s already: stop it", address->sun_path);
+		(void)snprintf(
+			ret_text, LISTEN_TEXT_BYTES, "somebody listens at %s already: stop it", address->sun_path);
 		return FAIL(CHECK_FAILED);
 	}
 	return OK;
@@ -71,8 +73,8 @@ static struct status bind_at(int fd, const struct sockaddr_un *address, mode_t m
 	return OK;
 }
 
-struct status listen_bind(const char *path, mode_t mode, uid_t owner, gid_t group, char ret_text[LISTEN_TEXT_BYTES],
-	int *ret_fd)
+struct status listen_bind(
+	const char *path, mode_t mode, uid_t owner, gid_t group, char ret_text[LISTEN_TEXT_BYTES], int *ret_fd)
 {
 	struct sockaddr_un final, first;
 	char temporary[sizeof(final.sun_path)];
@@ -84,7 +86,8 @@ struct status listen_bind(const char *path, mode_t mode, uid_t owner, gid_t grou
 	/* One byte shorter than the final name may be: a dot and the pid in place of the file's name. */
 	const char *slash = strrchr(path, '/');
 	ENSURE(slash != NULL, CHECK_FAILED);
-	int len = snprintf(temporary, sizeof(temporary), "%.*s/.%u", (int)(slash - path), path, (unsigned)getpid() % 100000);
+	int len = snprintf(
+		temporary, sizeof(temporary), "%.*s/.%u", (int)(slash - path), path, (unsigned)getpid() % 100000);
 	ENSURE(len > 0 && (size_t)len < sizeof(temporary), LIMIT);
 	TRY(address_of(temporary, &first));
 	TRY(check_place(&final, owner, ret_text));

@@ -15,8 +15,8 @@ enum { LISTEN_BACKLOG = 4096, LISTEN_TEXT_BYTES = 256 };
  * under a temporary name in the same directory and renamed into place, so that clients never see half a socket.  What
  * stands at the path is replaced only if it is a socket that refuses connections and belongs to `owner` or to us.
  * ret_text gets a sentence that says what to do.  Fails: CHECK_FAILED, IO. */
-struct status listen_bind(const char *path, mode_t mode, uid_t owner, gid_t group, char ret_text[LISTEN_TEXT_BYTES],
-	int *ret_fd);
+struct status listen_bind(
+	const char *path, mode_t mode, uid_t owner, gid_t group, char ret_text[LISTEN_TEXT_BYTES], int *ret_fd);
 
 /* The kernel's view of who connected (SO_PEERCRED: as of connect). */
 struct principal {

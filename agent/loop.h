@@ -24,10 +24,10 @@ struct watch {
 
 enum deadline_kind {
 	DEADLINE_ARRIVE,   /* first byte of a request to its last */
-	DEADLINE_IDLE,     /* a kept connection between requests */
+	DEADLINE_IDLE,	   /* a kept connection between requests */
 	DEADLINE_FINISH,   /* complete request to answer */
 	DEADLINE_GENERATE, /* the same for key generation */
-	DEADLINE_DRAIN,    /* after the answer, until the peer has closed */
+	DEADLINE_DRAIN,	   /* after the answer, until the peer has closed */
 	DEADLINE_KIND_COUNT
 };
 

@@ -171,8 +171,9 @@ static void fetch_random(struct agent *agent)
 		if (rc == NULL)
 			return;
 		rc->agent = agent;
-		rc->call = (struct lane_call){ .type = WORKER_RANDOM, .done = random_came,
-			.deadline_us = clock_mono_us() + RANDOM_CALL_US };
+		rc->call = (struct lane_call){
+			.type = WORKER_RANDOM, .done = random_came, .deadline_us = clock_mono_us() + RANDOM_CALL_US
+		};
 		rc->call.request.bytes = RANDOM_DEVICE_BYTES;
 		if (lane_submit(&agent->lanes[i], &rc->call).code != STATUS_OK)
 			free(rc);
@@ -280,8 +281,8 @@ static struct status ctl_message(struct agent *agent, struct ipc_message *messag
 	case ROLE_DOWN:
 		lane = agent_lane(agent, message->part[0]);
 		ENSURE(lane != NULL, IPC_MALFORMED);
-		(void)snprintf(reason, sizeof(reason), "%.*s", (int)message->part[1].len,
-			(const char *)message->part[1].data);
+		(void)snprintf(
+			reason, sizeof(reason), "%.*s", (int)message->part[1].len, (const char *)message->part[1].data);
 		log_error("provider %s is down: %s", lane->name, reason);
 		lane_give_up(lane, reason);
 		return OK;
@@ -364,7 +365,8 @@ static void check_overrun(struct agent *agent)
 		struct lane *lane = &agent->lanes[i];
 
 		for (struct lane_call *call = lane->window_head; call != NULL; call = call->next) {
-			uint64_t allowed = call->deadline_us > call->handed_us ? call->deadline_us - call->handed_us : 0;
+			uint64_t allowed =
+				call->deadline_us > call->handed_us ? call->deadline_us - call->handed_us : 0;
 
 			if (agent->loop.now_us > call->deadline_us + allowed && lane_is_executing(lane, call)) {
 				lane->overrun(lane);
@@ -438,8 +440,10 @@ static struct status load_states(struct agent *agent, struct keystore *store)
 static struct status open_log(struct agent *agent, struct audit_log **ret_log)
 {
 	char path[CONFIG_TEXT_MAX + 16];
-	struct audit_options options = { .directory = path, .segment_bytes = agent->config->audit.segment_bytes,
-		.keep = agent->config->audit.keep, .reserve_bytes = agent->config->audit.reserve_bytes };
+	struct audit_options options = { .directory = path,
+		.segment_bytes = agent->config->audit.segment_bytes,
+		.keep = agent->config->audit.keep,
+		.reserve_bytes = agent->config->audit.reserve_bytes };
 
 	(void)snprintf(path, sizeof(path), "%s/audit", agent->config->paths.state);
 	TRY(audit_log_open(&options, ret_log));
@@ -500,8 +504,10 @@ static struct status build_lanes(struct agent *agent)
 static struct status build_loop(struct agent *agent)
 {
 	static const uint64_t lengths_ms[DEADLINE_KIND_COUNT] = { [DEADLINE_ARRIVE] = CONN_ARRIVE_MS,
-		[DEADLINE_IDLE] = CONN_IDLE_MS, [DEADLINE_FINISH] = AGENT_FINISH_MS,
-		[DEADLINE_GENERATE] = AGENT_GENERATE_MS, [DEADLINE_DRAIN] = CONN_DRAIN_MS };
+		[DEADLINE_IDLE] = CONN_IDLE_MS,
+		[DEADLINE_FINISH] = AGENT_FINISH_MS,
+		[DEADLINE_GENERATE] = AGENT_GENERATE_MS,
+		[DEADLINE_DRAIN] = CONN_DRAIN_MS };
 
 	TRY(loop_init(&agent->loop));
 	for (int i = 0; i < DEADLINE_KIND_COUNT; i++)
@@ -597,7 +603,8 @@ int main(int argc, char **argv)
 		st = build(agent);
 	}
 	if (st.code == STATUS_OK)
-		st = role_ready(&role, agent->posture.landlock_abi > 0 ? "serving" : "serving; this kernel has no Landlock");
+		st = role_ready(
+			&role, agent->posture.landlock_abi > 0 ? "serving" : "serving; this kernel has no Landlock");
 	if (st.code != STATUS_OK)
 		role_failed(&role, st, status_text(st.code));
 	else

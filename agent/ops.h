@@ -15,21 +15,21 @@ enum op_who { WHO_NOBODY = 0, WHO_ANYONE, WHO_TENANT, WHO_ADMIN };
 enum op_lane {
 	OP_LANE_NONE = 0, /* the loop answers */
 	OP_LANE_COMPUTE,  /* a compute thread */
-	OP_LANE_DEVICE,   /* the provider's worker */
+	OP_LANE_DEVICE,	  /* the provider's worker */
 	OP_LANE_GENERATE, /* the same, with the long deadline */
 };
 
 struct op {
 	uint32_t opcode;
 	const char *name;
-	bool is_core;           /* of the core provider; else of a crypto provider */
+	bool is_core; /* of the core provider; else of a crypto provider */
 	enum op_who who;
-	enum verb verb;         /* VERB_NONE: no rule is asked */
-	size_t body_max;        /* bytes; at least 64 KiB */
+	enum verb verb;	 /* VERB_NONE: no rule is asked */
+	size_t body_max; /* bytes; at least 64 KiB */
 	enum op_lane lane;
-	bool makes_key;         /* the name need not exist */
-	bool is_listed;         /* by ListOpcodes; admin operations on the admin listener only */
-	bool sync;              /* its line is on disk before the answer */
+	bool makes_key; /* the name need not exist */
+	bool is_listed; /* by ListOpcodes; admin operations on the admin listener only */
+	bool sync;	/* its line is on disk before the answer */
 	/* Body to rq->in; sets key_name and has_key where there is one.  NULL: not served. */
 	struct status (*decode)(struct request *rq);
 	/* Start the work: sets rq->waits when it is not over on return. */

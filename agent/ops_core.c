@@ -111,8 +111,8 @@ struct status finish_list_keys(struct agent *agent, struct request *rq)
 		if (!entry->usable)
 			continue;
 		if (lane != NULL && may_list(rq, entry->name, (uint32_t)(lane - agent->lanes)))
-			TRY(wire_key_info_put(&rq->answer, entry->record->provider_kind, entry->name,
-				&entry->record->attributes));
+			TRY(wire_key_info_put(
+				&rq->answer, entry->record->provider_kind, entry->name, &entry->record->attributes));
 	}
 	return OK;
 }
@@ -122,8 +122,10 @@ struct status finish_list_keys(struct agent *agent, struct request *rq)
 /* The printed form of a namespace's owner: "jwt-svid:ID", "unix:UID", "direct:NAME", "tenant:NAME". */
 static void client_put(struct buf *to, const struct namespace_name *space)
 {
-	static const char *const prefix[] = { [AUTHENTICATOR_DIRECT] = "direct:", [AUTHENTICATOR_ISSUER] = "token:",
-		[AUTHENTICATOR_UNIX_PEER] = "unix:", [AUTHENTICATOR_JWT_SVID] = "jwt-svid:" };
+	static const char *const prefix[] = { [AUTHENTICATOR_DIRECT] = "direct:",
+		[AUTHENTICATOR_ISSUER] = "token:",
+		[AUTHENTICATOR_UNIX_PEER] = "unix:",
+		[AUTHENTICATOR_JWT_SVID] = "jwt-svid:" };
 
 	buf_clear(to);
 	if (space->identity.len == 0) {

@@ -24,7 +24,9 @@ static void step_submit(struct request *rq, enum durable_kind kind, void (*done)
 static void intent_submit(struct request *rq, enum intent_op op, void (*done)(struct post *post))
 {
 	intent_record_put(&rq->intent_record, rq);
-	rq->step.intent = (struct intent){ .op = op, .key = rq->key_id, .provider = bytes_from_text(rq->lane->name),
+	rq->step.intent = (struct intent){ .op = op,
+		.key = rq->key_id,
+		.provider = bytes_from_text(rq->lane->name),
 		.record = buf_bytes(&rq->intent_record) };
 	memcpy(rq->step.intent.hardware_id, rq->hardware_id, sizeof(rq->hardware_id));
 	step_submit(rq, DURABLE_INTENT, done);
@@ -146,11 +148,19 @@ static struct status compute_ids(struct agent *agent, struct request *rq)
 
 static struct status record_make(struct request *rq, struct bytes blob, struct bytes public_key)
 {
-	struct key_record record = { .id = rq->key_id, .ns = rq->space->id, .space = rq->space->name,
-		.name = rq->key_name, .creator_authenticator = rq->caller.who.authenticator,
-		.creator = rq->caller.who.name, .provider = bytes_from_text(rq->lane->name),
-		.provider_kind = rq->lane->provider_kind, .attributes = rq->in.generate.attributes,
-		.public_key = public_key, .blob = blob, .created_us = clock_wall_us(), .generation = 1 };
+	struct key_record record = { .id = rq->key_id,
+		.ns = rq->space->id,
+		.space = rq->space->name,
+		.name = rq->key_name,
+		.creator_authenticator = rq->caller.who.authenticator,
+		.creator = rq->caller.who.name,
+		.provider = bytes_from_text(rq->lane->name),
+		.provider_kind = rq->lane->provider_kind,
+		.attributes = rq->in.generate.attributes,
+		.public_key = public_key,
+		.blob = blob,
+		.created_us = clock_wall_us(),
+		.generation = 1 };
 
 	memcpy(record.hardware_identity, rq->lane->info.identity, sizeof(record.hardware_identity));
 	memcpy(record.hardware_id, rq->hardware_id, sizeof(record.hardware_id));
@@ -180,7 +190,8 @@ static void generated(struct lane_call *call, struct status st, int64_t native, 
 	} else if (st.code != STATUS_OK) {
 		st = status_fail(st.code, native, __FILE__, __LINE__, __func__);
 	}
-	/* An object may exist that nobody will hear of: it is recovery's.  The line of this request says that it failed. */
+	/* An object may exist that nobody will hear of: it is recovery's.  The line of this request says that it
+	 * failed. */
 	recovery_take_over(rq, INTENT_CREATE, was_answered);
 	conclude(rq, st);
 }
@@ -242,16 +253,19 @@ static void parent_made(struct lane_call *call, struct status st, int64_t native
 		step_back(rq, st);
 		return;
 	}
-	rq->parent = (struct namespace_record){ .id = rq->space->id, .space = rq->space->name,
-		.provider = bytes_from_text(rq->lane->name), .parent = buf_bytes(&rq->parent_blob) };
+	rq->parent = (struct namespace_record){ .id = rq->space->id,
+		.space = rq->space->name,
+		.provider = bytes_from_text(rq->lane->name),
+		.parent = buf_bytes(&rq->parent_blob) };
 	rq->step.parent = &rq->parent;
 	step_submit(rq, DURABLE_PARENT, parent_durable);
 }
 
 static struct status parent_submit(struct request *rq)
 {
-	rq->call = (struct lane_call){ .type = WORKER_PARENT, .done = parent_made, .deadline_us = deadline_us(rq),
-		.repeatable = true };
+	rq->call = (struct lane_call){
+		.type = WORKER_PARENT, .done = parent_made, .deadline_us = deadline_us(rq), .repeatable = true
+	};
 	memcpy(rq->call.request.hardware_id, rq->hardware_id, sizeof(rq->hardware_id));
 	TRY(lane_submit(rq->lane, &rq->call));
 	rq->pending++;
@@ -318,7 +332,8 @@ static void destroy_intended(struct post *post)
 
 	rq->intent_id = rq->step.intent_id;
 	if (st.code == STATUS_OK && !was_answered) {
-		rq->call = (struct lane_call){ .type = WORKER_DESTROY, .done = destroyed, .deadline_us = deadline_us(rq) };
+		rq->call =
+			(struct lane_call){ .type = WORKER_DESTROY, .done = destroyed, .deadline_us = deadline_us(rq) };
 		rq->call.request.key = rq->record->attributes;
 		memcpy(rq->call.request.hardware_id, rq->hardware_id, sizeof(rq->hardware_id));
 		rq->call.part[0] = rq->record->blob;
@@ -426,8 +441,8 @@ static void one_line(struct request *rq)
 	audit_line_put(&rq->step.line, rq->agent->boot, &line);
 }
 
-static void one_destroyed(struct lane_call *call, struct status st, int64_t native,
-	const struct bytes answer[IPC_PARTS])
+static void one_destroyed(
+	struct lane_call *call, struct status st, int64_t native, const struct bytes answer[IPC_PARTS])
 {
 	struct request *rq = request_of(call, call);
 
@@ -459,7 +474,8 @@ static void one_intended(struct post *post)
 		return;
 	}
 	rq->intent_id = rq->step.intent_id;
-	rq->call = (struct lane_call){ .type = WORKER_DESTROY, .done = one_destroyed,
+	rq->call = (struct lane_call){ .type = WORKER_DESTROY,
+		.done = one_destroyed,
 		.deadline_us = clock_mono_us() + AGENT_FINISH_MS * (uint64_t)US_PER_MS };
 	rq->call.request.key = rq->record->attributes;
 	memcpy(rq->call.request.hardware_id, rq->hardware_id, sizeof(rq->hardware_id));

@@ -78,8 +78,8 @@ static void verify_own(struct compute_job *job)
 {
 	struct request *rq = request_of(job, compute);
 
-	rq->computed = public_verify(rq->agent->public_keys, &rq->record->attributes, rq->record->public_key, rq->in.sign.alg,
-		bytes_of(rq->hash, rq->hash_len), bytes_of(rq->signature, rq->signature_len));
+	rq->computed = public_verify(rq->agent->public_keys, &rq->record->attributes, rq->record->public_key,
+		rq->in.sign.alg, bytes_of(rq->hash, rq->hash_len), bytes_of(rq->signature, rq->signature_len));
 	if (rq->computed.code != STATUS_OK) {
 		rq->computed = FAIL(DEVICE_SIGNATURE);
 		fault_take(&rq->computed_fault);
@@ -110,8 +110,8 @@ static struct status take_signature(struct request *rq, const struct bytes answe
 	return OK;
 }
 
-static void signed_by_worker(struct lane_call *call, struct status st, int64_t native,
-	const struct bytes answer[IPC_PARTS])
+static void signed_by_worker(
+	struct lane_call *call, struct status st, int64_t native, const struct bytes answer[IPC_PARTS])
 {
 	struct request *rq = request_of(call, call);
 
@@ -135,16 +135,16 @@ static void signed_by_worker(struct lane_call *call, struct status st, int64_t n
 static struct status sign_submit(struct request *rq)
 {
 	const struct key_record *record = rq->record;
-	struct bytes parent = rq->lane->info.needs_parent
-				      ? keyindex_parent(rq->space, bytes_from_text(rq->lane->name))
-				      : (struct bytes){ 0 };
+	struct bytes parent = rq->lane->info.needs_parent ? keyindex_parent(rq->space, bytes_from_text(rq->lane->name))
+							  : (struct bytes){ 0 };
 
 	buf_clear(&rq->call_part);
 	buf_put_sized(&rq->call_part, parent);
 	buf_put(&rq->call_part, bytes_of(rq->hash, rq->hash_len));
 	TRY(buf_check(&rq->call_part));
-	rq->call = (struct lane_call){ .type = WORKER_SIGN, .done = signed_by_worker, .repeatable = true,
-		.deadline_us = rq->deadline.at_us };
+	rq->call = (struct lane_call){
+		.type = WORKER_SIGN, .done = signed_by_worker, .repeatable = true, .deadline_us = rq->deadline.at_us
+	};
 	rq->call.request.key = record->attributes;
 	rq->call.request.alg = rq->in.sign.alg;
 	memcpy(rq->call.request.hardware_id, record->hardware_id, sizeof(record->hardware_id));
@@ -221,8 +221,8 @@ static void verify_theirs(struct compute_job *job)
 		hash = bytes_of(rq->hash, rq->hash_len);
 	}
 	if (rq->computed.code == STATUS_OK)
-		rq->computed = public_verify(rq->agent->public_keys, &rq->record->attributes, rq->record->public_key, in->alg, hash,
-			in->signature);
+		rq->computed = public_verify(rq->agent->public_keys, &rq->record->attributes, rq->record->public_key,
+			in->alg, hash, in->signature);
 	if (rq->computed.code != STATUS_OK)
 		fault_take(&rq->computed_fault);
 }

@@ -43,8 +43,8 @@ struct status random_pool_stream(struct random_pool *pool, struct random_stream 
 {
 	uint64_t number = ++pool->counter;
 
-	return digest_hmac_sha256(bytes_of(pool->key, sizeof(pool->key)), bytes_of(&number, sizeof(number)),
-		ret_stream->key);
+	return digest_hmac_sha256(
+		bytes_of(pool->key, sizeof(pool->key)), bytes_of(&number, sizeof(number)), ret_stream->key);
 }
 
 struct status random_take(const struct random_stream *stream, size_t len, struct buf *to)
@@ -61,7 +61,8 @@ struct status random_take(const struct random_stream *stream, size_t len, struct
 		uint8_t mask[BLOCK_BYTES];
 		size_t at = block * BLOCK_BYTES, n = len - at < BLOCK_BYTES ? len - at : BLOCK_BYTES;
 
-		TRY(digest_hmac_sha256(bytes_of(stream->key, sizeof(stream->key)), bytes_of(&block, sizeof(block)), mask));
+		TRY(digest_hmac_sha256(
+			bytes_of(stream->key, sizeof(stream->key)), bytes_of(&block, sizeof(block)), mask));
 		for (size_t i = 0; i < n; i++)
 			out[at + i] ^= mask[i];
 	}

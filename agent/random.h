@@ -12,16 +12,16 @@
 
 enum {
 	RANDOM_KEY_BYTES = 32,
-	RANDOM_MAX = 1024 * 1024,      /* one request; above it: 10 (wire reference, section 23, row 76) */
-	RANDOM_INLINE_MAX = 4096,      /* larger ones visit a compute thread */
-	RANDOM_DEVICE_BYTES = 32,      /* fetched at a time */
+	RANDOM_MAX = 1024 * 1024, /* one request; above it: 10 (wire reference, section 23, row 76) */
+	RANDOM_INLINE_MAX = 4096, /* larger ones visit a compute thread */
+	RANDOM_DEVICE_BYTES = 32, /* fetched at a time */
 	RANDOM_REFRESH_S = 60,
 };
 
 struct random_pool {
 	uint8_t key[RANDOM_KEY_BYTES];
-	uint64_t mixed;      /* device contributions so far */
-	uint64_t unhealthy;  /* contributions refused by the test */
+	uint64_t mixed;	    /* device contributions so far */
+	uint64_t unhealthy; /* contributions refused by the test */
 	uint64_t counter;
 };
 

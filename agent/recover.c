@@ -320,8 +320,9 @@ void recovery_run(struct recovery *recovery)
 		return;
 	}
 	recovery->step = RECOVERY_CLEAN;
-	recovery->call = (struct lane_call){ .type = WORKER_CLEAN, .done = cleaned,
-		.deadline_us = clock_mono_us() + RECOVERY_CALL_US };
+	recovery->call = (struct lane_call){
+		.type = WORKER_CLEAN, .done = cleaned, .deadline_us = clock_mono_us() + RECOVERY_CALL_US
+	};
 	memcpy(recovery->call.request.hardware_id, item->hardware_id, sizeof(item->hardware_id));
 	st = lane->state == LANE_RECOVERING ? lane_submit_recovery(lane, &recovery->call)
 					    : lane_submit(lane, &recovery->call);

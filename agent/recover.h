@@ -24,10 +24,10 @@ struct recovery_item {
 	struct keystore_id key;
 	uint8_t hardware_id[KEYSTORE_HARDWARE_ID_BYTES];
 	struct keyindex_entry *entry; /* the name that it keeps taken; NULL none */
-	struct buf record;            /* owned: the intent's, see intent_record_put() */
-	bool has_row;                 /* the key's row is still there */
-	bool owes_line;               /* its line is not in the log */
-	bool is_done;                 /* a create that was complete: only line and row are left */
+	struct buf record;	      /* owned: the intent's, see intent_record_put() */
+	bool has_row;		      /* the key's row is still there */
+	bool owes_line;		      /* its line is not in the log */
+	bool is_done;		      /* a create that was complete: only line and row are left */
 };
 
 struct recovery {

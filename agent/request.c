@@ -99,8 +99,8 @@ static struct status policy_ask(struct request *rq)
 {
 	if (rq->op->verb == VERB_NONE || !rq->has_key)
 		return OK;
-	TRY(policy_check(rq->policy, &rq->tenant, rq->op->verb, rq->provider, rq->key_name, &rq->caller.facts,
-		&rq->decision));
+	TRY(policy_check(
+		rq->policy, &rq->tenant, rq->op->verb, rq->provider, rq->key_name, &rq->caller.facts, &rq->decision));
 	rq->at.decided = clock_mono_us();
 	return OK;
 }
@@ -122,13 +122,13 @@ struct status request_begin(struct agent *agent, struct request *rq)
 	if (rq->waits)
 		return OK;
 	rq->at.authenticated = clock_mono_us();
-	TRY(op_route(agent, rq));      /* B4, B5: row and lane */
-	TRY(admin_check(rq));          /* B6, B7 */
-	TRY(body_decode(rq));          /* B8, B9 */
-	TRY(identity_check(rq));       /* B10 */
+	TRY(op_route(agent, rq)); /* B4, B5: row and lane */
+	TRY(admin_check(rq));	  /* B6, B7 */
+	TRY(body_decode(rq));	  /* B8, B9 */
+	TRY(identity_check(rq));  /* B10 */
 	TRY(audit_check(agent, rq));
-	TRY(tenant_check(agent, rq));  /* rows of WHO_TENANT only */
-	TRY(record_find(agent, rq));   /* 1140 before policy */
+	TRY(tenant_check(agent, rq)); /* rows of WHO_TENANT only */
+	TRY(record_find(agent, rq));  /* 1140 before policy */
 	TRY(policy_ask(rq));
 	return rq->op->begin(agent, rq); /* to its lane */
 }
@@ -143,7 +143,7 @@ void request_finish(struct agent *agent, struct request *rq, struct status st)
 	rq->waits = false;
 	if (st.code == STATUS_OK && rq->op->finish != NULL)
 		st = rq->op->finish(agent, rq); /* the answer's body */
-	fault_take(&rq->fault); /* out of the thread, before the next request fails in it */
+	fault_take(&rq->fault);			/* out of the thread, before the next request fails in it */
 
 	reply_encode(rq, st);
 	audit_submit(agent, rq); /* then the reply: what cannot be audited is not revealed */
@@ -164,10 +164,17 @@ void request_start(struct request *rq, struct conn *conn, struct bytes frame, ui
 	struct agent *agent = conn->agent;
 	struct status st;
 
-	*rq = (struct request){ .agent = agent, .conn = conn, .number = conn->requests, .frame_len = frame.len,
-		.answer = buf_make(FRAME_ANSWER_MAX), .reply = buf_make(FRAME_HEADER_BYTES + FRAME_ANSWER_MAX),
-		.call_part = buf_make(REQUEST_PLAIN_MAX + WORKER_BLOB_MAX), .intent_record = buf_make(KEYSTORE_RECORD_MAX),
-		.parent_blob = buf_make(WORKER_BLOB_MAX), .commit = DURABLE_LINE, .deadline.expired = deadline_passed };
+	*rq = (struct request){ .agent = agent,
+		.conn = conn,
+		.number = conn->requests,
+		.frame_len = frame.len,
+		.answer = buf_make(FRAME_ANSWER_MAX),
+		.reply = buf_make(FRAME_HEADER_BYTES + FRAME_ANSWER_MAX),
+		.call_part = buf_make(REQUEST_PLAIN_MAX + WORKER_BLOB_MAX),
+		.intent_record = buf_make(KEYSTORE_RECORD_MAX),
+		.parent_blob = buf_make(WORKER_BLOB_MAX),
+		.commit = DURABLE_LINE,
+		.deadline.expired = deadline_passed };
 	rq->line.line = buf_make(AUDIT_LINE_MAX);
 	rq->step.line = buf_make(AUDIT_LINE_MAX);
 	rq->at.first_byte = first_byte_us;
@@ -179,8 +186,8 @@ void request_start(struct request *rq, struct conn *conn, struct bytes frame, ui
 	rq->body = bytes_of(frame.data + FRAME_HEADER_BYTES, rq->header.body_len);
 	rq->auth = bytes_of(rq->body.data + rq->header.body_len, rq->header.auth_len);
 	rq->op = op_find(rq->header.opcode);
-	deadline_arm(&agent->loop, &rq->deadline,
-		rq->op->lane == OP_LANE_GENERATE ? DEADLINE_GENERATE : DEADLINE_FINISH);
+	deadline_arm(
+		&agent->loop, &rq->deadline, rq->op->lane == OP_LANE_GENERATE ? DEADLINE_GENERATE : DEADLINE_FINISH);
 	if (st.code == STATUS_OK)
 		go_on(agent, rq);
 	else
@@ -357,13 +364,17 @@ static void line_encode(struct agent *agent, struct request *rq)
 	fill_identity(&record, rq);
 	record.op = rq->op->name;
 	record.provider = rq->lane != NULL ? bytes_from_text(rq->lane->name) : (struct bytes){ 0 };
+	/* A name that was refused for its length is shown as far as a name may go: the line has a bound. */
 	record.key = rq->key_name;
+	if (record.key.len > KEYSTORE_NAME_MAX)
+		record.key.len = KEYSTORE_NAME_MAX;
 	record.has_key = rq->has_key;
 	record.record = rq->record != NULL ? rq->record->id.bytes : NULL;
 	fill_outcome(&record, rq);
 	/* Both hashes cover header and body; the token in the authentication field has its own. */
-	if (digest_sha256(bytes_of(rq->body.data - FRAME_HEADER_BYTES, FRAME_HEADER_BYTES + rq->body.len),
-		    rq->request_hash).code == STATUS_OK)
+	if (digest_sha256(
+		    bytes_of(rq->body.data - FRAME_HEADER_BYTES, FRAME_HEADER_BYTES + rq->body.len), rq->request_hash)
+			.code == STATUS_OK)
 		record.request = rq->request_hash;
 	if (digest_sha256(buf_bytes(&rq->reply), rq->response_hash).code == STATUS_OK)
 		record.response = rq->response_hash;

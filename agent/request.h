@@ -24,15 +24,15 @@ struct op;
 enum {
 	REQUEST_HW_BYTES = 160,
 	REQUEST_UID_TEXT_BYTES = 12,
-	REQUEST_PLAIN_MAX = 4096,  /* parent blob and hash together */
+	REQUEST_PLAIN_MAX = 4096, /* parent blob and hash together */
 };
 
 /* Who asks: what an authenticator established, and the token that it came with.  who.authenticator 0: nobody. */
 struct caller {
-	struct identity who;    /* its name is borrowed from the request or its token */
-	struct jwtsvid *token;  /* one reference; JWT-SVID only */
+	struct identity who;   /* its name is borrowed from the request or its token */
+	struct jwtsvid *token; /* one reference; JWT-SVID only */
 	struct jwtsvid_cache_key token_key;
-	bool has_token_key;     /* also when the token was refused */
+	bool has_token_key; /* also when the token was refused */
 	struct token_facts facts;
 };
 
@@ -69,7 +69,7 @@ struct request {
 	/* who and what: stage B */
 	const struct op *op;
 	struct caller caller;
-	struct policy *policy;   /* the snapshot that decides; one reference */
+	struct policy *policy; /* the snapshot that decides; one reference */
 	char uid_text[REQUEST_UID_TEXT_BYTES];
 	struct wire_arena arena;
 	union request_body in;
@@ -80,22 +80,22 @@ struct request {
 	struct namespace_name ns; /* where the caller's key names live; views */
 	struct decision decision;
 	bool is_decided;
-	uint32_t provider;               /* instance: index of lane */
-	struct lane *lane;               /* borrowed; NULL: the core provider */
-	struct keyindex_space *space;    /* borrowed */
-	struct keyindex_entry *entry;    /* borrowed; a name that this request has taken or withdrawn */
-	struct key_record *record;       /* one reference */
+	uint32_t provider;	      /* instance: index of lane */
+	struct lane *lane;	      /* borrowed; NULL: the core provider */
+	struct keyindex_space *space; /* borrowed */
+	struct keyindex_entry *entry; /* borrowed; a name that this request has taken or withdrawn */
+	struct key_record *record;    /* one reference */
 	/* under way */
-	unsigned pending;                /* things that will come back; 0: nothing */
-	bool waits;                      /* request_begin() is not at its end */
-	bool answered;                   /* the client has its answer; what is pending only cleans up */
-	bool undecided;                  /* the deadline passed while a worker executed it */
+	unsigned pending; /* things that will come back; 0: nothing */
+	bool waits;	  /* request_begin() is not at its end */
+	bool answered;	  /* the client has its answer; what is pending only cleans up */
+	bool undecided;	  /* the deadline passed while a worker executed it */
 	struct deadline deadline;
 	struct lane_call call;
-	struct buf call_part;            /* sized parent, then hash */
-	struct keyset *keyset;           /* one reference, while a token is being verified */
+	struct buf call_part;  /* sized parent, then hash */
+	struct keyset *keyset; /* one reference, while a token is being verified */
 	struct compute_job compute;
-	struct status computed;          /* by the compute thread */
+	struct status computed; /* by the compute thread */
 	struct fault computed_fault;
 	struct durable_job step; /* intent, parent, deletion: before the answer's own */
 	struct durable_job line; /* the audit line, and what is committed with it */
@@ -103,7 +103,7 @@ struct request {
 	int64_t intent_id;
 	struct keystore_id key_id;
 	uint8_t hardware_id[KEYSTORE_HARDWARE_ID_BYTES];
-	struct namespace_record parent;  /* while a parent blob becomes durable */
+	struct namespace_record parent; /* while a parent blob becomes durable */
 	struct buf parent_blob;
 	struct random_stream stream;
 	struct delete_job deletion;

@@ -97,8 +97,8 @@ static struct status ask_config(struct child *child, int fd, const char *path, s
 	return config_get(buf_bytes(ret_tree), ret_config);
 }
 
-struct status config_load(int libexec_fd, const char *path, struct config **ret_config, struct buf *ret_tree,
-	struct buf *ret_text)
+struct status config_load(
+	int libexec_fd, const char *path, struct config **ret_config, struct buf *ret_tree, struct buf *ret_text)
 {
 	struct child child = { .name = "config", .program = "keyreeve-config", .provider = -1 };
 	char *const env[] = { NULL };
@@ -209,10 +209,13 @@ static bool accepts(const struct config *config, const char *check)
 
 static void worker_config_of(const struct config *config, const struct config_provider *p, struct worker_config *ret)
 {
-	*ret = (struct worker_config){ .type = (uint8_t)p->type, .verify_after_sign = (uint8_t)p->verify_after_sign,
+	*ret = (struct worker_config){ .type = (uint8_t)p->type,
+		.verify_after_sign = (uint8_t)p->verify_after_sign,
 		.strict = config->posture == POSTURE_STRICT && !accepts(config, "DOC-47"),
-		.sessions_password = p->sessions == SESSIONS_PASSWORD, .needs_unix_sockets = p->needs_unix_sockets,
-		.threads = p->threads, .handle = p->handle };
+		.sessions_password = p->sessions == SESSIONS_PASSWORD,
+		.needs_unix_sockets = p->needs_unix_sockets,
+		.threads = p->threads,
+		.handle = p->handle };
 	copy_text(ret->name, sizeof(ret->name), p->name);
 	copy_text(ret->tcti, sizeof(ret->tcti), p->tcti);
 	copy_text(ret->module, sizeof(ret->module), p->module);
@@ -314,8 +317,8 @@ static struct status give_agent(struct supervisor *s, struct child *child)
 }
 
 /* The provider's own environment, and nothing else. */
-static void make_env(const struct supervisor *s, const struct child *child, char *env[CHILD_ENV_MAX],
-	struct buf *storage)
+static void make_env(
+	const struct supervisor *s, const struct child *child, char *env[CHILD_ENV_MAX], struct buf *storage)
 {
 	size_t offsets[CHILD_ENV_MAX], count = 0;
 	const struct config_provider *p;
@@ -649,17 +652,20 @@ static bool needs_idp(const struct config *config)
 static void add_children(struct supervisor *s)
 {
 	const struct config *config = s->given->config;
-	static const char *const programs[] = { [PROVIDER_SOFTWARE] = "keyreeve-soft", [PROVIDER_PKCS11] = "keyreeve-p11",
+	static const char *const programs[] = { [PROVIDER_SOFTWARE] = "keyreeve-soft",
+		[PROVIDER_PKCS11] = "keyreeve-p11",
 		[PROVIDER_TPM] = "keyreeve-tpm" };
 
 	s->children[CHILD_AGENT] = (struct child){ .name = "agent", .program = "keyreeve-agent", .provider = -1 };
-	s->children[CHILD_IDP] = (struct child){ .name = "idp", .program = "keyreeve-idp", .provider = -1,
-		.stays_down = !needs_idp(config) };
+	s->children[CHILD_IDP] = (struct child){
+		.name = "idp", .program = "keyreeve-idp", .provider = -1, .stays_down = !needs_idp(config)
+	};
 	s->child_count = CHILD_FIRST_WORKER;
 	for (uint32_t i = 0; i < config->provider_count; i++) {
 		struct child *child = &s->children[s->child_count++];
 
-		*child = (struct child){ .provider = (int)i, .stays_down = (s->given->providers_down >> i & 1) != 0,
+		*child = (struct child){ .provider = (int)i,
+			.stays_down = (s->given->providers_down >> i & 1) != 0,
 			.reason = "a start-up check takes it out of service" };
 		(void)snprintf(child->name, sizeof(child->name), "%s", config->providers[i].name);
 		(void)snprintf(child->program, sizeof(child->program), "%s", programs[config->providers[i].type]);

@@ -12,20 +12,20 @@
 struct supervised {
 	int libexec_fd;
 	const char *config_path;
-	struct config *config;                  /* owned */
-	struct buf tree;                        /* its encoding: owned */
-	int listeners[CONFIG_LISTENERS_MAX];    /* owned; in the order of the configuration */
-	int pins[CONFIG_PROVIDERS_MAX];         /* owned; -1 none */
-	int owner_auths[CONFIG_PROVIDERS_MAX];  /* owned; -1 none */
-	uint32_t providers_down;                /* bit n: a start-up check takes provider n out of service */
-	int state_lock;                         /* owned: one daemon per state directory */
-	int signal_fd;                          /* owned: SIGTERM, SIGINT, SIGHUP, SIGCHLD */
+	struct config *config;		       /* owned */
+	struct buf tree;		       /* its encoding: owned */
+	int listeners[CONFIG_LISTENERS_MAX];   /* owned; in the order of the configuration */
+	int pins[CONFIG_PROVIDERS_MAX];	       /* owned; -1 none */
+	int owner_auths[CONFIG_PROVIDERS_MAX]; /* owned; -1 none */
+	uint32_t providers_down;	       /* bit n: a start-up check takes provider n out of service */
+	int state_lock;			       /* owned: one daemon per state directory */
+	int signal_fd;			       /* owned: SIGTERM, SIGINT, SIGHUP, SIGCHLD */
 };
 
 /* Run keyreeve-config on the file; the tree, or its error text in ret_text.  Also used for a reload.
  * Fails: CONFIG_SYNTAX, CONFIG_UNSUPPORTED, IO and the codes of child_start(). */
-struct status config_load(int libexec_fd, const char *path, struct config **ret_config, struct buf *ret_tree,
-	struct buf *ret_text);
+struct status config_load(
+	int libexec_fd, const char *path, struct config **ret_config, struct buf *ret_tree, struct buf *ret_text);
 
 /* Until the end; the exit code.  Takes everything over. */
 int supervise(struct supervised *s);

@@ -10,8 +10,12 @@
 
 struct status trust_init(struct trust *trust, struct loop *loop, struct compute *compute, struct jwtsvid_cache *tokens)
 {
-	*trust = (struct trust){ .loop = loop, .compute = compute, .tokens = tokens, .watch.fd = -1,
-		.list = buf_make(IPC_SIZE_MAX), .waiting = buf_make(IPC_SIZE_MAX) };
+	*trust = (struct trust){ .loop = loop,
+		.compute = compute,
+		.tokens = tokens,
+		.watch.fd = -1,
+		.list = buf_make(IPC_SIZE_MAX),
+		.waiting = buf_make(IPC_SIZE_MAX) };
 	TRY(keyset_new_empty(&trust->nobody));
 	trust->keys = keyset_ref(trust->nobody);
 	jwtsvid_cache_keys(tokens, trust->keys);

@@ -12,16 +12,16 @@
 #include "jwtsvid/cache.h"
 
 struct trust {
-	struct loop *loop;       /* borrowed */
-	struct compute *compute; /* borrowed */
+	struct loop *loop;	      /* borrowed */
+	struct compute *compute;      /* borrowed */
 	struct jwtsvid_cache *tokens; /* borrowed: verified tokens end with their keys */
-	struct ipc *idp;         /* owned; NULL while there is no keyreeve-idp */
+	struct ipc *idp;	      /* owned; NULL while there is no keyreeve-idp */
 	struct watch watch;
-	struct keyset *keys;     /* in force; one reference; never NULL */
-	struct keyset *nobody;   /* made at the start, so that a withdrawal needs no memory */
+	struct keyset *keys;   /* in force; one reference; never NULL */
+	struct keyset *nobody; /* made at the start, so that a withdrawal needs no memory */
 	/* one compilation at a time; of what came meanwhile the newest */
 	struct compute_job job;
-	bool is_busy, is_stale;  /* stale: withdrawn meanwhile */
+	bool is_busy, is_stale; /* stale: withdrawn meanwhile */
 	struct buf list, waiting;
 	bool has_waiting;
 	struct keyset *compiled; /* what the compute thread made */

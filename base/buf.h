@@ -12,7 +12,7 @@
 struct buf {
 	uint8_t *data; /* owned */
 	size_t len;
-	size_t room;      /* allocated bytes */
+	size_t room;	  /* allocated bytes */
 	size_t max_bytes; /* cap; 0 refuses every byte */
 	bool bad;
 };

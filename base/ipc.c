@@ -130,8 +130,12 @@ struct status ipc_send(struct ipc *ipc, const struct ipc_message *message)
 	size_t size = message->part[0].len + message->part[1].len + message->part[2].len;
 	bool large = size > IPC_INLINE_MAX;
 	size_t fds = (large ? 1u : 0u) + (message->fd >= 0 ? 1u : 0u);
-	struct ipc_header header = { .size = (uint32_t)size, .type = message->type, .id = message->id,
-		.deadline_us = message->deadline_us, .status = (uint32_t)message->status, .native = message->native,
+	struct ipc_header header = { .size = (uint32_t)size,
+		.type = message->type,
+		.id = message->id,
+		.deadline_us = message->deadline_us,
+		.status = (uint32_t)message->status,
+		.native = message->native,
 		.len = { (uint32_t)message->part[0].len, (uint32_t)message->part[1].len } };
 	AUTO(own_close) int memfd = -1;
 	AUTO(own_close) int copy = -1;
@@ -300,7 +304,9 @@ struct status ipc_receive(struct ipc *ipc)
 			struct cmsghdr align;
 		} control;
 		struct iovec iov = { .iov_len = room < READ_BYTES ? room : READ_BYTES };
-		struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.raw,
+		struct msghdr msg = { .msg_iov = &iov,
+			.msg_iovlen = 1,
+			.msg_control = control.raw,
 			.msg_controllen = sizeof(control.raw) };
 		ssize_t n;
 
@@ -397,8 +403,12 @@ struct status ipc_next(struct ipc *ipc, struct ipc_message *ret_message, bool *r
 	ipc->in_at += IPC_HEADER_BYTES + (large ? 0 : header.size);
 
 	struct reader parts = reader_of(body);
-	*ret_message = (struct ipc_message){ .type = header.type, .id = header.id, .deadline_us = header.deadline_us,
-		.status = (enum status_code)header.status, .native = header.native, .fd = ipc->message_fd };
+	*ret_message = (struct ipc_message){ .type = header.type,
+		.id = header.id,
+		.deadline_us = header.deadline_us,
+		.status = (enum status_code)header.status,
+		.native = header.native,
+		.fd = ipc->message_fd };
 	ret_message->part[0] = reader_bytes(&parts, header.len[0]);
 	ret_message->part[1] = reader_bytes(&parts, header.len[1]);
 	ret_message->part[2] = parts.left;

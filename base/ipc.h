@@ -28,10 +28,10 @@
 enum {
 	IPC_HEADER_BYTES = 40,
 	IPC_PARTS = 3,
-	IPC_INLINE_MAX = 64 * 1024,        /* above it: memfd */
-	IPC_SIZE_MAX = 8 * 1024 * 1024,    /* one message; the largest is a set of key documents, 4 MiB */
-	IPC_QUEUE_MAX = 16 * 1024 * 1024,  /* bytes waiting to be written */
-	IPC_FDS_MAX = 64,                  /* descriptors waiting, either direction */
+	IPC_INLINE_MAX = 64 * 1024,	  /* above it: memfd */
+	IPC_SIZE_MAX = 8 * 1024 * 1024,	  /* one message; the largest is a set of key documents, 4 MiB */
+	IPC_QUEUE_MAX = 16 * 1024 * 1024, /* bytes waiting to be written */
+	IPC_FDS_MAX = 64,		  /* descriptors waiting, either direction */
 	IPC_BUILD_BYTES = 32,
 };
 
@@ -55,7 +55,7 @@ struct ipc_message {
 	enum status_code status;
 	uint32_t native;
 	struct bytes part[IPC_PARTS]; /* sending: borrowed for the call; received: borrowed until the next ipc_ call */
-	int fd;                       /* -1 none; sending: stays the caller's (duplicated); received: see ipc_next() */
+	int fd;			      /* -1 none; sending: stays the caller's (duplicated); received: see ipc_next() */
 };
 
 /* A message without parts or descriptor. */

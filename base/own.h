@@ -8,11 +8,11 @@
 #include <unistd.h>
 
 #define AUTO(fn) __attribute__((cleanup(fn)))
-#define TAKE(x)                                                                                                        \
-	({                                                                                                             \
-		__typeof__(x) *take_ = &(x), was_ = *take_;                                                            \
-		*take_ = (__typeof__(x)){ 0 };                                                                         \
-		was_;                                                                                                  \
+#define TAKE(x)                                             \
+	({                                                  \
+		__typeof__(x) *take_ = &(x), was_ = *take_; \
+		*take_ = (__typeof__(x)){ 0 };              \
+		was_;                                       \
 	})
 
 /* AUTO(own_free) char *p; any pointer from malloc. */

@@ -17,7 +17,8 @@ enum role_message {
 	ROLE_NONE = 0,
 	ROLE_HELLO,  /* part 0 build id; both ways */
 	ROLE_CONFIG, /* part 1: the encoded configuration (all of it for the agent, its provider's for a worker) */
-	ROLE_FD,     /* part 0 name, descriptor; also later, while running (a restarted worker's socket, a new wrap socket) */
+	ROLE_FD, /* part 0 name, descriptor; also later, while running (a restarted worker's socket, a new wrap socket)
+		  */
 	ROLE_GO,
 	ROLE_READY,  /* role to keyreeved; part 0 text for the log */
 	ROLE_FAILED, /* role to keyreeved; status, native, part 0 text that says what to do */

@@ -21,7 +21,8 @@ struct status secret_alloc(struct secret *ret_secret, size_t len)
 	ENSURE(len > 0 && len <= SECRET_MAX_BYTES, LIMIT);
 	pages = mmap(NULL, whole_pages(len), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	ENSURE(pages != MAP_FAILED, NO_MEMORY);
-	/* Each of these may be refused by a limit or an old kernel; the posture reports that, the secret still works. */
+	/* Each of these may be refused by a limit or an old kernel; the posture reports that, the secret still works.
+	 */
 	(void)mlock(pages, whole_pages(len));
 	(void)madvise(pages, whole_pages(len), MADV_DONTDUMP);
 	(void)madvise(pages, whole_pages(len), MADV_WIPEONFORK);

@@ -145,7 +145,7 @@ enum status_code {
 #define STATUS_ENUM(name, wire, text) STATUS_##name,
 	STATUS_ROWS(STATUS_ENUM)
 #undef STATUS_ENUM
-	STATUS_COUNT
+		STATUS_COUNT
 };
 
 /* An ignored status is a warning, so an error.  A struct, since enums convert silently to bool and int. */
@@ -164,7 +164,7 @@ struct status {
 /* Where and why this thread last failed. */
 struct fault {
 	enum status_code code;
-	int64_t native;       /* code of the library or kernel; 0 none */
+	int64_t native;	      /* code of the library or kernel; 0 none */
 	const char *file;     /* static text */
 	const char *function; /* static text */
 	int line;
@@ -173,16 +173,16 @@ struct fault {
 #define OK ((struct status){ STATUS_OK })
 #define FAIL(NAME) status_fail(STATUS_##NAME, 0, __FILE__, __LINE__, __func__)
 #define FAIL_RC(NAME, rc) status_fail(STATUS_##NAME, (int64_t)(rc), __FILE__, __LINE__, __func__)
-#define TRY(call)                                                                                                      \
-	do {                                                                                                           \
-		struct status try_ = (call);                                                                           \
-		if (try_.code != STATUS_OK)                                                                            \
-			return try_;                                                                                   \
+#define TRY(call)                            \
+	do {                                 \
+		struct status try_ = (call); \
+		if (try_.code != STATUS_OK)  \
+			return try_;         \
 	} while (0)
-#define ENSURE(cond, NAME)                                                                                             \
-	do {                                                                                                           \
-		if (!(cond))                                                                                           \
-			return FAIL(NAME);                                                                             \
+#define ENSURE(cond, NAME)                 \
+	do {                               \
+		if (!(cond))               \
+			return FAIL(NAME); \
 	} while (0)
 
 /* Record the failure for this thread and return it; use FAIL and FAIL_RC. */

@@ -76,7 +76,7 @@ enum { PSA_HASH_MAX_BYTES = 64, PSA_SIGNATURE_MAX_BYTES = 512, PSA_PUBLIC_MAX_BY
 /* One flat list; what an algorithm needs beside its kind is in struct psa_alg. */
 enum psa_alg_kind {
 	PSA_ALG_ABSENT = 0, /* no algorithm was given: refused everywhere */
-	PSA_ALG_NONE,       /* a key policy that permits nothing */
+	PSA_ALG_NONE,	    /* a key policy that permits nothing */
 	PSA_ALG_HASH,
 	PSA_ALG_HMAC,
 	PSA_ALG_CBC_MAC,
@@ -97,10 +97,10 @@ enum psa_alg_kind {
 };
 
 struct psa_alg {
-	uint8_t kind;    /* enum psa_alg_kind */
-	uint8_t hash;    /* enum psa_hash: of hash, HMAC, signatures, OAEP, key derivation */
+	uint8_t kind;	 /* enum psa_alg_kind */
+	uint8_t hash;	 /* enum psa_hash: of hash, HMAC, signatures, OAEP, key derivation */
 	uint8_t variant; /* Parsec's number of cipher mode, AEAD, raw agreement or key derivation; else 0 */
-	uint8_t kdf;     /* key agreement: 0 raw, else Parsec's number of the key derivation */
+	uint8_t kdf;	 /* key agreement: 0 raw, else Parsec's number of the key derivation */
 	uint32_t length; /* MAC or tag length in bytes where truncated or shortened; 0 = default */
 };
 
@@ -119,7 +119,7 @@ enum psa_usage {
 };
 
 struct psa_key_attributes {
-	uint8_t kind;   /* enum psa_key_kind */
+	uint8_t kind;	/* enum psa_key_kind */
 	uint8_t family; /* enum psa_ecc_family for ECC; Parsec's DhFamily for DH; else 0 */
 	uint16_t usage; /* enum psa_usage, implied flags included */
 	uint32_t bits;

@@ -39,7 +39,7 @@ struct worker {
 	struct ipc *wrap; /* owned; NULL when there is none */
 	struct worker_page *page;
 	bool is_open; /* the device has answered the hello: before that nothing can be wrapped */
-	bool ended; /* the other end closed the lane, or keyreeved is gone */
+	bool ended;   /* the other end closed the lane, or keyreeved is gone */
 	/* of the lane's lock, when there are threads */
 	pthread_mutex_t lock;
 	pthread_cond_t work, space;

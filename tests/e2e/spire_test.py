@@ -55,7 +55,8 @@ def spire_was_real(s):
     token = s.spire.token(WEB, WEB_UID)
     assert kid(token) in s.spire.published() and part(token, 1)['sub'] == WEB, token
     assert s.spire.calls('FetchJWTSVID') and s.spire.calls('ValidateJWTSVID') == []
-    run([s.spire.agent, 'api', 'validate', 'jwt', '-audience', 'parsec', '-svid', token, '-socketPath', s.spire.socket], WEB_UID)
+    run([s.spire.agent, 'api', 'validate', 'jwt', '-audience', 'parsec', '-svid', token, '-socketPath', s.spire.socket],
+        WEB_UID)
     wait_for('a line of the control call', lambda: s.spire.calls('ValidateJWTSVID'))
 
 

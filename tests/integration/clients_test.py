@@ -11,9 +11,9 @@ ALICE, BOB = 2001, 2002    # accounts with a tenant each
 DECRYPT = 'PsaAsymmetricDecrypt'
 UNSEEN = 'NotFound'        # parsec-tool looks a key up in its list of keys before it signs
 # What the two programs must have done, whatever else they did; each step is in tests/peers/README.md.
-LIFE = ['generate', 'generate-again', 'sign', 'verify', 'export-public', 'verify-locally', 'verify-corrupted', 'verify-other-hash',
-        'sign-short-hash', 'sign-other-algorithm', 'sign-without-identity', 'list-keys', 'list-keys-ours', 'destroy',
-        'destroyed-sign', 'destroyed-verify', 'destroyed-export-public', 'destroyed-destroy']
+LIFE = ['generate', 'generate-again', 'sign', 'verify', 'export-public', 'verify-locally', 'verify-corrupted',
+        'verify-other-hash', 'sign-short-hash', 'sign-other-algorithm', 'sign-without-identity', 'list-keys',
+        'list-keys-ours', 'destroy', 'destroyed-sign', 'destroyed-verify', 'destroyed-export-public', 'destroyed-destroy']
 NEEDED = ['ping', 'list-providers', 'list-providers-ours', 'list-opcodes', 'list-authenticators',
           'missing-key-sign', 'missing-key-verify', 'missing-key-export-public', 'missing-key-destroy',
           *[f'{kind}-{what}' for kind in ('ecc', 'rsa') for what in LIFE], 'random', 'sign-message', 'sign-message-verify']

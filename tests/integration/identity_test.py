@@ -16,9 +16,13 @@ class Setup:
         self.issuer = Issuer(self.rig) if start_issuer else None
 
     def __enter__(self):
-        self.rig.start()
-        if self.issuer:
-            self.trusted()
+        try:
+            self.rig.start()
+            if self.issuer:
+                self.trusted()
+        except BaseException:
+            self.rig.close()
+            raise
         return self.rig, self.issuer
 
     def trusted(self):

@@ -17,7 +17,7 @@ def a_hostile_name_stays_one_line():
     """A8-E1: whatever stands in an identity or a key name, one record is one line of JSON without control bytes."""
     identities = ['a\nb', 'a\r\n{"v":1,"seq":1}', '\x1b[2J\x1b[31mred', 'quote " and \\ slash', '%s%n%99999d', 'tab\tbell\a',
                   'del\x7f', 'n' * 255, '\u20ac\U0001f511']
-    names = [b'a\nb', b'\x1b[31m', b'%s%n', b'"}\n{"v":1}', b'\x00' * 255, b'n' * 2000, b'\xff\xfe' * 127, b'"' * 255]
+    names = [b'\x00' * 60000, b'a\nb', b'\x1b[31m', b'%s%n', b'"}\n{"v":1}', b'\x00' * 255, b'n' * 2000, b'\xff\xfe' * 127, b'"' * 255]
     with Rig(providers=('soft',), wrap='file') as rig:
         rig.start()
         served = 0

@@ -58,7 +58,8 @@ class Spire:
 
     def fetch(self, uid, audience='parsec'):
         """What the agent's own client prints, under the account: (tokens by identity, key ids of the bundle)."""
-        got = run([self.agent, 'api', 'fetch', 'jwt', '-audience', audience, '-socketPath', self.socket, '-output', 'json'], uid)
+        got = run([self.agent, 'api', 'fetch', 'jwt', '-audience', audience, '-socketPath', self.socket,
+                   '-output', 'json'], uid)
         if got.returncode != 0:
             return {}, set()
         svids, bundles = json.loads(got.stdout)

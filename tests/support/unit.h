@@ -17,28 +17,28 @@
 #include "base/bytes.h"
 #include "base/status.h"
 
-#define assert_ok(call)                                                                                                \
-	do {                                                                                                           \
-		struct status got_ = (call);                                                                           \
-		if (got_.code != STATUS_OK)                                                                            \
-			fail_msg("%s: %s", #call, status_name(got_.code));                                             \
+#define assert_ok(call)                                                    \
+	do {                                                               \
+		struct status got_ = (call);                               \
+		if (got_.code != STATUS_OK)                                \
+			fail_msg("%s: %s", #call, status_name(got_.code)); \
 	} while (0)
 
 /* assert_fails(call, JWT_EXPIRED) */
 #define assert_fails(call, NAME) assert_status(call, STATUS_##NAME)
-#define assert_status(call, want)                                                                                      \
-	do {                                                                                                           \
-		struct status got_ = (call);                                                                           \
-		if (got_.code != (want))                                                                               \
-			fail_msg("%s: %s, want %s", #call, status_name(got_.code), status_name(want));                 \
+#define assert_status(call, want)                                                                      \
+	do {                                                                                           \
+		struct status got_ = (call);                                                           \
+		if (got_.code != (want))                                                               \
+			fail_msg("%s: %s, want %s", #call, status_name(got_.code), status_name(want)); \
 	} while (0)
 
-#define assert_bytes(got, want)                                                                                        \
-	do {                                                                                                           \
-		struct bytes got_ = (got), want_ = (want);                                                             \
-		assert_int_equal(got_.len, want_.len);                                                                 \
-		if (got_.len > 0)                                                                                      \
-			assert_memory_equal(got_.data, want_.data, got_.len);                                          \
+#define assert_bytes(got, want)                                               \
+	do {                                                                  \
+		struct bytes got_ = (got), want_ = (want);                    \
+		assert_int_equal(got_.len, want_.len);                        \
+		if (got_.len > 0)                                             \
+			assert_memory_equal(got_.data, want_.data, got_.len); \
 	} while (0)
 
 static inline int unit_main(const struct CMUnitTest *tests, size_t count, int argc, char **argv)
@@ -52,10 +52,10 @@ static inline int unit_main(const struct CMUnitTest *tests, size_t count, int ar
 	return 2;
 }
 
-#define UNIT_MAIN(tests)                                                                                               \
-	int main(int argc, char **argv)                                                                                \
-	{                                                                                                              \
-		return unit_main(tests, sizeof(tests) / sizeof((tests)[0]), argc, argv);                               \
+#define UNIT_MAIN(tests)                                                                 \
+	int main(int argc, char **argv)                                                  \
+	{                                                                                \
+		return unit_main(tests, sizeof(tests) / sizeof((tests)[0]), argc, argv); \
 	}
 
 #endif

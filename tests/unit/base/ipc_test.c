@@ -191,8 +191,9 @@ static void a_memfd_that_can_still_change_is_refused(void **state)
 		char raw[CMSG_SPACE(sizeof(int))];
 		struct cmsghdr align;
 	} control = { .raw = { 0 } };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.raw,
-		.msg_controllen = sizeof(control.raw) };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.raw, .msg_controllen = sizeof(control.raw)
+	};
 	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
 	struct ipc_message got;
 	bool have;

@@ -52,7 +52,7 @@ static const struct row {
 	{ 0x908, STATUS_DEVICE_FAILED,      RC_WAIT,   false },
 	{ 0x90a, STATUS_DEVICE_FAILED,      RC_WAIT,   false },
 	{ 0x920, STATUS_DEVICE_FAILED,      RC_WAIT,   false },
-	/* not implemented */
+	/* COMMAND_CODE */
 	{ 0x143, STATUS_DEVICE_UNSUPPORTED, RC_REFUSE, false },
 	{ 0x2c1, STATUS_DEVICE_UNSUPPORTED, RC_REFUSE, false },
 	{ 0x2c3, STATUS_DEVICE_UNSUPPORTED, RC_REFUSE, false },
