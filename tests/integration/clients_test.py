@@ -24,7 +24,7 @@ def endpoint(path):
 
 
 def walk(name):
-    """One of the two step-by-step programs, with every provider, as two accounts' peers and as an application."""
+    """One of the two step-by-step programs, with every provider, as an account's peer and as an application."""
     program = peer(name, name)
     with Rig() as rig:
         rig.start()
