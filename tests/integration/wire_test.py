@@ -221,6 +221,27 @@ def random_rows():
     assert field(client.call(13, pb((1, 32)), SOFT), 1) != field(client.call(13, pb((1, 32)), SOFT), 1)
 
 
+def the_audit_log_names_the_reason_that_the_wire_does_not():
+    client, anyone, direct = Client(rig.socket), Client(rig.socket, None), Client(rig.direct_socket, None)
+    uid = struct.pack('<I', 0)
+    rows = [('AUTHN_NOT_LISTED', 13, anyone.exchange(26, auth_type=1, auth=b'x')),
+            ('AUTHN_NEEDED', 19, anyone.exchange(26)), ('ADMIN_NEEDED', 21, client.exchange(27)),
+            ('PEER_UID', 11, anyone.exchange(26, auth_type=3, auth=struct.pack('<I', 9))),
+            ('PEER_FIELD', 11, anyone.exchange(26, auth_type=3, auth=b'9')),
+            ('DIRECT_NAME', 11, direct.exchange(26, auth_type=1, auth=b'')),
+            ('BODY_LONG', 20, client.exchange(7, pb((1, 'n' * 70000)), SOFT)),
+            ('LIST_PROVIDER', 6, anyone.exchange(9, pb((1, 99)))),
+            ('LIST_PROVIDER_ABSENT', 5, anyone.exchange(9, pb((1, 3)))),
+            ('RANDOM_LONG', 10, anyone.exchange(13, pb((1, 1048577)), SOFT)),
+            ('PROVIDER_ABSENT', 5, client.exchange(4, b'', 3)), ('OPCODE_ROUTE', 1134, client.exchange(1, b'', SOFT)),
+            ('OPCODE_UNSUPPORTED', 1134, client.exchange(6, b'', SOFT)), ('KEY_ABSENT', 1140, client.exchange(7, pb((1, 'none')), SOFT))]
+    time.sleep(1.3)
+    seen = {(line.get('status'), line.get('wire')) for line in rig.audit()}
+    for reason, wire, answer in rows:
+        assert answer['status'] == wire, (reason, answer['status'])
+        assert (reason, wire) in seen, (reason, wire)
+
+
 def hundred_connections_at_once_are_all_answered():
     socks = [Client(rig.socket, None, timeout=5).connect() for _ in range(100)]
     for s in socks:
@@ -255,7 +276,7 @@ with rig:
               one_byte_at_a_time_is_served_within_two_seconds, the_connection_ends_after_the_answer,
               a_kept_connection_serves_many_and_says_so, pipelined_requests_are_answered_in_order, identity_rows,
               direct_rows, routing_rows, body_rows, discovery_rows, key_policy_rows, random_rows,
-              hundred_connections_at_once_are_all_answered, sockets_have_their_modes_and_stale_ones_are_replaced])
+              the_audit_log_names_the_reason_that_the_wire_does_not, hundred_connections_at_once_are_all_answered, sockets_have_their_modes_and_stale_ones_are_replaced])
     except SystemExit as e:
         code = e.code
 sys.exit(code)

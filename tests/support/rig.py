@@ -8,6 +8,7 @@ BUILD = os.environ.get('KEYREEVE_BUILD', os.path.join(ROOT, 'build', 'release'))
 SOFTHSM = os.path.realpath('/usr/lib/softhsm/libsofthsm2.so')
 SERVICE_UID = 64200        # the service's account, made for the run
 PIN = '4711-rig'
+SIGSYS_END = f'signal {int(signal.SIGSYS)}'   # as the daemon logs the end of a role that did what it may not
 MAGIC = 0x5EC0A710
 SOFT, PKCS11, TPM = 1, 2, 3
 PROVIDERS = {'soft': SOFT, 'hsm': PKCS11, 'tpm': TPM}
@@ -461,7 +462,10 @@ class Rig:
     def __exit__(self, kind, value, trace):
         if kind is not None:
             sys.stderr.write(self.tail() + '\n')
+        log = self.path('daemon.log')
+        broken = [line for line in open(log, errors='replace') if SIGSYS_END in line]
         self.close()
+        assert kind is not None or not broken, f'a role was ended by its own sandbox: {broken}'
 
 
 def fill_up(path):
