@@ -31,7 +31,7 @@ def main():
         allowed = tuple(PREFIXES[library].split())
         for line in subprocess.check_output(['nm', '-g', '--defined-only', archive], text=True).split('\n'):
             m = re.match(r'[0-9a-f]+ [TDBRVC] (\S+)$', line)
-            if not m:
+            if not m or m.group(1).startswith('__odr_asan'):
                 continue
             seen += 1
             name = m.group(1)
