@@ -39,31 +39,44 @@ static size_t utf8_length(struct bytes s)
 	return code >= 0xd800 && code <= 0xdfff ? 0 : len;
 }
 
+static bool is_plain(uint8_t c)
+{
+	return c >= ' ' && c < 127 && c != '"' && c != '\\';
+}
+
+/* How many bytes at the front may stand as they are: a run of plain ones, or one UTF-8 sequence. */
+static size_t unescaped(struct bytes text)
+{
+	size_t len = 0;
+
+	while (len < text.len && is_plain(text.data[len]))
+		len++;
+	return len > 0 || text.data[0] < 0x80 ? len : utf8_length(text);
+}
+
+static void put_escaped(struct buf *to, uint8_t c)
+{
+	if (c == '"' || c == '\\') {
+		buf_put_u8(to, '\\');
+		buf_put_u8(to, c);
+		return;
+	}
+	buf_put_text(to, "\\u00");
+	buf_put_hex(to, bytes_of(&c, 1));
+}
+
 void audit_text_put(struct buf *to, struct bytes text)
 {
-	static const char hex[] = "0123456789abcdef";
+	struct reader r = reader_of(text);
 
 	buf_put_u8(to, '"');
-	for (size_t i = 0; i < text.len;) {
-		uint8_t c = text.data[i];
-		size_t len = c >= 0x80 ? utf8_length(bytes_of(text.data + i, text.len - i)) : 0;
+	while (r.left.len > 0) {
+		size_t len = unescaped(r.left);
 
-		if (len > 0) {
-			buf_put(to, bytes_of(text.data + i, len));
-			i += len;
-			continue;
-		}
-		if (c == '"' || c == '\\') {
-			buf_put_u8(to, '\\');
-			buf_put_u8(to, c);
-		} else if (c >= ' ' && c < 127) {
-			buf_put_u8(to, c);
-		} else {
-			buf_put_text(to, "\\u00");
-			buf_put_u8(to, (uint8_t)hex[c >> 4]);
-			buf_put_u8(to, (uint8_t)hex[c & 15]);
-		}
-		i++;
+		if (len > 0)
+			buf_put(to, reader_bytes(&r, len));
+		else
+			put_escaped(to, reader_u8(&r));
 	}
 	buf_put_u8(to, '"');
 }

@@ -16,6 +16,7 @@
 static void conn_ready(struct watch *watch, uint32_t events);
 static void conn_expired(struct deadline *deadline);
 static void conn_read(struct conn *conn);
+static void conn_close(struct conn *conn);
 
 static struct conn *conn_of_watch(struct watch *watch)
 {
@@ -25,6 +26,19 @@ static struct conn *conn_of_watch(struct watch *watch)
 static struct conn *conn_of_deadline(struct deadline *deadline)
 {
 	return (struct conn *)((char *)deadline - offsetof(struct conn, deadline));
+}
+
+/* Watched from the first time that something has to be waited for; most connections of one request never are before
+ * their answer is out. */
+static void conn_watch(struct conn *conn, uint32_t events)
+{
+	if (conn->watch.added) {
+		watch_events(&conn->agent->loop, &conn->watch, events);
+		return;
+	}
+	conn->watch.events = events;
+	if (watch_add(&conn->agent->loop, &conn->watch).code != STATUS_OK)
+		conn_close(conn);
 }
 
 /* ---- closing ------------------------------------------------------------------------------------ */
@@ -42,8 +56,8 @@ static void conn_close(struct conn *conn)
 	if (conn->state == CONN_CLOSED)
 		return;
 	deadline_disarm(&agent->loop, &conn->deadline);
-	watch_remove(&agent->loop, &conn->watch);
-	(void)close(conn->watch.fd);
+	conn->watch.added = false;
+	(void)close(conn->watch.fd); /* its only descriptor: the epoll set forgets it, too */
 	uncharge(conn);
 	agent_uid_left(agent, conn->peer.uid);
 	agent->conn_count--;
@@ -86,7 +100,7 @@ static void conn_drain(struct conn *conn)
 		return;
 	}
 	deadline_arm(&conn->agent->loop, &conn->deadline, DEADLINE_DRAIN);
-	watch_events(&conn->agent->loop, &conn->watch, EPOLLIN);
+	conn_watch(conn, EPOLLIN);
 }
 
 static void drain_some(struct conn *conn)
@@ -121,7 +135,7 @@ static void conn_written(struct conn *conn)
 	conn->out_at = 0;
 	conn->first_byte_us = 0;
 	deadline_arm(&conn->agent->loop, &conn->deadline, DEADLINE_IDLE);
-	watch_events(&conn->agent->loop, &conn->watch, EPOLLIN);
+	conn_watch(conn, EPOLLIN);
 	conn_read(conn); /* unless it is what called us */
 }
 
@@ -134,7 +148,7 @@ static void conn_write(struct conn *conn)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno == EAGAIN) {
-			watch_events(&conn->agent->loop, &conn->watch, EPOLLOUT);
+			conn_watch(conn, EPOLLOUT);
 			return;
 		}
 		if (n < 0) {
@@ -359,15 +373,12 @@ static struct status conn_new(struct listener *listener, int fd)
 	conn->watch = (struct watch){ .fd = fd, .events = EPOLLIN, .ready = conn_ready };
 	conn->deadline.expired = conn_expired;
 	conn->again.done = conn_again;
-	if (watch_add(&agent->loop, &conn->watch).code != STATUS_OK) {
-		agent_uid_left(agent, peer.uid);
-		free(conn);
-		return FAIL(NO_DESCRIPTORS);
-	}
 	agent->conn_count++;
 	/* The two seconds of the first request begin with the connection: silence costs as little as slowness. */
 	deadline_arm(&agent->loop, &conn->deadline, DEADLINE_ARRIVE);
 	conn_read(conn);
+	if (conn->state == CONN_READ)
+		conn_watch(conn, EPOLLIN);
 	return OK;
 }
 

@@ -149,11 +149,15 @@ void buf_printf(struct buf *b, const char *format, ...)
 void buf_put_hex(struct buf *b, struct bytes bytes)
 {
 	static const char digits[] = "0123456789abcdef";
+	uint8_t *to = buf_reserve(b, 2 * bytes.len);
 
+	if (to == NULL)
+		return;
 	for (size_t i = 0; i < bytes.len; i++) {
-		buf_put_u8(b, (uint8_t)digits[bytes.data[i] >> 4]);
-		buf_put_u8(b, (uint8_t)digits[bytes.data[i] & 15]);
+		to[2 * i] = (uint8_t)digits[bytes.data[i] >> 4];
+		to[2 * i + 1] = (uint8_t)digits[bytes.data[i] & 15];
 	}
+	buf_grew(b, 2 * bytes.len);
 }
 
 struct status buf_check(const struct buf *b)
