@@ -17,7 +17,8 @@
 #include "crypto/wrap.h"
 
 enum {
-	JOBS_MAX = 256, /* read and not answered; the agent hands over 64 at once */
+	FLUSH_ANSWERS = 4, /* sent together at most */
+	JOBS_MAX = 256,	   /* read and not answered; the agent hands over 64 at once */
 	FOR_EVER = -1,
 };
 
@@ -43,6 +44,7 @@ struct worker {
 	/* of the lane's lock, when there are threads */
 	pthread_mutex_t lock;
 	pthread_cond_t work, space;
+	unsigned unflushed;	  /* answers */
 	uint64_t unflushed_us;	  /* when the oldest answer that is not flushed was queued; 0 none */
 	struct queue quick, slow; /* slow: key generation, which may not take every thread */
 	unsigned slow_running;
@@ -200,6 +202,7 @@ static bool is_quick(const struct ipc_message *m)
 static struct status flush(struct worker *w)
 {
 	w->unflushed_us = 0;
+	w->unflushed = 0;
 	return ipc_flush_wait(w->lane, FOR_EVER);
 }
 
@@ -210,8 +213,11 @@ static struct status queue_reply(struct worker *w, const struct ipc_message *rep
 	TRY(ipc_send(w->lane, reply));
 	if (w->unflushed_us == 0)
 		w->unflushed_us = now;
-	/* A slow device: the next request would make this answer wait too long. */
-	if (now - started_us >= WORKER_FLUSH_US || now - w->unflushed_us >= WORKER_FLUSH_US)
+	w->unflushed++;
+	/* A slow device: the next request would make this answer wait too long.  And a few answers are worth a wake-up:
+	 * while the agent serves them the next ones are made (docs/BENCHMARKS.md). */
+	if (now - started_us >= WORKER_FLUSH_US || now - w->unflushed_us >= WORKER_FLUSH_US ||
+		w->unflushed >= FLUSH_ANSWERS)
 		return flush(w);
 	return OK;
 }
@@ -527,8 +533,9 @@ static struct status job_fill(struct job *job, const struct ipc_message *m)
 	return OK;
 }
 
-/* Hand over what has arrived, waiting for a spare job when all are in use.  With the lock held. */
-static struct status enqueue_batch(struct worker *w)
+/* Hand over what has arrived, waiting for a spare job when all are in use.  With the lock held; the threads are woken
+ * when it is free again, so that they do not run into it. */
+static struct status enqueue_batch(struct worker *w, unsigned *ret_queued)
 {
 	struct status received = ipc_receive(w->lane);
 
@@ -539,8 +546,10 @@ static struct status enqueue_batch(struct worker *w)
 		struct job *job;
 		bool have;
 
-		while (w->spare == NULL && !w->stopping)
+		while (w->spare == NULL && !w->stopping) {
+			(void)pthread_cond_broadcast(&w->work);
 			(void)pthread_cond_wait(&w->space, &w->lock);
+		}
 		if (w->stopping)
 			return OK;
 		TRY(ipc_next(w->lane, &m, &have));
@@ -551,7 +560,7 @@ static struct status enqueue_batch(struct worker *w)
 		TRY(job_fill(job, &m));
 		w->spare = job->next;
 		queue_put(m.type == WORKER_GENERATE ? &w->slow : &w->quick, job);
-		(void)pthread_cond_signal(&w->work);
+		(*ret_queued)++;
 	}
 }
 
@@ -560,11 +569,15 @@ static struct status read_lane(struct worker *w)
 	struct status st = OK;
 
 	while (st.code == STATUS_OK && !w->ended) {
+		unsigned queued = 0;
+
 		(void)pthread_mutex_lock(&w->lock);
-		st = enqueue_batch(w);
+		st = enqueue_batch(w, &queued);
 		if (w->stopping)
 			w->ended = true;
 		(void)pthread_mutex_unlock(&w->lock);
+		for (unsigned i = 0; i < queued && i < w->ops->threads; i++)
+			(void)pthread_cond_signal(&w->work);
 		if (st.code == STATUS_OK && !w->ended)
 			st = wait_for_lane(w);
 	}
