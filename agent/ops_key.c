@@ -35,7 +35,7 @@ static void intent_submit(struct request *rq, enum intent_op op, void (*done)(st
 /* The request is over, with st as its outcome, unless it was answered before; then only the rest is tidied. */
 static void conclude(struct request *rq, struct status st)
 {
-	if (rq->answered)
+	if (rq->is_finished)
 		request_settled(rq);
 	else
 		request_finish(rq->agent, rq, st);

@@ -138,8 +138,9 @@ static void audit_submit(struct agent *agent, struct request *rq);
 
 void request_finish(struct agent *agent, struct request *rq, struct status st)
 {
-	if (rq->answered)
-		return;
+	if (rq->is_finished)
+		return; /* the deadline was quicker than what comes back now, or the other way round */
+	rq->is_finished = true;
 	rq->waits = false;
 	if (st.code == STATUS_OK && rq->op->finish != NULL)
 		st = rq->op->finish(agent, rq); /* the answer's body */
@@ -242,7 +243,7 @@ static void request_reply(struct request *rq)
 bool request_came_back(struct request *rq)
 {
 	rq->pending--;
-	return rq->answered;
+	return rq->is_finished;
 }
 
 /* The last thing of an answered request has come back. */
@@ -281,8 +282,8 @@ static void deadline_passed(struct deadline *deadline)
 	struct agent *agent = rq->agent;
 	bool executing = rq->lane != NULL && rq->call.id != 0 && lane_is_executing(rq->lane, &rq->call);
 
-	if (rq->answered)
-		return;
+	if (rq->is_finished)
+		return; /* only its line is awaited */
 	if (rq->lane != NULL && rq->call.id != 0 && rq->deletion.entries == NULL && lane_recall(rq->lane, &rq->call)) {
 		rq->pending--;
 		rq->call.id = 0;
