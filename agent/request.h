@@ -88,6 +88,7 @@ struct request {
 	/* under way */
 	unsigned pending; /* things that will come back; 0: nothing */
 	bool waits;	  /* request_begin() is not at its end */
+	bool is_finished; /* its outcome is settled; the answer may still wait for its line */
 	bool answered;	  /* the client has its answer; what is pending only cleans up */
 	bool undecided;	  /* the deadline passed while a worker executed it */
 	struct deadline deadline;
