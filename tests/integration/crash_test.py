@@ -30,7 +30,7 @@ class Worker(threading.Thread):
             name = f'{self.lane}-{os.urandom(4).hex()}'
             mine = [n for n, s in self.known.copy().items() if s == 'there' and n.startswith(self.lane)]
             try:
-                if mine and random.random() < 0.45:
+                if mine and random.random() < (0.45 if len(mine) < 20 else 0.9):
                     name = random.choice(mine)
                     self.known[name] = 'destroying'
                     client.destroy(self.provider, name)
@@ -55,7 +55,7 @@ def intents(rig):
         for name in glob.glob(rig.path('state', 'keys.db*')):
             shutil.copy(name, copy)
         db = sqlite3.connect(os.path.join(copy, 'keys.db'))
-        rows = db.execute('select op, seq, node, key in (select id from key) from intent').fetchall()
+        rows = db.execute('select op, seq, record, key in (select id from key) from intent').fetchall()
         db.close()
         return rows
     except (sqlite3.Error, OSError):
@@ -136,8 +136,8 @@ def kills_lose_nothing_and_leave_nothing():
                 victim = random.choice(['all', 'all', 'all', 'agent', 'soft', 'tpm', 'p11'])
                 if victim == 'all':
                     rig.kill()
-                    for op, seq, provider, has_row in intents(rig):
-                        key = (provider if isinstance(provider, str) else provider.decode(),
+                    for op, seq, record, has_row in intents(rig):
+                        key = (next((p for p in PROVIDERS if p.encode() + b'-' in record), '?'),   # from the key's name
                                {1: 'create', 2: 'destroy'}[op], 'numbered' if seq else 'intended', 'row' if has_row else 'no row')
                         windows[key] = windows.get(key, 0) + 1
                     rig.start(wait=False)
