@@ -69,8 +69,13 @@ static struct status apply(struct durable *d, struct durable_job *job, uint64_t 
 /* One job of the transaction; if it fails, it fails alone. */
 static void apply_alone(struct durable *d, struct durable_job *job, uint64_t *number)
 {
-	struct status st = keystore_savepoint(d->store);
+	struct status st;
 
+	if (job->line.bad) { /* a record that did not fit its line is no record, and uses no number */
+		job->result = STATUS_AUDIT_IO;
+		return;
+	}
+	st = keystore_savepoint(d->store);
 	if (st.code == STATUS_OK) {
 		st = apply(d, job, *number);
 		if (st.code != STATUS_OK)
@@ -84,6 +89,11 @@ static void apply_alone(struct durable *d, struct durable_job *job, uint64_t *nu
 	}
 	if (job->line.len > 0)
 		job->number = (*number)++;
+}
+
+static bool holds_intent(const struct durable_job *job)
+{
+	return (job->kind == DURABLE_CREATE || job->kind == DURABLE_DESTROY) && job->intent_id != 0;
 }
 
 static bool changes_store(const struct durable_job *job)
@@ -131,12 +141,13 @@ static void store_batch(struct durable *d, struct durable_job *batch)
 		fail_all(batch, st);
 }
 
-/* The record went in, its line did not: out again.  The intent stays for the agent, which cleans the device first. */
-static void undo_create(struct durable *d, struct durable_job *job)
+/* The change is in the store, its line is not in the log.  A record goes out again; a record that is gone owes its
+ * line.  The intent stays for the agent, without the number that another line gets now. */
+static void undo(struct durable *d, struct durable_job *job)
 {
 	struct status st = keystore_begin(d->store);
 
-	if (st.code == STATUS_OK)
+	if (st.code == STATUS_OK && job->kind == DURABLE_CREATE)
 		st = keystore_key_delete(d->store, &job->record->id);
 	if (st.code == STATUS_OK)
 		st = keystore_intent_number(d->store, job->intent_id, 0);
@@ -144,7 +155,7 @@ static void undo_create(struct durable *d, struct durable_job *job)
 		st = keystore_commit(d->store);
 	if (st.code != STATUS_OK) {
 		keystore_rollback(d->store);
-		log_error("a create could not be undone now; recovery does it at the next start (%s)",
+		log_error("a change without its line could not be undone now; recovery does it at the next start (%s)",
 			status_name(st.code));
 	}
 }
@@ -161,8 +172,8 @@ static void lines_failed(struct durable *d, struct durable_job *batch, struct st
 			continue;
 		job->result = st.code;
 		job->native = fault.native;
-		if (job->kind == DURABLE_CREATE)
-			undo_create(d, job);
+		if (holds_intent(job))
+			undo(d, job);
 	}
 }
 
@@ -176,10 +187,8 @@ static size_t gather(struct durable *d, struct durable_job *batch, bool *ret_syn
 		for (struct durable_job *job = batch; job != NULL; job = job->next) {
 			if (changes_store(job) != (round == 0) || job->line.len == 0 || job->result != STATUS_OK)
 				continue;
-			if (job->line.bad) { /* a record that did not fit its line is no record */
+			if (job->line.bad) { /* as in apply_alone() */
 				job->result = STATUS_AUDIT_IO;
-				if (job->kind == DURABLE_CREATE)
-					undo_create(d, job);
 				continue;
 			}
 			d->lines[count] = buf_bytes(&job->line);
@@ -187,11 +196,6 @@ static size_t gather(struct durable *d, struct durable_job *batch, bool *ret_syn
 			*ret_sync = *ret_sync || job->sync;
 		}
 	return count;
-}
-
-static bool holds_intent(const struct durable_job *job)
-{
-	return (job->kind == DURABLE_CREATE || job->kind == DURABLE_DESTROY) && job->intent_id != 0;
 }
 
 static void line_batch(struct durable *d, struct durable_job *batch)

@@ -245,13 +245,20 @@ static void forget(struct recovery *recovery)
 	durable_submit(recovery->agent->durable, &recovery->job);
 }
 
+static void write_line(struct recovery *recovery);
+
 /* The line is on disk, and with a destroy its row is gone. */
 static void lined(struct post *post)
 {
 	struct recovery *recovery = (struct recovery *)((char *)post - offsetof(struct recovery, job.post));
 
-	if (recovery->job.result == STATUS_OK || recovery->job.result == STATUS_KEY_ABSENT) {
+	if (recovery->job.result == STATUS_OK) {
 		forget(recovery);
+		return;
+	}
+	if (recovery->job.result == STATUS_KEY_ABSENT) { /* the row went before, when its line could not be written */
+		recovery->now->has_row = false;
+		write_line(recovery);
 		return;
 	}
 	/* No space for the line, or no store: the item waits at the end of the line. */
