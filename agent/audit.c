@@ -385,10 +385,7 @@ static struct status read_tail(struct audit_log *log, uint64_t first)
 	tail[n] = '\0';
 	end = memrchr(tail, '\n', (size_t)n);
 	log->next = first;
-	if (end == NULL) {
-		ENSURE(from == 0, AUDIT_IO); /* longer than any line of ours */
-		n = -1;
-	}
+	ENSURE(end != NULL || from == 0, AUDIT_IO); /* longer than any line of ours */
 	log->size = (uint64_t)from + (end != NULL ? (uint64_t)(end - tail) + 1 : 0);
 	if (log->size != (uint64_t)info.st_size && ftruncate(log->fd, (off_t)log->size) < 0)
 		return FAIL_RC(AUDIT_IO, errno);

@@ -79,6 +79,7 @@ struct status child_send_config(struct child *child, struct bytes config)
 {
 	struct ipc_message message = ipc_message_of(ROLE_CONFIG, 0);
 
+	ENSURE(child->ctl != NULL, IPC_CLOSED); /* it is gone, though not reaped yet */
 	message.part[1] = config;
 	TRY(ipc_send(child->ctl, &message));
 	return ipc_flush_wait(child->ctl, CHILD_SEND_MS);
@@ -89,6 +90,7 @@ struct status child_send_fd(struct child *child, const char *name, int fd)
 	struct ipc_message message = ipc_message_of(ROLE_FD, 0);
 
 	ENSURE(fd >= 0, NO_DESCRIPTORS);
+	ENSURE(child->ctl != NULL, IPC_CLOSED);
 	message.part[0] = bytes_from_text(name);
 	message.fd = fd;
 	TRY(ipc_send(child->ctl, &message));
@@ -99,6 +101,7 @@ struct status child_go(struct child *child)
 {
 	struct ipc_message message = ipc_message_of(ROLE_GO, 0);
 
+	ENSURE(child->ctl != NULL, IPC_CLOSED);
 	TRY(ipc_send(child->ctl, &message));
 	return ipc_flush_wait(child->ctl, CHILD_SEND_MS);
 }

@@ -298,7 +298,8 @@ static struct status tree_get(struct bytes from, const struct config_shape *shap
 	struct reader r = reader_of(from);
 
 	ENSURE(from.len <= CONFIG_TREE_MAX, IPC_MALFORMED);
-	ENSURE(reader_u32(&r) == CODE_MAGIC && reader_u32(&r) == CODE_VERSION, IPC_MALFORMED);
+	ENSURE(reader_u32(&r) == CODE_MAGIC, IPC_MALFORMED);
+	ENSURE(reader_u32(&r) == CODE_VERSION, IPC_MALFORMED);
 	TRY(shape_get(&r, shape, base));
 	ENSURE(reader_done(&r), IPC_MALFORMED);
 	return OK;

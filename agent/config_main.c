@@ -2,9 +2,11 @@
  *
  * Role keyreeve-config, short-lived: reads the configuration in its sandbox and answers the checked tree, so that
  * keyreeved never sees YAML.  By hand it does the same and tells: --check, --explain, --schema, --reference. */
+#include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 
 #include "agent/config_yaml.h"
@@ -158,10 +160,14 @@ struct question {
 
 static bool number_parse(const char *text, uint32_t *ret_number)
 {
-	unsigned long long value = 0;
-	int used = 0;
+	unsigned long long value;
+	char *end;
 
-	if (text[0] < '0' || text[0] > '9' || sscanf(text, "%10llu%n", &value, &used) != 1 || text[used] != '\0')
+	if (text[0] < '0' || text[0] > '9')
+		return false;
+	errno = 0;
+	value = strtoull(text, &end, 10);
+	if (errno != 0 || *end != '\0')
 		return false;
 	*ret_number = (uint32_t)value;
 	return value < UINT32_MAX;

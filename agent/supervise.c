@@ -358,7 +358,7 @@ static bool may_start(const struct supervisor *s, const struct child *child)
 {
 	const struct child *agent = &s->children[CHILD_AGENT];
 
-	return child == agent || (agent->pid != 0 && agent->is_ready);
+	return child == agent || (agent->ctl != NULL && agent->is_ready);
 }
 
 static void start_due(struct supervisor *s, uint64_t now_us)

@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <seccomp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -473,14 +474,15 @@ static struct status filter_enter(enum sandbox_role role, const struct sandbox_o
 static unsigned filters_now(void)
 {
 	FILE *file = fopen("/proc/self/status", "re");
+	static const char field[] = "Seccomp_filters:";
 	char line[256];
 	unsigned count = 0;
 
 	if (file == NULL)
 		return 0;
 	while (fgets(line, sizeof(line), file) != NULL)
-		if (sscanf(line, "Seccomp_filters: %u", &count) == 1)
-			break;
+		if (strncmp(line, field, sizeof(field) - 1) == 0)
+			count = (unsigned)strtoul(line + sizeof(field) - 1, NULL, 10);
 	(void)fclose(file); /* was only read */
 	return count;
 }

@@ -46,9 +46,9 @@ const char *psa_hash_name(uint8_t hash)
 
 bool psa_hash_from_name(const char *name, uint8_t *ret_hash)
 {
-	for (uint8_t i = PSA_HASH_NONE + 1; i < PSA_HASH_COUNT; i++)
+	for (unsigned i = PSA_HASH_NONE + 1; i < PSA_HASH_COUNT; i++)
 		if (strcasecmp(name, hashes[i].name) == 0) {
-			*ret_hash = i;
+			*ret_hash = (uint8_t)i;
 			return true;
 		}
 	return false;
@@ -137,8 +137,8 @@ void psa_alg_name(struct psa_alg alg, char ret_text[PSA_NAME_BYTES])
 
 bool psa_alg_from_name(const char *name, struct psa_alg *ret_alg)
 {
-	for (uint8_t kind = PSA_ALG_NONE; kind < PSA_ALG_KIND_COUNT; kind++) {
-		struct psa_alg alg = { .kind = kind };
+	for (unsigned kind = PSA_ALG_NONE; kind < PSA_ALG_KIND_COUNT; kind++) {
+		struct psa_alg alg = { .kind = (uint8_t)kind };
 		size_t len = strlen(algs[kind].name);
 
 		if (kind != PSA_ALG_NONE && !algs[kind].is_signature)

@@ -76,8 +76,8 @@ static struct status field_put(struct buf *to, const struct field *field, const 
 
 struct status worker_config_put(struct buf *to, const struct worker_config *config)
 {
-	for (uint8_t tag = 1; tag < TAG_COUNT; tag++) {
-		buf_put_u8(to, tag);
+	for (unsigned tag = 1; tag < TAG_COUNT; tag++) {
+		buf_put_u8(to, (uint8_t)tag);
 		TRY(field_put(to, &fields[tag], (const uint8_t *)config + fields[tag].offset));
 	}
 	return buf_check(to);

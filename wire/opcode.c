@@ -70,11 +70,11 @@ const struct provider_row *provider_row(uint32_t id)
 
 bool provider_from_text(const char *text, uint8_t *ret_id)
 {
-	for (uint8_t id = 0; id < PROVIDER_ID_COUNT; id++) {
+	for (unsigned id = 0; id < PROVIDER_ID_COUNT; id++) {
 		const char number[2] = { (char)('0' + id), '\0' };
 
 		if (strcmp(text, providers[id].name) == 0 || strcmp(text, number) == 0) {
-			*ret_id = id;
+			*ret_id = (uint8_t)id;
 			return true;
 		}
 	}
