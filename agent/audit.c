@@ -485,7 +485,12 @@ enum audit_space audit_log_space(const struct audit_log *log)
 
 bool audit_log_unsynced(const struct audit_log *log)
 {
-	return log->unsynced;
+	return log->unsynced && !log->broken;
+}
+
+bool audit_log_is_full(const struct audit_log *log)
+{
+	return log->size >= log->segment_bytes;
 }
 
 struct status audit_log_sync(struct audit_log *log)
@@ -505,7 +510,7 @@ struct status audit_log_sync(struct audit_log *log)
 /* A full segment is synced and closed for good before the next one is made. */
 static struct status rotate_if_full(struct audit_log *log)
 {
-	if (log->size < log->segment_bytes)
+	if (!audit_log_is_full(log))
 		return OK;
 	TRY(audit_log_sync(log));
 	TRY(open_segment(log, log->next, true));

@@ -2,7 +2,7 @@
  *
  * The audit log: one JSON line per identified request, numbered without gaps (DESIGN section 6).  Two halves:
  * struct audit_line renders a line's body from typed, allow-listed fields (a payload, token or PIN has no type), any
- * thread; struct audit_log owns the segment files and numbers what is appended, the durability thread only.
+ * thread; struct audit_log owns the segment files and numbers what is appended, one thread at a time (durable.h).
  *
  * Files: DIRECTORY/NNNNNNNNNNNNNNNN.log, named by the first number inside, mode 0600; a segment that was closed is
  * never rewritten, and the oldest goes only beyond `keep`.  DIRECTORY/reserve holds `reserve` bytes of disk: when
@@ -87,6 +87,8 @@ struct status audit_log_append_all(struct audit_log *log, const struct bytes *bo
 /* fdatasync.  Fails: AUDIT_IO; then the file's state is unknown and the log stays FULL until it is opened anew. */
 struct status audit_log_sync(struct audit_log *log);
 bool audit_log_unsynced(const struct audit_log *log);
+/* The next line begins a new segment, which needs the disk. */
+bool audit_log_is_full(const struct audit_log *log);
 /* Once a second: try to get the reserve back, and leave FULL when there is space. */
 void audit_log_tend(struct audit_log *log);
 /* May be asked by any thread. */

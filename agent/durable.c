@@ -24,8 +24,9 @@ struct durable {
 	pthread_cond_t work;
 	struct durable_job *queue, **queue_tail; /* under lock */
 	bool sleeping, stopping;		 /* under lock */
+	uint64_t sync_at_us;			 /* under lock; when lines that are not on disk must be; 0 none */
 	struct durable_job *turn, **turn_tail;	 /* the loop's, not yet handed over */
-	/* the thread's own */
+	/* the thread's own, as the store is; lines, lined and the log are the loop's while the thread sleeps */
 	int64_t forget[FORGET_MAX];
 	size_t forget_count;
 	struct bytes lines[BATCH_JOBS_MAX];
@@ -251,24 +252,35 @@ static void run_batch(struct durable *d, struct durable_job *batch)
 	answer(d, batch);
 }
 
-/* At most BATCH_JOBS_MAX jobs; NULL when there is nothing to do but the time-outs. */
-static struct durable_job *take_batch(struct durable *d, bool *ret_stop)
+static struct timespec timespec_of(uint64_t mono_us)
 {
-	bool soon = audit_log_unsynced(d->log) || d->forget_count > 0;
+	return (struct timespec){ .tv_sec = (time_t)(mono_us / US_PER_S),
+		.tv_nsec = (long)(mono_us % US_PER_S) * (1000000000L / US_PER_S) };
+}
+
+/* Until there is a job, or something is due.  With the lock. */
+static void sleep_a_while(struct durable *d, uint64_t tend_at_us)
+{
+	d->sleeping = true;
+	while (d->queue == NULL && !d->stopping) {
+		uint64_t due = d->sync_at_us != 0 && d->sync_at_us < tend_at_us ? d->sync_at_us : tend_at_us;
+		struct timespec until = timespec_of(due);
+
+		if (clock_mono_us() >= due)
+			break;
+		(void)pthread_cond_timedwait(&d->work, &d->lock, &until);
+	}
+	d->sleeping = false;
+}
+
+/* At most BATCH_JOBS_MAX jobs; NULL when there is nothing to do but what is due. */
+static struct durable_job *take_batch(struct durable *d, uint64_t tend_at_us, bool *ret_stop)
+{
 	struct durable_job *batch, **end;
-	struct timespec until;
 	size_t count = 0;
 
-	(void)clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += (soon ? GROUP_MS : TEND_MS) * 1000000L;
-	until.tv_sec += until.tv_nsec / 1000000000L;
-	until.tv_nsec %= 1000000000L;
 	pthread_mutex_lock(&d->lock);
-	d->sleeping = true;
-	while (d->queue == NULL && !d->stopping)
-		if (pthread_cond_timedwait(&d->work, &d->lock, &until) != 0)
-			break;
-	d->sleeping = false;
+	sleep_a_while(d, tend_at_us);
 	batch = d->queue;
 	for (end = &d->queue; *end != NULL && count < BATCH_JOBS_MAX; end = &(*end)->next)
 		count++;
@@ -281,33 +293,50 @@ static struct durable_job *take_batch(struct durable *d, bool *ret_stop)
 	return batch;
 }
 
-static void idle(struct durable *d)
+static void sync_lines(struct durable *d)
 {
-	if (audit_log_unsynced(d->log) && audit_log_sync(d->log).code != STATUS_OK)
+	if (audit_log_sync(d->log).code != STATUS_OK)
 		log_error("audit log could not be synced: every identified request is refused until a restart");
 	if (d->forget_count > 0)
 		store_batch(d, NULL);
-	audit_log_tend(d->log);
+}
+
+/* When what was written last must be on disk: GROUP_MS after the first line that is not. */
+static void note_unsynced(struct durable *d)
+{
+	bool unsynced = audit_log_unsynced(d->log) || d->forget_count > 0;
+
+	if (!unsynced)
+		d->sync_at_us = 0;
+	else if (d->sync_at_us == 0)
+		d->sync_at_us = clock_mono_us() + GROUP_MS * US_PER_MS;
 }
 
 static void *thread_main(void *arg)
 {
 	struct durable *d = arg;
-	uint64_t synced_us = clock_mono_us();
-	bool stop = false;
+	uint64_t tend_at_us = clock_mono_us() + TEND_MS * US_PER_MS;
+	bool stop = false, is_due;
 
 	while (!stop) {
-		struct durable_job *batch = take_batch(d, &stop);
+		struct durable_job *batch = take_batch(d, tend_at_us, &stop);
 
 		if (batch != NULL)
 			run_batch(d, batch);
-		/* Under load the queue is never empty: sync all the same. */
-		if (batch == NULL || clock_mono_us() - synced_us > GROUP_MS * US_PER_MS) {
-			idle(d);
-			synced_us = clock_mono_us();
+		is_due = d->sync_at_us != 0 && clock_mono_us() >= d->sync_at_us;
+		if (is_due)
+			sync_lines(d);
+		if (clock_mono_us() >= tend_at_us) {
+			audit_log_tend(d->log);
+			tend_at_us = clock_mono_us() + TEND_MS * US_PER_MS;
 		}
+		pthread_mutex_lock(&d->lock);
+		if (is_due)
+			d->sync_at_us = 0; /* what failed is tried again, not at once */
+		note_unsynced(d);
+		pthread_mutex_unlock(&d->lock);
 	}
-	idle(d);
+	sync_lines(d);
 	return NULL;
 }
 
@@ -340,7 +369,7 @@ void durable_stop(struct durable *d)
 {
 	if (d == NULL)
 		return;
-	durable_turn(d);
+	(void)durable_turn(d, false);
 	pthread_mutex_lock(&d->lock);
 	d->stopping = true;
 	pthread_cond_signal(&d->work);
@@ -362,12 +391,10 @@ void durable_submit(struct durable *d, struct durable_job *job)
 	d->turn_tail = &job->next;
 }
 
-void durable_turn(struct durable *d)
+static void hand_over(struct durable *d)
 {
 	bool wake;
 
-	if (d->turn == NULL)
-		return;
 	pthread_mutex_lock(&d->lock);
 	*d->queue_tail = d->turn;
 	d->queue_tail = d->turn_tail;
@@ -375,8 +402,57 @@ void durable_turn(struct durable *d)
 	pthread_mutex_unlock(&d->lock);
 	if (wake)
 		pthread_cond_signal(&d->work);
+}
+
+/* Lines that need no disk, few enough, and room for them in the segment: nothing here can wait for long. */
+static bool is_light(const struct durable *d)
+{
+	size_t count = 0;
+
+	for (const struct durable_job *job = d->turn; job != NULL; job = job->next)
+		if (changes_store(job) || job->sync || ++count > BATCH_JOBS_MAX)
+			return false;
+	return audit_log_space(d->log) == AUDIT_READY && !audit_log_is_full(d->log);
+}
+
+/* The loop writes them itself while the thread sleeps, which spares both a wake-up.  False: it is awake. */
+static bool write_here(struct durable *d)
+{
+	bool wake;
+
+	pthread_mutex_lock(&d->lock);
+	if (!d->sleeping || d->queue != NULL || d->stopping || !is_light(d)) {
+		pthread_mutex_unlock(&d->lock);
+		return false;
+	}
+	line_batch(d, d->turn);
+	wake = d->sync_at_us == 0;
+	note_unsynced(d);
+	pthread_mutex_unlock(&d->lock);
+	if (wake)
+		pthread_cond_signal(&d->work); /* it learns when to sync */
+	return true;
+}
+
+bool durable_turn(struct durable *d, bool may_write)
+{
+	struct durable_job *batch = d->turn;
+	bool written;
+
+	if (batch == NULL)
+		return false;
+	written = may_write && write_here(d);
+	if (!written)
+		hand_over(d);
 	d->turn = NULL;
 	d->turn_tail = &d->turn;
+	while (written && batch != NULL) {
+		struct durable_job *next = batch->next; /* done() may free it or submit it again */
+
+		batch->post.done(&batch->post);
+		batch = next;
+	}
+	return written;
 }
 
 enum audit_space durable_space(const struct durable *d)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The durability thread: the only one that writes the key store and the audit log.  The loop submits jobs and gets
- * each back through its post; what waits while a batch is being made durable forms the next one (group commit).
+ * The durability thread writes the key store and the audit log.  The loop submits jobs and gets each back through its
+ * post; what waits while a batch is being made durable forms the next one (group commit).  Lines that need no disk
+ * before their answer are written by the loop itself while the thread sleeps.
  *
  * Order inside a batch: one transaction for everything that changes the store, with the number that the job's line
  * will get; then all lines with one write; then, where a job asks for it, one fdatasync; then the answers.  So a
@@ -52,8 +53,10 @@ void durable_stop(struct durable *durable);
 
 /* Queue for the next hand-over; the loop's thread. */
 void durable_submit(struct durable *durable, struct durable_job *job);
-/* Hand over what was queued in this turn of the loop. */
-void durable_turn(struct durable *durable);
+/* Hand over what was queued in this turn of the loop.  may_write: lines that need no sync are written at once instead
+ * where the thread has nothing to do, and their posts run before this returns; then it is true, and what they began
+ * waits for another call. */
+bool durable_turn(struct durable *durable, bool may_write);
 
 /* May creates go on (READY), must they be refused (LOW), must every identified request be (FULL)? */
 enum audit_space durable_space(const struct durable *durable);

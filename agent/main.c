@@ -17,7 +17,11 @@
 #include "base/sandbox.h"
 #include "crypto/digest.h"
 
-enum { AGENT_KEYS_MAX = 1000000, RANDOM_CALL_US = 5 * US_PER_S };
+enum {
+	AGENT_KEYS_MAX = 1000000,
+	RANDOM_CALL_US = 5 * US_PER_S,
+	TURN_ROUNDS = 4, /* of answers whose connections begin anew, before other descriptors are looked at */
+};
 
 /* ---- connections per uid ------------------------------------------------------------------------ */
 
@@ -350,9 +354,12 @@ static void turn(void *context)
 	if (!agent->is_open)
 		open_when_settled(agent);
 
-	for (size_t i = 0; i < agent->lane_count; i++)
-		lane_turn(&agent->lanes[i]);
-	durable_turn(agent->durable);
+	for (int round = 0;; round++) {
+		for (size_t i = 0; i < agent->lane_count; i++)
+			lane_turn(&agent->lanes[i]);
+		if (!durable_turn(agent->durable, round < TURN_ROUNDS))
+			break; /* nothing was answered, so nothing new began */
+	}
 	conn_bury(agent);
 	if (agent->stopping && (agent->requests_active == 0 || agent->loop.now_us >= agent->stop_at_us))
 		loop_stop(&agent->loop);
@@ -591,7 +598,7 @@ int main(int argc, char **argv)
 	struct agent *agent;
 	struct status st;
 
-	if (role_version(argc, argv, "keyreeve-agent", "OpenSSL, Jansson, SQLite, protobuf-c, libseccomp"))
+	if (role_version(argc, argv, "keyreeve-agent"))
 		return 0;
 	if (role_begin("agent", &role).code != STATUS_OK)
 		return 1;

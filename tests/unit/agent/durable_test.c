@@ -14,7 +14,7 @@
 #include "agent/durable.h"
 #include "base/own.h"
 
-enum { JOBS = 10000, PER_TURN = 100, FILE_LIMIT = 512 * 1024 };
+enum { JOBS = 10000, PER_TURN = 100, FILE_LIMIT = 512 * 1024, TRIES = 1000 };
 
 static struct {
 	struct fixture f;
@@ -23,12 +23,14 @@ static struct {
 	struct keystore *store; /* durable's; only ids are computed here */
 	struct durable *durable;
 	size_t waiting;
+	bool may_write; /* the loop writes what it may */
 } w;
 
 static void turn(void *context)
 {
 	(void)context;
-	durable_turn(w.durable);
+	while (durable_turn(w.durable, w.may_write))
+		;
 }
 
 static void log_path(char ret_path[128])
@@ -449,9 +451,8 @@ static void a_change_whose_line_cannot_be_written_is_undone_or_owes_it(void **st
 static struct durable_job many[JOBS];
 static size_t submitted;
 
-static void submit_more(void *context)
+static void submit_some(void)
 {
-	(void)context;
 	for (size_t i = 0; i < PER_TURN && submitted < JOBS; i++) {
 		struct durable_job *job = &many[submitted++];
 
@@ -460,19 +461,26 @@ static void submit_more(void *context)
 		buf_printf(&job->line, "\"is\":\"%zu\"}\n", submitted - 1);
 		durable_submit(w.durable, job);
 	}
-	durable_turn(w.durable);
 }
 
-static void ten_thousand_lines_are_all_there_once_and_in_order(void **state)
+static void submit_more(void *context)
 {
-	static bool seen[JOBS];
+	(void)context;
+	do
+		submit_some();
+	while (durable_turn(w.durable, w.may_write));
+}
+
+static void check_ten_thousand_lines(bool may_write)
+{
+	bool seen[JOBS] = { false };
 	char path[128], *line = NULL;
 	size_t room = 0, expect = 1, index;
 	uint64_t seq;
 	FILE *file;
 
-	(void)state;
 	world_begin();
+	w.may_write = may_write;
 	w.loop.turn = submit_more;
 	submitted = 0;
 	w.waiting = JOBS;
@@ -494,6 +502,51 @@ static void ten_thousand_lines_are_all_there_once_and_in_order(void **state)
 	free(line);
 	for (size_t i = 0; i < JOBS; i++)
 		buf_done(&many[i].line);
+	world_end();
+}
+
+static void ten_thousand_lines_are_all_there_once_and_in_order(void **state)
+{
+	(void)state;
+	check_ten_thousand_lines(false);
+}
+
+static void and_so_they_are_when_loop_and_thread_take_turns(void **state)
+{
+	(void)state;
+	check_ten_thousand_lines(true);
+}
+
+/* The loop may write what needs no disk, and only that. */
+static void the_loop_writes_a_line_but_waits_for_no_disk(void **state)
+{
+	struct durable_job light = job_of(DURABLE_LINE), heavy = job_of(DURABLE_LINE);
+	bool written = false;
+
+	(void)state;
+	world_begin();
+	for (int i = 0; i < TRIES && !written; i++) { /* the thread has to fall asleep first */
+		buf_clear(&light.line);
+		put_line(&light, "use");
+		submit(&light);
+		written = durable_turn(w.durable, true);
+		if (!written)
+			assert_ok(loop_run(&w.loop));
+		w.loop.stopping = false;
+		(void)usleep(1000);
+	}
+	assert_true(written);
+	assert_int_equal(w.waiting, 0); /* its post ran inside */
+	assert_int_equal(light.result, STATUS_OK);
+	put_line(&heavy, "create");
+	heavy.sync = true;
+	submit(&heavy);
+	assert_false(durable_turn(w.durable, true));
+	assert_ok(loop_run(&w.loop));
+	assert_int_equal(heavy.result, STATUS_OK);
+	assert_true(heavy.number == light.number + 1);
+	buf_done(&light.line);
+	buf_done(&heavy.line);
 	world_end();
 }
 
@@ -541,6 +594,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(numbers_in_the_store_are_those_in_the_file),
 	cmocka_unit_test(a_change_whose_line_cannot_be_written_is_undone_or_owes_it),
 	cmocka_unit_test(ten_thousand_lines_are_all_there_once_and_in_order),
+	cmocka_unit_test(and_so_they_are_when_loop_and_thread_take_turns),
+	cmocka_unit_test(the_loop_writes_a_line_but_waits_for_no_disk),
 	cmocka_unit_test(what_was_submitted_is_done_before_the_thread_ends),
 };
 
