@@ -321,7 +321,7 @@ int main(int argc, char **argv)
 
 	if (argc == 2 && strcmp(argv[1], "--help") == 0)
 		return usage(stdout, EXIT_GOOD);
-	if (role_version(argc, argv, "keyreeve-config", config_yaml_library()))
+	if (role_version(argc, argv, "keyreeve-config"))
 		return EXIT_GOOD;
 	if (argc > 1)
 		return by_hand(argc, argv);

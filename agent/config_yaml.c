@@ -665,11 +665,3 @@ struct status config_yaml_parse(struct bytes text, const char *file, struct buf 
 	*ret_config = TAKE(config);
 	return OK;
 }
-
-const char *config_yaml_library(void)
-{
-	static char text[48];
-
-	(void)snprintf(text, sizeof(text), "libyaml %s", yaml_get_version_string());
-	return text;
-}

@@ -19,7 +19,5 @@
  *
  * Fails: CONFIG_SYNTAX; CONFIG_UNSUPPORTED when all that is wrong is not built yet; NO_MEMORY. */
 struct status config_yaml_parse(struct bytes text, const char *file, struct buf *errors, struct config **ret_config);
-/* "libyaml 0.2.5", for --version. */
-const char *config_yaml_library(void);
 
 #endif

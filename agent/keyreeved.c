@@ -20,15 +20,19 @@
 
 #include "agent/doctor.h"
 #include "agent/listen.h"
+#include "agent/notify.h"
 #include "agent/supervise.h"
 #include "base/log.h"
 #include "base/own.h"
-#include "base/version.h"
+#include "base/program.h"
+#include "base/sandbox.h"
 
 #define CONFIG_DEFAULT "/etc/keyreeve/keyreeve.yaml"
 
 /* Exit codes, as of the command line (DESIGN section 9). */
 enum { EXIT_GOOD = 0, EXIT_USAGE = 1, EXIT_REFUSED = 4, EXIT_FINDINGS = 8 };
+
+enum { VERSION_MAX = 4096 };
 
 static const char usage[] =
 	"usage: keyreeved [--config FILE] [--check]\n"
@@ -51,7 +55,10 @@ static int parse_options(int argc, char **argv, struct options *ret)
 		} else if (strcmp(argv[i], "--check") == 0) {
 			ret->check = true;
 		} else if (strcmp(argv[i], "--version") == 0) {
-			printf("keyreeved %s build %s (no libraries but libc)\n", KEYREEVE_VERSION, KEYREEVE_BUILD);
+			AUTO(buf_done) struct buf text = buf_make(VERSION_MAX);
+
+			program_version_put(&text, "keyreeved");
+			printf("%.*s", (int)text.len, (const char *)text.data);
 			return EXIT_GOOD + 1;
 		} else if (strcmp(argv[i], "--help") == 0) {
 			fputs(usage, stdout);
@@ -203,6 +210,16 @@ static struct status harden(void)
 	return OK;
 }
 
+/* Inherited by every role, which narrows it. */
+static struct status enter_sandbox(const struct supervised *s)
+{
+	struct sandbox_options options = sandbox_options_none();
+
+	options.execute_fd = s->libexec_fd;
+	options.needs_network = strncasecmp(s->config->spiffe.endpoint, "tcp:", 4) == 0;
+	return sandbox_enter(SANDBOX_KEYREEVED, &options, NULL);
+}
+
 static struct status open_all(struct supervised *s)
 {
 	TRY(own_directory(s->config->paths.state, s->config));
@@ -210,8 +227,10 @@ static struct status open_all(struct supervised *s)
 	TRY(lock_state(s));
 	TRY(open_secrets(s));
 	TRY(open_listeners(s));
+	s->notify_fd = notify_open();
 	TRY(become_user(s->config));
-	return harden();
+	TRY(harden());
+	return enter_sandbox(s);
 }
 
 static int start(struct supervised *s, const struct options *options)
@@ -251,7 +270,7 @@ static int start(struct supervised *s, const struct options *options)
 int main(int argc, char **argv)
 {
 	struct supervised s = {
-		.libexec_fd = -1, .state_lock = -1, .signal_fd = -1, .tree = buf_make(CONFIG_TREE_MAX)
+		.libexec_fd = -1, .state_lock = -1, .signal_fd = -1, .notify_fd = -1, .tree = buf_make(CONFIG_TREE_MAX)
 	};
 	struct options options;
 	int code = parse_options(argc, argv, &options);

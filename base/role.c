@@ -13,9 +13,9 @@
 
 #include "base/log.h"
 #include "base/own.h"
-#include "base/version.h"
+#include "base/program.h"
 
-enum { ROLE_CONFIG_MAX = IPC_SIZE_MAX, ROLE_TEXT_MAX = 512 };
+enum { ROLE_CONFIG_MAX = IPC_SIZE_MAX, ROLE_TEXT_MAX = 512, ROLE_VERSION_MAX = 4096 };
 
 /* Before anything foreign is read: what every role gives up, whatever its sandbox adds. */
 static struct status harden(void)
@@ -165,10 +165,13 @@ void role_end(struct role_start *start)
 	*start = (struct role_start){ 0 };
 }
 
-bool role_version(int argc, char **argv, const char *program, const char *libraries)
+bool role_version(int argc, char **argv, const char *program)
 {
 	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
-		printf("%s %s build %s (%s)\n", program, KEYREEVE_VERSION, KEYREEVE_BUILD, libraries);
+		AUTO(buf_done) struct buf text = buf_make(ROLE_VERSION_MAX);
+
+		program_version_put(&text, program);
+		printf("%.*s", (int)text.len, (const char *)text.data);
 		return true;
 	}
 	if (argc == 2 && strcmp(argv[1], "--help") == 0) {

@@ -52,6 +52,6 @@ void role_failed(struct role_start *start, struct status why, const char *text);
 void role_end(struct role_start *start);
 
 /* "--version" and "--help" of every role's program: prints and returns true when the arguments asked for it. */
-bool role_version(int argc, char **argv, const char *program, const char *libraries);
+bool role_version(int argc, char **argv, const char *program);
 
 #endif

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/version.h"
+#include "base/program.h"
 #include "client/cli.h"
 #include "client/keyreeve_spiffe.h"
 #include "spiffe/endpoint.h"
@@ -78,7 +78,8 @@ static const struct cli_command cli_commands[] = {
 
 enum {
 	OPTION_COUNT = sizeof(cli_options) / sizeof(cli_options[0]),
-	COMMAND_COUNT = sizeof(cli_commands) / sizeof(cli_commands[0])
+	COMMAND_COUNT = sizeof(cli_commands) / sizeof(cli_commands[0]),
+	VERSION_MAX = 4096,
 };
 
 /* ---- help -------------------------------------------------------------------------------------------- */
@@ -138,8 +139,11 @@ static int command_help(const struct cli_command *command)
 
 static int version(void)
 {
-	(void)printf("keyreeve %s (build %s)\n%s\n%s\njansson %s\n", keyreeve_version(), KEYREEVE_BUILD, wire_library(),
-		keyreeve_spiffe_library(), jansson_version_str());
+	struct buf text = buf_make(VERSION_MAX);
+
+	program_version_put(&text, "keyreeve");
+	(void)fwrite(text.data, 1, text.len, stdout);
+	buf_done(&text);
 	return 0;
 }
 

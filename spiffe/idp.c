@@ -374,7 +374,7 @@ int main(int argc, char **argv)
 	static struct idp idp;
 	struct status st;
 
-	if (role_version(argc, argv, "keyreeve-idp", workload_library_version()))
+	if (role_version(argc, argv, "keyreeve-idp"))
 		return 0;
 	if (role_begin("keyreeve-idp", &idp.start).code != STATUS_OK)
 		return 1;

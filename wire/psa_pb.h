@@ -40,9 +40,6 @@ void wire_arena_done(struct wire_arena *arena);
  * legal.  Fails: NAME_LONG, NAME_CONTROL. */
 struct status wire_name_check(struct bytes name);
 
-/* "protobuf-c 1.4.1", for --version. */
-const char *wire_library(void);
-
 /* ---- operations: request bodies --------------------------------------------------------------------- */
 
 struct wire_list_opcodes {

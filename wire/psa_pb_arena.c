@@ -5,11 +5,6 @@
 #include "base/buf.h"
 #include "wire/psa_pb_types.h"
 
-const char *wire_library(void)
-{
-	return "protobuf-c " PROTOBUF_C_VERSION;
-}
-
 /* One allocation; the length stands in front, since Protobuf's free says nothing about it. */
 struct wire_block {
 	struct wire_block *previous, *next;

@@ -54,7 +54,7 @@ int main(int argc, char **argv)
 	struct worker_start start;
 	struct status st;
 
-	if (role_version(argc, argv, "keyreeve-soft", "libcrypto, libseccomp"))
+	if (role_version(argc, argv, "keyreeve-soft"))
 		return 0;
 	if (worker_start_begin("keyreeve-soft", WORKER_CONFIG_SOFTWARE, &start).code != STATUS_OK)
 		return 1;

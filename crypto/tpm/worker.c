@@ -76,7 +76,7 @@ int main(int argc, char **argv)
 	struct role_start start;
 	struct status st;
 
-	if (role_version(argc, argv, "keyreeve-tpm", "tpm2-tss, OpenSSL"))
+	if (role_version(argc, argv, "keyreeve-tpm"))
 		return EXIT_SUCCESS;
 	/* Before its first call: the library would write to standard error. */
 	if (setenv("TSS2_LOG", "all+none", 1) != 0)

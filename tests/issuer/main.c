@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/own.h"
+#include "base/role.h"
 #include "tests/issuer/control.h"
 #include "tests/issuer/server.h"
 
@@ -285,6 +286,8 @@ int main(int argc, char **argv)
 		usage(stdout);
 		return 0;
 	}
+	if (role_version(argc, argv, "keyreeve-test-issuer"))
+		return 0;
 	if (!read_options(argc, argv, &options)) {
 		usage(stderr);
 		return 1;
