@@ -38,7 +38,7 @@ static const char *connect_hint(int os_error)
 		return "is keyreeved running? " KEYREEVE_ENDPOINT_VARIABLE " or --socket says where its socket is";
 	if (os_error == EACCES || os_error == EPERM)
 		return "this user may not use the socket: it may need a group";
-	return "";
+	return KEYREEVE_ENDPOINT_VARIABLE " or --socket says where the service's socket is";
 }
 
 static void describe_connect(struct keyreeve *k, int os_error)
@@ -81,7 +81,8 @@ static enum keyreeve_result describe(struct keyreeve *k, enum status_code code, 
 	case STATUS_CLIENT_ARGUMENT:
 	case STATUS_NAME_LONG:
 	case STATUS_NAME_CONTROL:
-		error_set(&k->error, KEYREEVE_INVALID, status_text(code), "");
+		error_set(&k->error, KEYREEVE_INVALID, status_text(code),
+			"a name is at most 255 bytes of UTF-8 without control characters");
 		return KEYREEVE_INVALID;
 	case STATUS_CLIENT_ENDPOINT:
 		error_set(&k->error, KEYREEVE_INVALID, "the service's address is not valid",

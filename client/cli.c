@@ -19,12 +19,33 @@ json_t *cli_json_text(const char *text)
 	return value != NULL ? value : json_string("(not UTF-8)");
 }
 
+int cli_put(FILE *to, const char *text)
+{
+	int width = 0;
+
+	for (; *text != '\0'; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		(void)putc(c < ' ' || c == 0x7f || (c == 0xc2 && (unsigned char)text[1] < 0xa0) ? '?' : c, to);
+		width += (c & 0xc0) != 0x80;
+	}
+	return width;
+}
+
 int cli_json(json_t *value)
 {
 	json_dumpf(value, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 	(void)putchar('\n');
 	json_decref(value);
 	return 0;
+}
+
+int cli_json_named(const char *what, const char *name)
+{
+	json_t *o = json_object();
+
+	json_object_set_new(o, what, cli_json_text(name));
+	return cli_json(o);
 }
 
 static void error_json(const char *what, const struct keyreeve_error *error)
@@ -52,7 +73,9 @@ int cli_error(const struct cli *cli, const char *what, const struct keyreeve_err
 		error_json(what, error);
 		return (int)error->result;
 	}
-	(void)fprintf(stderr, "keyreeve: %s: %s\n", what, error->text);
+	(void)fputs("keyreeve: ", stderr);
+	cli_put(stderr, what);
+	(void)fprintf(stderr, ": %s\n", error->text);
 	if (error->hint[0] != '\0')
 		(void)fprintf(stderr, "  %s\n", error->hint);
 	return (int)error->result;
@@ -103,9 +126,37 @@ int cli_key_find(struct cli *cli, const char *name, struct keyreeve_key *ret_key
 
 /* ---- files ------------------------------------------------------------------------------------------- */
 
-static int file_failed(const struct cli *cli, const char *path, int os_error)
+static const char *file_hint(int os_error)
 {
-	return cli_refuse(cli, KEYREEVE_INVALID, path, strerror(os_error), "");
+	switch (os_error) {
+	case ENOENT:
+	case ENOTDIR:
+		return "check the path; - is standard input";
+	case EACCES:
+	case EPERM:
+		return "this user may not: check the rights of file and directories, or pass the content by a pipe";
+	case EISDIR:
+		return "name a file in it";
+	case ENOSPC:
+	case EDQUOT:
+		return "make room, or write elsewhere with --out";
+	default:
+		return "try another file";
+	}
+}
+
+int cli_file_failed(const struct cli *cli, const char *path, int os_error)
+{
+	return cli_refuse(cli, KEYREEVE_INVALID, path, strerror(os_error), file_hint(os_error));
+}
+
+static int too_long(const struct cli *cli, const char *name, size_t max_bytes)
+{
+	char hint[96];
+
+	(void)snprintf(hint, sizeof(hint), "at most %zu bytes are taken here%s", max_bytes,
+		max_bytes == KEYREEVE_MESSAGE_MAX ? "; without --message the length does not matter" : "");
+	return cli_refuse(cli, KEYREEVE_INVALID, name, "it is too long", hint);
 }
 
 int cli_read(const struct cli *cli, const char *path, struct buf *to)
@@ -115,7 +166,7 @@ int cli_read(const struct cli *cli, const char *path, struct buf *to)
 	const char *name = is_file ? path : "standard input";
 
 	if (is_file && opened < 0)
-		return file_failed(cli, name, errno);
+		return cli_file_failed(cli, name, errno);
 	for (;;) {
 		uint8_t part[16 * 1024];
 		ssize_t n = read(is_file ? opened : STDIN_FILENO, part, sizeof(part));
@@ -123,12 +174,12 @@ int cli_read(const struct cli *cli, const char *path, struct buf *to)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return file_failed(cli, name, errno);
+			return cli_file_failed(cli, name, errno);
 		if (n == 0)
 			return 0;
 		buf_put(to, bytes_of(part, (size_t)n));
 		if (buf_check(to).code != STATUS_OK)
-			return cli_refuse(cli, KEYREEVE_INVALID, name, "it is too long", "");
+			return too_long(cli, name, to->max_bytes);
 	}
 }
 
@@ -140,7 +191,7 @@ static int write_all(const struct cli *cli, const char *name, int fd, struct byt
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return cli_refuse(cli, KEYREEVE_FAILED, name, strerror(errno), "");
+			return cli_refuse(cli, KEYREEVE_FAILED, name, strerror(errno), file_hint(errno));
 		data = bytes_of(data.data + n, data.len - (size_t)n);
 	}
 	return 0;
@@ -156,7 +207,7 @@ int cli_write(const struct cli *cli, struct bytes data, enum cli_text terminal)
 	int code;
 
 	if (cli->out != NULL && opened < 0)
-		return file_failed(cli, cli->out, errno);
+		return cli_file_failed(cli, cli->out, errno);
 	if (as == CLI_BASE64)
 		encode_base64(&text, data);
 	else if (as == CLI_HEX)

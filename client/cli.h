@@ -56,8 +56,14 @@ int cli_failed(const struct cli *cli, const char *what);
 /* Our own: KEYREEVE_INVALID and the like. */
 int cli_refuse(
 	const struct cli *cli, enum keyreeve_result result, const char *what, const char *text, const char *hint);
+/* A file that cannot be opened or read. */
+int cli_file_failed(const struct cli *cli, const char *path, int os_error);
+/* Text with what a terminal would act on as '?'; returns its width in characters. */
+int cli_put(FILE *to, const char *text);
 /* Print and free one JSON value; returns 0. */
 int cli_json(json_t *value);
+/* { "WHAT": "name" } */
+int cli_json_named(const char *what, const char *name);
 json_t *cli_json_text(const char *text);
 
 /* One of the caller's keys by name: fills ret_key and turns the handle to its provider.  With --provider only that
@@ -97,7 +103,7 @@ int cmd_client_list(struct cli *cli, const char *const *argument);
 int cmd_client_delete(struct cli *cli, const char *const *argument);
 int cmd_token_inspect(struct cli *cli, const char *const *argument);
 int cmd_audit_show(struct cli *cli, const char *const *argument);
-/* Arguments as they are: keyreeve-config parses them. */
+/* From the word "policy" on: it has options of its own, which keyreeve-config parses. */
 int cmd_policy(int argc, char **argv);
 
 #endif

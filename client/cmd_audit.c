@@ -68,17 +68,11 @@ static bool passes(const struct cli *cli, const char *since, const json_t *line)
 
 /* ---- output ------------------------------------------------------------------------------------------ */
 
-/* The log's own escapes are undone by reading it: what a terminal would act on becomes '?'. */
+/* The log's own escapes are undone by reading it. */
 static void cell(const char *text, int width)
 {
-	int used = 0;
+	int used = cli_put(stdout, text);
 
-	for (; *text != '\0'; text++) {
-		unsigned char c = (unsigned char)*text;
-
-		(void)putchar(c < ' ' || c == 0x7f || (c == 0xc2 && (unsigned char)text[1] < 0xa0) ? '?' : c);
-		used += (c & 0xc0) != 0x80;
-	}
 	for (; used < width; used++)
 		(void)putchar(' ');
 	if (width > 0)
@@ -114,7 +108,8 @@ struct follow {
 	char since[TIME_BYTES];
 	char name[NAME_DIGITS + 5]; /* segment being read; empty before the first */
 	FILE *file;
-	struct buf partial; /* a line whose end is not written yet */
+	off_t at;	 /* in file: the first byte of what was not shown yet */
+	struct buf line; /* under way, within one pass */
 	bool head_done;
 	int code;
 };
@@ -124,9 +119,12 @@ static void line_show(struct follow *f, struct bytes text)
 	json_t *line = json_loadb((const char *)text.data, text.len, JSON_REJECT_DUPLICATES, NULL);
 
 	if (!json_is_object(line)) {
-		(void)fprintf(
-			stderr, "keyreeve: audit show: %s/%s has a line that is not ours\n", f->directory, f->name);
+		char path[4096];
+
+		(void)snprintf(path, sizeof(path), "%.4000s/%s", f->directory, f->name);
 		f->code = CLI_FINDINGS;
+		(void)cli_refuse(f->cli, KEYREEVE_FAILED, path, "it has a line that the service did not write",
+			"somebody changed the file, or the disk did: keep a copy, and see the lines around it");
 	} else if (passes(f->cli, f->since, line)) {
 		if (f->cli->json) {
 			(void)fwrite(text.data, 1, text.len, stdout);
@@ -141,13 +139,15 @@ static void line_show(struct follow *f, struct bytes text)
 	json_decref(line);
 }
 
-/* Everything that is there now; the end of an unfinished line is waited for. */
+/* Every whole line that is there now.  One without its end is read again in the next pass, from its beginning: after
+ * a crash the service cuts it off and writes another in its place. */
 static void segment_read(struct follow *f)
 {
 	uint8_t part[16 * 1024];
 	size_t n;
 
-	clearerr(f->file);
+	if (fseeko(f->file, f->at, SEEK_SET) != 0)
+		return;
 	while ((n = fread(part, 1, sizeof(part), f->file)) > 0) {
 		struct bytes left = bytes_of(part, n);
 		const uint8_t *end;
@@ -155,14 +155,17 @@ static void segment_read(struct follow *f)
 		while ((end = memchr(left.data, '\n', left.len)) != NULL) {
 			size_t len = (size_t)(end - left.data);
 
-			buf_put(&f->partial, bytes_of(left.data, len));
-			line_show(f, buf_bytes(&f->partial));
-			buf_done(&f->partial);
-			f->partial = buf_make(LINE_MAX_BYTES);
+			buf_put(&f->line, bytes_of(left.data, len));
+			f->at += (off_t)f->line.len + 1;
+			line_show(f, buf_bytes(&f->line));
+			buf_done(&f->line);
+			f->line = buf_make(LINE_MAX_BYTES);
 			left = bytes_of(end + 1, left.len - len - 1);
 		}
-		buf_put(&f->partial, left);
+		buf_put(&f->line, left);
 	}
+	buf_done(&f->line);
+	f->line = buf_make(LINE_MAX_BYTES);
 }
 
 static bool is_segment(const char *name)
@@ -198,12 +201,11 @@ static int segment_open(struct follow *f, const char *name)
 
 	if (f->file != NULL)
 		(void)fclose(f->file);
-	buf_done(&f->partial);
-	f->partial = buf_make(LINE_MAX_BYTES);
+	f->at = 0;
 	memcpy(f->name, name, NAME_DIGITS + 5);
 	(void)snprintf(path, sizeof(path), "%.4000s/%s", f->directory, name);
 	f->file = fopen(path, "re");
-	if (f->file == NULL)
+	if (f->file == NULL && errno != ENOENT) /* the oldest goes when a new one comes: then with the next */
 		return cli_refuse(
 			f->cli, KEYREEVE_INVALID, path, strerror(errno), "the log is its daemon's and root's");
 	return 0;
@@ -235,18 +237,28 @@ static int show(struct follow *f)
 int cmd_audit_show(struct cli *cli, const char *const *argument)
 {
 	struct follow f = { .cli = cli, .directory = cli->directory != NULL ? cli->directory : AUDIT_DIRECTORY };
-	int code;
+	DIR *directory;
+	int code = 0;
 
 	(void)argument;
 	if (cli->since != NULL && !since_parse(cli->since, f.since))
 		return cli_refuse(
 			cli, KEYREEVE_INVALID, "--since", "it is no time", "10m, 2h, 1d, or 2026-11-23T15:04");
-	if (access(f.directory, R_OK | X_OK) != 0)
-		return cli_refuse(cli, KEYREEVE_INVALID, f.directory, strerror(errno),
-			"--dir says where the log is; it is its daemon's and root's");
+	directory = opendir(f.directory);
+	if (directory == NULL || access(f.directory, X_OK) != 0)
+		code = cli_refuse(cli, KEYREEVE_INVALID, f.directory, strerror(errno),
+			errno == EACCES ? "the log is its daemon's and root's: read it as one of them"
+					: "--dir says where the log is: the directory audit of paths.state");
+	if (directory != NULL)
+		(void)closedir(directory);
+	if (code != 0)
+		return code;
+	if (cli->follow)
+		(void)setvbuf(stdout, NULL, _IOLBF, BUFSIZ); /* whole lines, whenever it is ended */
+	f.line = buf_make(LINE_MAX_BYTES);
 	code = show(&f);
 	if (f.file != NULL)
 		(void)fclose(f.file);
-	buf_done(&f.partial);
+	buf_done(&f.line);
 	return code;
 }

@@ -183,8 +183,9 @@ int cmd_client_delete(struct cli *cli, const char *const *argument)
 		return code;
 	if (keyreeve_delete_client(cli->handle, argument[0]) != KEYREEVE_OK)
 		return cli_failed(cli, argument[0]);
-	if (!cli->json)
-		(void)printf("deleted all keys of %s\n", argument[0]);
+	if (cli->json)
+		return cli_json_named("deleted", argument[0]);
+	(void)printf("deleted all keys of %s\n", argument[0]);
 	return 0;
 }
 
@@ -248,7 +249,7 @@ static void inspect_print(const json_t *header, const json_t *claims, int64_t no
 }
 
 /* The signature is neither checked nor shown: whoever sees the output must not be able to use the token. */
-static int inspect(const struct cli *cli, struct bytes token)
+static int inspect(const struct cli *cli, const char *name, struct bytes token)
 {
 	const uint8_t *first = memchr(token.data, '.', token.len);
 	const uint8_t *second =
@@ -264,7 +265,9 @@ static int inspect(const struct cli *cli, struct bytes token)
 	if (header == NULL || claims == NULL) {
 		json_decref(header);
 		json_decref(claims);
-		return cli_refuse(cli, KEYREEVE_INVALID, "token", "not a compact JWS", "");
+		return cli_refuse(cli, KEYREEVE_INVALID, name, "not a token: a compact JWS",
+			"three parts of base64url with dots between; in the Workload API's answer it is the field "
+			"svid");
 	}
 	expired = json_number_value(json_object_get(claims, "exp")) <= (double)now_s;
 	if (cli->json) {
@@ -287,6 +290,9 @@ int cmd_token_inspect(struct cli *cli, const char *const *argument)
 {
 	struct buf token = buf_make(KEYREEVE_TOKEN_MAX);
 	char reason[KEYREEVE_TEXT_BYTES] = "";
+	const char *name = argument[0] == NULL		   ? "token"
+			   : strcmp(argument[0], "-") == 0 ? "standard input"
+							   : argument[0];
 	struct keyreeve_spiffe *spiffe;
 	size_t len = 0;
 	int code = 0;
@@ -307,8 +313,9 @@ int cmd_token_inspect(struct cli *cli, const char *const *argument)
 		buf_grew(&token, len);
 	}
 	if (code == 0)
-		code = token.len > 0 ? inspect(cli, buf_bytes(&token))
-				     : cli_refuse(cli, KEYREEVE_INVALID, "token", "it is empty", "");
+		code = token.len > 0 ? inspect(cli, name, buf_bytes(&token))
+				     : cli_refuse(cli, KEYREEVE_INVALID, name, "it is empty",
+					       "a token is expected there: without FILE it is fetched");
 	buf_done(&token);
 	return code;
 }

@@ -81,6 +81,9 @@ int cmd_key_create(struct cli *cli, const char *const *argument)
 	if (cli->usage != NULL && usage == 0)
 		return cli_refuse(cli, KEYREEVE_INVALID, "--usage", "it has a word that is no usage",
 			"sign, verify, sign-hash, sign-message, verify-hash, verify-message, export, derive, ...");
+	if (argument[0][0] == '\0')
+		return cli_refuse(cli, KEYREEVE_INVALID, "key create", "the name is empty",
+			"is the variable set that should hold it?");
 	code = cli_open(cli);
 	if (code != 0)
 		return code;
@@ -112,18 +115,29 @@ static void usage_print(unsigned usage)
 	(void)putchar('\n');
 }
 
+/* As cli_put() counts them. */
+static int characters(const char *name)
+{
+	int count = 0;
+
+	for (; *name != '\0'; name++)
+		count += ((unsigned char)*name & 0xc0) != 0x80;
+	return count;
+}
+
 static void list_print(const struct keyreeve_keys *list)
 {
 	int width = 4;
 
 	for (size_t i = 0; i < list->count; i++)
-		if ((int)strlen(list->items[i].name) > width)
-			width = (int)strlen(list->items[i].name);
+		if (characters(list->items[i].name) > width)
+			width = characters(list->items[i].name);
 	(void)printf("%-*s  %-9s  %-22s  %-9s  %s\n", width, "NAME", "TYPE", "ALGORITHM", "PROVIDER", "USAGE");
 	for (size_t i = 0; i < list->count; i++) {
 		const struct keyreeve_key *key = &list->items[i];
+		int used = cli_put(stdout, key->name);
 
-		(void)printf("%-*s  %-9s  %-22s  %-9s  ", width, key->name, key->type, key->alg,
+		(void)printf("%*s  %-9s  %-22s  %-9s  ", width - used, "", key->type, key->alg,
 			cli_provider_name(key->provider));
 		usage_print(key->usage);
 	}
@@ -192,8 +206,9 @@ int cmd_key_destroy(struct cli *cli, const char *const *argument)
 		return code;
 	if (keyreeve_destroy_key(cli->handle, argument[0]) != KEYREEVE_OK)
 		return cli_failed(cli, argument[0]);
-	if (!cli->json)
-		(void)printf("destroyed %s\n", argument[0]);
+	if (cli->json)
+		return cli_json_named("destroyed", argument[0]);
+	(void)printf("destroyed %s\n", argument[0]);
 	return 0;
 }
 
@@ -222,6 +237,17 @@ static bool spki_put(struct buf *to, const struct keyreeve_key *key, struct byte
 	return der_spki_put(to, &attributes, public_key).code == STATUS_OK;
 }
 
+static int public_json(const struct keyreeve_key *key, const char *name, struct bytes pem)
+{
+	json_t *o = json_object();
+
+	json_object_set_new(o, "name", cli_json_text(name));
+	if (key->type[0] != '\0')
+		json_object_set_new(o, "type", cli_json_text(key->type));
+	json_object_set_new(o, "pem", json_stringn((const char *)pem.data, pem.len));
+	return cli_json(o);
+}
+
 int cmd_key_public(struct cli *cli, const char *const *argument)
 {
 	uint8_t data[KEYREEVE_PUBLIC_MAX];
@@ -236,16 +262,17 @@ int cmd_key_public(struct cli *cli, const char *const *argument)
 		return code;
 	if (keyreeve_export_public_key(cli->handle, argument[0], data, &len) != KEYREEVE_OK)
 		return cli_failed(cli, argument[0]);
-	if (cli->raw)
+	if (cli->raw && !cli->json)
 		return cli_write(cli, bytes_of(data, len), CLI_BASE64);
 	if (!spki_put(&spki, &key, bytes_of(data, len)))
 		code = cli_refuse(
 			cli, KEYREEVE_FAILED, argument[0], "its public key cannot be written as PEM", "use --raw");
-	else if (cli->der)
+	else if (cli->der && !cli->json)
 		code = cli_write(cli, buf_bytes(&spki), CLI_BASE64);
 	else {
 		encode_pem(&pem, "PUBLIC KEY", buf_bytes(&spki));
-		code = cli_write(cli, buf_bytes(&pem), CLI_BYTES);
+		code = cli->json ? public_json(&key, argument[0], buf_bytes(&pem))
+				 : cli_write(cli, buf_bytes(&pem), CLI_BYTES);
 	}
 	buf_done(&spki);
 	buf_done(&pem);

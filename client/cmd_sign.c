@@ -70,7 +70,7 @@ static int hash_stream(const struct cli *cli, const char *name, int fd, struct i
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			code = cli_refuse(cli, KEYREEVE_INVALID, name, strerror(errno), "");
+			code = cli_file_failed(cli, name, errno);
 		if (n <= 0)
 			break;
 		st = digest_add(digest, bytes_of(part, (size_t)n));
@@ -87,7 +87,7 @@ static int hash_file(const struct cli *cli, const char *path, struct input *in)
 	AUTO(own_close) int fd = is_file ? open(path, O_RDONLY | O_CLOEXEC) : -1;
 
 	if (is_file && fd < 0)
-		return cli_refuse(cli, KEYREEVE_INVALID, path, strerror(errno), "");
+		return cli_file_failed(cli, path, errno);
 	return hash_stream(cli, is_file ? path : "standard input", is_file ? fd : STDIN_FILENO, in);
 }
 
@@ -100,7 +100,8 @@ static int input_get(struct cli *cli, const char *name, const char *path, struct
 	if (code != 0)
 		return code;
 	if (!alg_choose(cli, in))
-		return cli_refuse(cli, KEYREEVE_INVALID, name, "no signature algorithm with a hash",
+		return cli_refuse(cli, KEYREEVE_INVALID, cli->alg != NULL ? cli->alg : name,
+			"no signature algorithm with a hash",
 			"name one: --alg ecdsa-sha-256, --alg rsa-pss-sha-256, ...");
 	in->message = buf_make(KEYREEVE_MESSAGE_MAX);
 	return cli->message ? cli_read(cli, path, &in->message) : hash_file(cli, path, in);
@@ -198,6 +199,11 @@ static int verified(const struct cli *cli, const char *name, enum keyreeve_resul
 	return 0;
 }
 
+static bool is_standard_input(const char *path)
+{
+	return path == NULL || strcmp(path, "-") == 0;
+}
+
 int cmd_verify(struct cli *cli, const char *const *argument)
 {
 	struct buf file = buf_make(4 * KEYREEVE_SIGNATURE_MAX), signature = buf_make(KEYREEVE_SIGNATURE_MAX);
@@ -205,7 +211,11 @@ int cmd_verify(struct cli *cli, const char *const *argument)
 	int code;
 
 	if (cli->signature == NULL)
-		return cli_refuse(cli, KEYREEVE_INVALID, "verify", "--signature FILE is missing", "");
+		return cli_refuse(cli, KEYREEVE_INVALID, "verify", "--signature FILE is missing",
+			"FILE is what keyreeve sign NAME --out FILE wrote");
+	if (is_standard_input(cli->signature) && is_standard_input(argument[1]))
+		return cli_refuse(cli, KEYREEVE_INVALID, "verify",
+			"message and signature cannot both be standard input", "name a file for one of them");
 	code = cli_read(cli, cli->signature, &file);
 	if (code == 0)
 		code = input_get(cli, argument[0], argument[1], &in);
@@ -226,6 +236,18 @@ int cmd_verify(struct cli *cli, const char *const *argument)
 
 /* ---- random ------------------------------------------------------------------------------------------ */
 
+static int random_json(struct bytes data)
+{
+	struct buf text = buf_make(2 * KEYREEVE_RANDOM_MAX);
+	json_t *o = json_object();
+
+	encode_base64(&text, data);
+	json_object_set_new(o, "bytes", json_integer((json_int_t)data.len));
+	json_object_set_new(o, "base64", json_stringn(text.len > 0 ? (const char *)text.data : "", text.len));
+	buf_done(&text);
+	return cli_json(o);
+}
+
 int cmd_random(struct cli *cli, const char *const *argument)
 {
 	uint8_t *data;
@@ -234,7 +256,8 @@ int cmd_random(struct cli *cli, const char *const *argument)
 	int code;
 
 	if (argument[0][0] < '0' || argument[0][0] > '9' || *end != '\0' || len > KEYREEVE_RANDOM_MAX)
-		return cli_refuse(cli, KEYREEVE_INVALID, argument[0], "not a number of bytes up to 1048576", "");
+		return cli_refuse(cli, KEYREEVE_INVALID, argument[0], "not a number of bytes up to 1048576",
+			"for more, ask several times");
 	code = cli_open(cli);
 	if (code != 0)
 		return code;
@@ -244,7 +267,7 @@ int cmd_random(struct cli *cli, const char *const *argument)
 	if (keyreeve_generate_random(cli->handle, data, len) != KEYREEVE_OK)
 		code = cli_failed(cli, "random");
 	else
-		code = cli_write(cli, bytes_of(data, len), CLI_HEX);
+		code = cli->json ? random_json(bytes_of(data, len)) : cli_write(cli, bytes_of(data, len), CLI_HEX);
 	explicit_bzero(data, len);
 	free(data);
 	return code;

@@ -137,6 +137,46 @@ static int command_help(const struct cli_command *command)
 	return 0;
 }
 
+static bool is_group(const struct cli_command *command, const char *word)
+{
+	return command->name != NULL && strcmp(command->group, word) == 0;
+}
+
+static int group_help(const char *group)
+{
+	(void)printf("usage: keyreeve %s COMMAND [OPTIONS]\n\n", group);
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		if (is_group(&cli_commands[i], group))
+			command_print(stdout, &cli_commands[i]);
+	(void)puts("\nfor every command:");
+	options_print(stdout, GLOBAL);
+	return 0;
+}
+
+/* The words do not make a command: say which would. */
+static int command_unknown(const struct cli *cli, bool help_wanted)
+{
+	char what[128], hint[256];
+	const char *group = cli->argument[0], *second = cli->argument_count > 1 ? cli->argument[1] : NULL;
+	size_t used = (size_t)snprintf(hint, sizeof(hint), "there are:");
+
+	for (size_t i = 0; i < COMMAND_COUNT && used < sizeof(hint); i++)
+		if (is_group(&cli_commands[i], group))
+			used += (size_t)snprintf(
+				hint + used, sizeof(hint) - used, " %s %s;", group, cli_commands[i].name);
+	if (strcmp(group, "policy") == 0)
+		return cli_refuse(cli, KEYREEVE_INVALID, group, "it is the first word, and has options of its own",
+			"keyreeve policy --help shows them");
+	if (hint[used - 1] != ';')
+		return cli_refuse(cli, KEYREEVE_INVALID, group, "no such command", "keyreeve --help lists them");
+	if (help_wanted && second == NULL)
+		return group_help(group);
+	hint[used - 1] = '\0';
+	(void)snprintf(what, sizeof(what), "%s%s%s", group, second != NULL ? " " : "", second != NULL ? second : "");
+	return cli_refuse(
+		cli, KEYREEVE_INVALID, what, second != NULL ? "no such command" : "the command is not complete", hint);
+}
+
 static int version(void)
 {
 	struct buf text = buf_make(VERSION_MAX);
@@ -178,31 +218,48 @@ struct parsed {
 	bool help, version;
 };
 
+enum { LONG_HELP = 256, LONG_VERSION, LONG_FIRST };
+
+static int option_wrong(const struct cli *cli, int answer, const char *word)
+{
+	char letter[] = { '-', (char)optopt, '\0' };
+
+	if (optopt > 0 && optopt < LONG_HELP)
+		word = letter;
+	if (answer == ':')
+		return cli_refuse(
+			cli, KEYREEVE_INVALID, word, "the option needs a value", "keyreeve --help lists the options");
+	return cli_refuse(cli, KEYREEVE_INVALID, word,
+		optopt >= LONG_HELP ? "the option takes no value" : "no such option, or the front of several",
+		"keyreeve COMMAND --help lists them; a name or file that begins with - stands behind --");
+}
+
 static int parse(struct cli *cli, int argc, char **argv, struct parsed *parsed)
 {
 	struct option table[OPTION_COUNT + 3] = { { 0 } };
-	int index;
+	int answer;
 
 	for (size_t i = 0; i < OPTION_COUNT; i++)
-		table[i] = (struct option){ cli_options[i].name, cli_options[i].value != NULL, NULL, (int)i };
-	table[OPTION_COUNT] = (struct option){ "help", no_argument, NULL, OPTION_COUNT };
-	table[OPTION_COUNT + 1] = (struct option){ "version", no_argument, NULL, OPTION_COUNT + 1 };
-	while ((index = getopt_long(argc, argv, "h", table, NULL)) != -1) {
-		if (index == 'h' || index == OPTION_COUNT) {
+		table[i] =
+			(struct option){ cli_options[i].name, cli_options[i].value != NULL, NULL, LONG_FIRST + (int)i };
+	table[OPTION_COUNT] = (struct option){ "help", no_argument, NULL, LONG_HELP };
+	table[OPTION_COUNT + 1] = (struct option){ "version", no_argument, NULL, LONG_VERSION };
+	while ((answer = getopt_long(argc, argv, ":h", table, NULL)) != -1) {
+		if (answer == '?' || answer == ':')
+			return option_wrong(cli, answer, argv[optind - 1]);
+		if (answer == 'h' || answer == LONG_HELP) {
 			parsed->help = true;
-		} else if (index == OPTION_COUNT + 1) {
+		} else if (answer == LONG_VERSION) {
 			parsed->version = true;
-		} else if (index >= 0 && index < (int)OPTION_COUNT) {
-			parsed->given[index] = &cli_options[index];
-			option_set(cli, &cli_options[index], optarg);
 		} else {
-			(void)fprintf(stderr, "  keyreeve --help lists the options\n"); /* getopt named the culprit */
-			return KEYREEVE_INVALID;
+			parsed->given[answer - LONG_FIRST] = &cli_options[answer - LONG_FIRST];
+			option_set(cli, &cli_options[answer - LONG_FIRST], optarg);
 		}
 	}
 	for (int i = optind; i < argc; i++) {
 		if (cli->argument_count == CLI_ARGUMENTS)
-			return cli_refuse(cli, KEYREEVE_INVALID, argv[i], "too many arguments", "");
+			return cli_refuse(cli, KEYREEVE_INVALID, argv[i], "too many arguments",
+				"keyreeve COMMAND --help shows how many there are");
 		cli->argument[cli->argument_count++] = argv[i];
 	}
 	return 0;
@@ -212,26 +269,30 @@ static int run(struct cli *cli, const struct parsed *parsed)
 {
 	const char *argument[CLI_ARGUMENTS + 1] = { NULL };
 	const struct cli_command *command;
+	char usage[160];
 	size_t words = 0, count;
 
 	command = command_find(cli, &words);
 	if (command == NULL && cli->argument_count == 0)
 		return help(stderr, KEYREEVE_INVALID);
 	if (command == NULL)
-		return cli_refuse(
-			cli, KEYREEVE_INVALID, cli->argument[0], "no such command", "keyreeve --help lists them");
+		return command_unknown(cli, parsed->help);
 	if (parsed->help)
 		return command_help(command);
 	count = cli->argument_count - words;
+	(void)snprintf(usage, sizeof(usage), "usage: keyreeve %s%s%s %s [OPTIONS]", command->group,
+		command->name != NULL ? " " : "", command->name != NULL ? command->name : "", command->synopsis);
 	for (size_t i = 0; i < OPTION_COUNT; i++)
 		if (parsed->given[i] != NULL && strchr(GLOBAL, parsed->given[i]->letter) == NULL &&
 			strchr(command->options, parsed->given[i]->letter) == NULL)
 			return cli_refuse(cli, KEYREEVE_INVALID, parsed->given[i]->name,
 				"this command has no such option", "keyreeve COMMAND --help lists them");
+	if (cli->json && cli->out != NULL)
+		return cli_refuse(cli, KEYREEVE_INVALID, "--out", "it does not go with --json",
+			"JSON is printed to standard output");
 	if (count < command->least || count > command->most)
 		return cli_refuse(cli, KEYREEVE_INVALID, command->group,
-			count < command->least ? "an argument is missing" : "too many arguments",
-			"keyreeve COMMAND --help shows them");
+			count < command->least ? "an argument is missing" : "too many arguments", usage);
 	memcpy(argument, cli->argument + words, count * sizeof(argument[0]));
 	return command->run(cli, argument);
 }
@@ -244,7 +305,7 @@ struct keyreeve_spiffe *cli_spiffe(struct cli *cli)
 
 	if (cli->spiffe == NULL && keyreeve_spiffe_open(cli->spiffe_socket, cli->audience, &cli->spiffe, reason) != 0)
 		(void)cli_refuse(cli, KEYREEVE_NO_TOKEN, "no token", reason,
-			"set " ENDPOINT_VARIABLE ", or choose another way with --auth");
+			"set " ENDPOINT_VARIABLE " or --spiffe-socket to its unix:///path");
 	return cli->spiffe;
 }
 
@@ -323,9 +384,11 @@ int cli_open(struct cli *cli)
 	if (cli->provider != NULL && (!provider_from_text(cli->provider, &provider) || provider == PROVIDER_ID_CORE))
 		return cli_refuse(cli, KEYREEVE_INVALID, "--provider", "no such provider", "software, pkcs11 or tpm");
 	if (cli->server_user != NULL && !user_parse(cli->server_user, &options.server_uid))
-		return cli_refuse(cli, KEYREEVE_INVALID, "--server-user", "no such user", "");
+		return cli_refuse(
+			cli, KEYREEVE_INVALID, "--server-user", "no such user", "a name or a uid of this machine");
 	if (cli->deadline != NULL && !seconds_parse(cli->deadline, &options.deadline_ms))
-		return cli_refuse(cli, KEYREEVE_INVALID, "--timeout", "not a number of seconds up to 3600", "");
+		return cli_refuse(cli, KEYREEVE_INVALID, "--timeout", "not a number of seconds up to 3600",
+			"for example --timeout 5, or 0.5");
 	options.provider = provider;
 	cli->provider_id = provider;
 	if (keyreeve_open(&options, &cli->handle, &error) != KEYREEVE_OK)
@@ -340,18 +403,18 @@ int main(int argc, char **argv)
 	int code;
 
 	if (argc > 1 && strcmp(argv[1], "policy") == 0)
-		return cmd_policy(argc - 2, argv + 2);
-	argv[0] = (char *)(uintptr_t) "keyreeve"; /* for getopt's own messages */
+		return cmd_policy(argc - 1, argv + 1);
 	code = parse(&cli, argc, argv, &parsed);
 	if (code == 0 && parsed.version)
-		return version();
-	if (code == 0 && parsed.help && cli.argument_count == 0)
-		return help(stdout, 0);
-	if (code == 0)
+		code = version();
+	else if (code == 0 && parsed.help && cli.argument_count == 0)
+		code = help(stdout, 0);
+	else if (code == 0)
 		code = run(&cli, &parsed);
 	keyreeve_close(cli.handle);
 	keyreeve_spiffe_close(cli.spiffe);
-	if (fflush(stdout) != 0 && code == 0)
-		code = cli_refuse(&cli, KEYREEVE_FAILED, "standard output", strerror(errno), "");
+	if ((fflush(stdout) != 0 || ferror(stdout) != 0) && code == 0)
+		code = cli_refuse(&cli, KEYREEVE_FAILED, "standard output", "it does not take what is written",
+			"is its disk full, or has its reader gone?");
 	return code;
 }

@@ -25,6 +25,20 @@ static int fail(char *reason, const char *text)
 	return -1;
 }
 
+static int endpoint_wrong(char *reason, const char *endpoint)
+{
+	const char *variable = getenv(ENDPOINT_VARIABLE);
+
+	if (reason == NULL)
+		return -1;
+	if (endpoint == NULL && (variable == NULL || variable[0] == '\0'))
+		return fail(reason, "no Workload API: " ENDPOINT_VARIABLE " is not set");
+	(void)snprintf(reason, KEYREEVE_TEXT_BYTES,
+		"%.100s%.100s is no address of a Workload API, such as unix:///path",
+		endpoint == NULL ? ENDPOINT_VARIABLE "=" : "", endpoint != NULL ? endpoint : variable);
+	return -1;
+}
+
 const char *keyreeve_spiffe_library(void)
 {
 	return workload_library_version();
@@ -39,9 +53,8 @@ int keyreeve_spiffe_open(
 		return fail(ret_reason, "out of memory");
 	source->audience = strdup(audience != NULL ? audience : "parsec");
 	if (source->audience == NULL || endpoint_choose(endpoint, &source->endpoint).code != STATUS_OK) {
-		int rc = fail(ret_reason, source->audience == NULL ? "out of memory"
-								   : "no Workload API: " ENDPOINT_VARIABLE
-								     " is not set, or is not unix:///path");
+		int rc = source->audience == NULL ? fail(ret_reason, "out of memory")
+						  : endpoint_wrong(ret_reason, endpoint);
 
 		free(source->audience);
 		free(source);
