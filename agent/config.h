@@ -250,9 +250,10 @@ const char *config_verb_name(uint32_t verb);
 /* VERB_NONE when the word names no verb; groups are no verbs. */
 enum verb config_verb_from_name(const char *name);
 
-/* JSON Schema and the reference page, from the table. */
+/* JSON Schema, reference page and manual page, from the table. */
 void config_schema_put(struct buf *to);
 void config_reference_put(struct buf *to);
+void config_man_put(struct buf *to);
 
 /* The table itself: for config_yaml.c and the generators above. */
 enum config_type {

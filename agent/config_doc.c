@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What people and editors read of the table: the reference page (docs/configuration.md) and the JSON Schema. */
+ * What people and editors read of the table: the reference page (docs/configuration.md), the manual page
+ * (keyreeve.yaml.5) and the JSON Schema. */
 #include "agent/config.h"
 
 #include <stdio.h>
@@ -108,6 +109,15 @@ static void row_put(struct buf *to, const struct config_field *field)
 	buf_printf(to, "%s |\n", field->text);
 }
 
+enum { PATH_BYTES = 128, FIELD_TEXT_MAX = 4096 };
+
+/* "tenants[].rules[]" */
+static void path_below(char ret_path[PATH_BYTES], const char *path, const struct config_field *field)
+{
+	(void)snprintf(ret_path, PATH_BYTES, "%s%s%s%s", path, path[0] != '\0' ? "." : "", field->name,
+		field->type == CONFIG_TYPE_LIST ? "[]" : "");
+}
+
 /* A section per map, the maps inside it after it.  As deep as the table. */
 static void section_put(struct buf *to, const struct config_shape *shape, const char *path)
 {
@@ -117,41 +127,135 @@ static void section_put(struct buf *to, const struct config_shape *shape, const 
 		if (is_shown(field))
 			row_put(to, field);
 	for (const struct config_field *field = shape->fields; field->name != NULL; field++) {
-		char inner[128];
+		char inner[PATH_BYTES];
 
 		if (field->shape == NULL)
 			continue;
-		(void)snprintf(inner, sizeof(inner), "%s%s%s%s", path, path[0] != '\0' ? "." : "", field->name,
-			field->type == CONFIG_TYPE_LIST ? "[]" : "");
+		path_below(inner, path, field);
 		section_put(to, field->shape, inner);
 	}
 }
+
+/* The two pages say this alike. */
+static const char introduction[] = "`keyreeved --config FILE` reads one YAML document of maps, lists and scalars, at "
+				   "most 1 MiB. Anchors, aliases, tags, "
+				   "directives, keys twice, unknown keys and what is not built yet are errors with "
+				   "line and column; `keyreeved --check` "
+				   "lists them all. A value that begins with `*` must be quoted. Times are `150s`, "
+				   "`10m`, `1h`; sizes are bytes or `KiB`, "
+				   "`MiB`, `GiB`; modes are octal.\n\n"
+				   "Where a field is a list, one value may stand without brackets.\n";
+static const char *const verb_groups[][2] = {
+	{ "`use`", "`sign` (SignHash, SignMessage), `verify`, `encrypt`, `decrypt`, `agree`, `mac`" },
+	{ "`read`", "`list`, `export-public`, `can-do`" },
+	{ "`create`", "`generate`, `import`" },
+	{ "`destroy`, `export`, `attest`", "themselves" },
+};
+enum { VERB_GROUPS = sizeof(verb_groups) / sizeof(verb_groups[0]) };
+static const char on_verbs[] = "Ping, the lists of providers, opcodes and authenticators, random bytes and hashes need "
+			       "no rule. A rule that denies "
+			       "beats one that allows; once a rule allows, what no rule allows is denied; without "
+			       "rules the owner may do everything "
+			       "but export. `keyreeve policy explain` shows which rule decides.\n";
 
 void config_reference_put(struct buf *to)
 {
 	buf_put_text(to,
 		"# Configuration\n\n"
-		"Written by `keyreeve-config --reference` from the table that also reads the file; do not edit.\n\n"
-		"`keyreeved --config FILE` reads one YAML document of maps, lists and scalars, at most 1 MiB. Anchors, "
-		"aliases, tags, "
-		"directives, keys twice, unknown keys and what is not built yet are errors with line and column; "
-		"`keyreeved --check` lists "
-		"them all. A value that begins with `*` must be quoted. Times are `150s`, `10m`, `1h`; sizes are bytes "
-		"or `KiB`, `MiB`, "
-		"`GiB`; modes are octal.\n\n"
-		"Where a field is a list, one value may stand without brackets.\n");
+		"Written by `keyreeve-config --reference` from the table that also reads the file; do not edit.\n\n");
+	buf_put_text(to, introduction);
 	section_put(to, &config_shape_root, "");
-	buf_put_text(to, "\n## Verbs\n\n"
-			 "| Group | Verbs |\n|---|---|\n"
-			 "| `use` | `sign` (SignHash, SignMessage), `verify`, `encrypt`, `decrypt`, `agree`, `mac` |\n"
-			 "| `read` | `list`, `export-public`, `can-do` |\n"
-			 "| `create` | `generate`, `import` |\n"
-			 "| `destroy`, `export`, `attest` | themselves |\n\n"
-			 "Ping, the lists of providers, opcodes and authenticators, random bytes and hashes need no "
-			 "rule. A rule that denies beats "
-			 "one that allows; once a rule allows, what no rule allows is denied; without rules the owner "
-			 "may do everything but export. "
-			 "`keyreeve policy explain` shows which rule decides.\n");
+	buf_put_text(to, "\n## Verbs\n\n| Group | Verbs |\n|---|---|\n");
+	for (size_t i = 0; i < VERB_GROUPS; i++)
+		buf_printf(to, "| %s | %s |\n", verb_groups[i][0], verb_groups[i][1]);
+	buf_put_text(to, "\n");
+	buf_put_text(to, on_verbs);
+}
+
+/* ---- manual page ----------------------------------------------------------------------------------------------- */
+
+/* Text of the reference page as man(7): `x` is bold, *x* italic, an empty line a paragraph, and nothing else special.
+ */
+static void man_text(struct buf *to, struct bytes text)
+{
+	bool is_bold = false, is_italic = false, begins = true;
+
+	for (size_t i = 0; i < text.len; i++) {
+		char c = (char)text.data[i];
+
+		if (begins && (c == '.' || c == '\''))
+			buf_put_text(to, "\\&");
+		begins = c == '\n';
+		if (c == '`')
+			buf_put_text(to, (is_bold = !is_bold) ? "\\fB" : "\\fP");
+		else if (c == '*' && !is_bold)
+			buf_put_text(to, (is_italic = !is_italic) ? "\\fI" : "\\fP");
+		else if (c == '-' && is_bold)
+			buf_put_text(to, "\\-");
+		else if (c == '\\')
+			buf_put_text(to, "\\e");
+		else if (c == '\n' && i + 1 < text.len && text.data[i + 1] == '\n')
+			buf_put_text(to, "\n.PP");
+		else
+			buf_put_u8(to, (uint8_t)c);
+	}
+}
+
+static void man_field(struct buf *to, const struct config_field *field)
+{
+	struct buf text = buf_make(FIELD_TEXT_MAX);
+
+	type_put(&text, field);
+	if (field->is_required)
+		buf_put_text(&text, "; required");
+	else if (field->standard != NULL)
+		buf_printf(&text, "; by default `%s`", field->standard);
+	buf_put_text(&text, ".\n");
+	if (field->only != 0)
+		buf_printf(&text, "*%s only.* ", config_provider_type_name((uint32_t)__builtin_ctz(field->only)));
+	buf_printf(&text, "%s\n", field->text);
+	buf_printf(to, ".TP\n.B %s\n", field->name);
+	man_text(to, buf_bytes(&text));
+	if (buf_check(&text).code != STATUS_OK)
+		to->bad = true;
+	buf_done(&text);
+}
+
+static void man_section(struct buf *to, const struct config_shape *shape, const char *path)
+{
+	buf_printf(to, ".SH \"%s\"\n", path[0] != '\0' ? path : "TOP LEVEL");
+	for (const struct config_field *field = shape->fields; field->name != NULL; field++)
+		if (is_shown(field))
+			man_field(to, field);
+	for (const struct config_field *field = shape->fields; field->name != NULL; field++) {
+		char inner[PATH_BYTES];
+
+		if (field->shape == NULL)
+			continue;
+		path_below(inner, path, field);
+		man_section(to, field->shape, inner);
+	}
+}
+
+void config_man_put(struct buf *to)
+{
+	buf_put_text(to, ".\\\" SPDX-License-Identifier: Apache-2.0\n"
+			 ".TH KEYREEVE.YAML 5 \"\" \"keyreeve\" \"File Formats\"\n"
+			 ".SH NAME\nkeyreeve.yaml \\- configuration of keyreeved\n"
+			 ".SH SYNOPSIS\n.I /etc/keyreeve/keyreeve.yaml\n.SH DESCRIPTION\n");
+	man_text(to, bytes_from_text(introduction));
+	man_section(to, &config_shape_root, "");
+	buf_put_text(to, ".SH VERBS\n");
+	for (size_t i = 0; i < VERB_GROUPS; i++) {
+		buf_put_text(to, ".TP\n");
+		man_text(to, bytes_from_text(verb_groups[i][0]));
+		buf_put_text(to, "\n");
+		man_text(to, bytes_from_text(verb_groups[i][1]));
+		buf_put_text(to, "\n");
+	}
+	buf_put_text(to, ".PP\n");
+	man_text(to, bytes_from_text(on_verbs));
+	buf_put_text(to, ".SH SEE ALSO\n.BR keyreeved (8),\n.BR keyreeve-config (8),\n.BR keyreeve (1)\n");
 }
 
 /* ---- JSON Schema ----------------------------------------------------------------------------------------------- */

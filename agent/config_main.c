@@ -115,7 +115,7 @@ static int usage(FILE *to, int code)
 		"usage: keyreeve-config --check FILE\n"
 		"       keyreeve-config --explain FILE --as ID --op OPERATION [--key NAME] [--provider NAME]\n"
 		"                       [--lifetime SECONDS] [--age SECONDS]\n"
-		"       keyreeve-config --schema | --reference | --version\n"
+		"       keyreeve-config --schema | --reference | --man | --version\n"
 		"\n"
 		"ID is spiffe://..., uid:NUMBER or direct:NAME.  OPERATION is a verb (sign, generate, list, ...) or a\n"
 		"name such as PsaSignHash.  A token is taken to be fresh and to live 300 seconds unless told "
@@ -292,7 +292,8 @@ static int by_hand(int argc, char **argv)
 		{ "as", required_argument, NULL, 'a' }, { "op", required_argument, NULL, 'o' },
 		{ "key", required_argument, NULL, 'k' }, { "provider", required_argument, NULL, 'p' },
 		{ "lifetime", required_argument, NULL, 'l' }, { "age", required_argument, NULL, 'g' },
-		{ "schema", no_argument, NULL, 's' }, { "reference", no_argument, NULL, 'r' }, { 0 } };
+		{ "schema", no_argument, NULL, 's' }, { "reference", no_argument, NULL, 'r' },
+		{ "man", no_argument, NULL, 'm' }, { 0 } };
 	/* clang-format on */
 	const char *given[128] = { NULL };
 	struct question q = { 0 };
@@ -303,12 +304,14 @@ static int by_hand(int argc, char **argv)
 			return usage(stderr, EXIT_USAGE);
 		given[option] = optarg != NULL ? optarg : "";
 	}
-	if (optind != argc || !!given['c'] + !!given['e'] + !!given['s'] + !!given['r'] != 1)
+	if (optind != argc || !!given['c'] + !!given['e'] + !!given['s'] + !!given['r'] + !!given['m'] != 1)
 		return usage(stderr, EXIT_USAGE);
 	if (given['c'] != NULL)
 		return check_run(given['c']);
 	if (given['s'] != NULL || given['r'] != NULL)
 		return put_run(given['s'] != NULL ? config_schema_put : config_reference_put);
+	if (given['m'] != NULL)
+		return put_run(config_man_put);
 	q = (struct question){ given['e'], given['a'], given['o'], given['k'] != NULL ? given['k'] : "", given['p'],
 		{ 0 } };
 	return token_set(&q.token, given['l'], given['g']) ? explain_run(&q) : usage(stderr, EXIT_USAGE);

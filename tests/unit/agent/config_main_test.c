@@ -227,6 +227,7 @@ static void by_hand_it_checks_explains_and_tells(void **state)
 		{ "$C --explain $F --as uid:7 --op sign --age x 2>&1", 1, "usage:" },
 		{ "$C --schema", 0, "\"$schema\"" },
 		{ "$C --reference", 0, "# Configuration" },
+		{ "$C --man", 0, ".TH KEYREEVE.YAML 5" },
 		{ "$C --schema --reference 2>&1", 1, "usage:" },
 		{ "$C --nonsense 2>&1", 1, "usage:" },
 		{ "$C 2>&1 3>&-", 1, "usage:" },
