@@ -13,16 +13,8 @@
 #include "base/secret.h"
 #include "spiffe/id.h"
 #include "spiffe/workload.pb-c.h"
-#include "spiffe/workload_jwt.h"
+#include "spiffe/workload_pb.h"
 #include "spiffe/workload_rpc.h"
-
-enum {
-	HINT_MAX = 1024,	 /* WA-13 */
-	BUDGET_FACTOR = 4,	 /* heap that decoding may take: so many times the message, and the base */
-	BUDGET_BASE = 64 * 1024, /* what 256 entries cost beside their bytes */
-	REQUEST_MAX = 64 * 1024,
-	TOKENS_MAX = WORKLOAD_MESSAGE_MAX,
-};
 
 static const struct workload_timing timing_defaults = {
 	.first_message_ms = 30 * 1000,
@@ -33,71 +25,6 @@ static const struct workload_timing timing_defaults = {
 	.confirm_ms = 12 * 60 * 60 * 1000,
 	.max_age_ms = 24 * 60 * 60 * 1000,
 };
-
-/* ---- protobuf within a budget ---------------------------------------------------------------------- */
-
-/* 1 MiB of unknown fields would cost 56 MiB: decoding gets what an honest message needs, and what it frees is wiped,
- * since a token is among it. */
-struct budget {
-	ProtobufCAllocator allocator;
-	size_t left;
-};
-struct block {
-	_Alignas(max_align_t) size_t size;
-};
-
-static void *budget_alloc(void *context, size_t size)
-{
-	struct budget *budget = context;
-	struct block *block;
-
-	if (size > budget->left || size > SIZE_MAX - sizeof(*block))
-		return NULL;
-	block = malloc(sizeof(*block) + size);
-	if (block == NULL)
-		return NULL;
-	budget->left -= size;
-	block->size = size;
-	return block + 1;
-}
-
-static void budget_free(void *context, void *pointer)
-{
-	struct block *block = pointer;
-
-	(void)context;
-	if (block == NULL)
-		return;
-	block--;
-	explicit_bzero(block + 1, block->size);
-	free(block);
-}
-
-static struct budget budget_for(size_t message_len)
-{
-	return (struct budget){ .left = BUDGET_FACTOR * message_len + BUDGET_BASE };
-}
-
-static ProtobufCAllocator *budget_allocator(struct budget *budget)
-{
-	budget->allocator = (ProtobufCAllocator){ budget_alloc, budget_free, budget };
-	return &budget->allocator;
-}
-
-static struct bytes field(ProtobufCBinaryData data)
-{
-	return bytes_of(data.data, data.len);
-}
-
-static ProtobufCBinaryData field_of(struct bytes bytes)
-{
-	union { /* protobuf-c only reads what it packs, but its type says otherwise */
-		const uint8_t *from;
-		uint8_t *to;
-	} data = { .from = bytes.data };
-
-	return (ProtobufCBinaryData){ .len = bytes.len, .data = data.to };
-}
 
 /* ---- key documents --------------------------------------------------------------------------------- */
 
@@ -134,7 +61,7 @@ static const char *snapshot_fault(const Workload__JwtBundlesResponse *response)
 	for (size_t i = 0; i < response->n_bundles; i++) {
 		const Workload__JwtBundle *bundle = response->bundles[i];
 
-		if (spiffe_map_key_domain(field(bundle->trust_domain_id), &names[i]).code != STATUS_OK)
+		if (spiffe_map_key_domain(workload_field(bundle->trust_domain_id), &names[i]).code != STATUS_OK)
 			return "message with a key that names no trust domain";
 		if (bundle->document.len == 0)
 			return "message with an empty key document";
@@ -145,17 +72,18 @@ static const char *snapshot_fault(const Workload__JwtBundlesResponse *response)
 /* Write a snapshot as struct workload_events has it; returns what is wrong with the message, NULL if nothing. */
 static const char *snapshot_decode(struct bytes message, struct buf *list)
 {
-	struct budget budget = budget_for(message.len);
+	struct workload_budget budget;
 	Workload__JwtBundlesResponse *response;
 	const char *fault;
 
-	response = workload__jwt_bundles_response__unpack(budget_allocator(&budget), message.len, message.data);
+	response = workload__jwt_bundles_response__unpack(
+		workload_budget_begin(&budget, message.len), message.len, message.data);
 	if (response == NULL)
 		return "message that does not decode";
 	fault = snapshot_fault(response);
 	for (size_t i = 0; fault == NULL && i < response->n_bundles; i++) {
-		buf_put_sized(list, field(response->bundles[i]->trust_domain_id));
-		buf_put_sized(list, field(response->bundles[i]->document));
+		buf_put_sized(list, workload_field(response->bundles[i]->trust_domain_id));
+		buf_put_sized(list, workload_field(response->bundles[i]->document));
 	}
 	workload__jwt_bundles_response__free_unpacked(response, &budget.allocator);
 	if (fault == NULL && list->bad)
@@ -452,160 +380,4 @@ void workload_watch_run(struct workload_watch *watch)
 		withdraw_stale(watch);
 		sleep_unless_stopped(watch, delay_ms);
 	}
-}
-
-/* ---- one's own JWT-SVIDs ----------------------------------------------------------------------------- */
-
-/* WA-15: "audience ... at least one", and none of them empty. */
-static struct status check_request(const struct workload_jwt_request *request)
-{
-	ENSURE(request->audience_count > 0 && request->audience_count <= WORKLOAD_AUDIENCES_MAX, CLIENT_ARGUMENT);
-	for (size_t i = 0; i < request->audience_count; i++)
-		ENSURE(request->audiences[i].len > 0, CLIENT_ARGUMENT);
-	ENSURE(request->deadline_ms > 0, CLIENT_ARGUMENT);
-	return OK;
-}
-
-static struct status pack_request(const struct workload_jwt_request *request, struct buf *out)
-{
-	Workload__JwtSvidRequest message = WORKLOAD__JWT_SVID_REQUEST__INIT;
-	ProtobufCBinaryData audiences[WORKLOAD_AUDIENCES_MAX];
-	size_t size;
-	uint8_t *at;
-
-	for (size_t i = 0; i < request->audience_count; i++)
-		audiences[i] = field_of(request->audiences[i]);
-	message.n_audience = request->audience_count;
-	message.audience = audiences;
-	message.spiffe_id = field_of(request->spiffe_id);
-	size = workload__jwt_svid_request__get_packed_size(&message);
-	at = buf_reserve(out, size);
-	ENSURE(at != NULL, CLIENT_ARGUMENT);
-	buf_grew(out, workload__jwt_svid_request__pack(&message, at));
-	return OK;
-}
-
-static struct status check_svid(const struct workload_jwt_request *request, struct bytes id, struct bytes token)
-{
-	ENSURE(id.len > 0 && token.len > 0, CLIENT_TOKEN);
-	ENSURE(request->spiffe_id.len == 0 || bytes_equal(id, request->spiffe_id), JWT_SUBJECT);
-	return workload_jwt_check(
-		token, id, request->audiences, request->audience_count, clock_wall_us() / US_PER_S, NULL);
-}
-
-/* WA-12, WA-13: an over-long hint, or one that an earlier entry has, is as good as none. */
-static bool hint_counts(const struct workload_jwts *jwts, struct bytes hint)
-{
-	if (hint.len > HINT_MAX)
-		return false;
-	for (size_t i = 0; i < jwts->count; i++)
-		if (bytes_equal(jwts->item[i].hint, hint))
-			return false;
-	return true;
-}
-
-/* A copy that lives as long as the list.  Its storage has its final room from the start and never moves. */
-static struct bytes keep(struct buf *storage, struct bytes bytes)
-{
-	const uint8_t *at = storage->data + storage->len;
-
-	buf_put(storage, bytes);
-	return bytes_of(at, bytes.len);
-}
-
-static struct status take_svids(const struct workload_jwt_request *request, const Workload__JwtSvidResponse *response,
-	struct workload_jwts *jwts)
-{
-	ENSURE(response->n_svids > 0 && response->n_svids <= WORKLOAD_SVIDS_MAX, CLIENT_TOKEN);
-	for (size_t i = 0; i < response->n_svids; i++) {
-		const Workload__JwtSvid *svid = response->svids[i];
-		struct workload_jwt *item = &jwts->item[jwts->count];
-
-		TRY(check_svid(request, field(svid->spiffe_id), field(svid->svid)));
-		if (hint_counts(jwts, field(svid->hint)))
-			item->hint = keep(&jwts->storage, field(svid->hint));
-		item->spiffe_id = keep(&jwts->storage, field(svid->spiffe_id));
-		item->token = keep(&jwts->storage, field(svid->svid));
-		jwts->count++;
-	}
-	return buf_check(&jwts->storage);
-}
-
-static struct status decode_svids(
-	const struct workload_jwt_request *request, struct bytes message, struct workload_jwts *ret_jwts)
-{
-	AUTO(workload_jwts_done) struct workload_jwts jwts = { .storage = buf_make(TOKENS_MAX) };
-	struct budget budget = budget_for(message.len);
-	Workload__JwtSvidResponse *response;
-	struct status st;
-
-	/* What is kept of the message is less than the message. */
-	ENSURE(message.len > 0, CLIENT_TOKEN);
-	ENSURE(buf_reserve(&jwts.storage, message.len) != NULL, NO_MEMORY);
-	response = workload__jwt_svid_response__unpack(budget_allocator(&budget), message.len, message.data);
-	ENSURE(response != NULL, CLIENT_TOKEN);
-	st = take_svids(request, response, &jwts);
-	workload__jwt_svid_response__free_unpacked(response, &budget.allocator);
-	TRY(st);
-	*ret_jwts = TAKE(jwts);
-	return OK;
-}
-
-/* The one message and the status after it. */
-static struct status await_svids(const struct workload_jwt_request *request, struct workload_rpc *rpc,
-	struct workload_jwts *ret_jwts, char reason[WORKLOAD_REASON_BYTES])
-{
-	AUTO(workload_jwts_done) struct workload_jwts jwts = { 0 };
-	struct status st = FAIL(CLIENT_TOKEN); /* no message at all */
-	enum workload_rpc_event event;
-	struct bytes message;
-
-	while ((event = workload_rpc_next(rpc, (uint64_t)request->deadline_ms)) == WORKLOAD_RPC_MESSAGE) {
-		workload_jwts_done(&jwts);
-		st = workload_rpc_message(rpc, &message);
-		if (st.code == STATUS_OK)
-			st = decode_svids(request, message, &jwts);
-	}
-	ENSURE(event == WORKLOAD_RPC_ENDED, CLIENT_TOKEN);
-	if (workload_rpc_status(rpc) != WORKLOAD_RPC_OK) {
-		workload_rpc_reason(rpc, reason);
-		return FAIL_RC(CLIENT_TOKEN, workload_rpc_status(rpc));
-	}
-	if (st.code != STATUS_OK) {
-		(void)snprintf(reason, WORKLOAD_REASON_BYTES, "the Workload API's answer is not acceptable: %s",
-			status_text(st.code));
-		return st.code == STATUS_NO_MEMORY ? st : FAIL(CLIENT_TOKEN);
-	}
-	*ret_jwts = TAKE(jwts);
-	return OK;
-}
-
-struct status workload_fetch_jwt(
-	const struct workload_jwt_request *request, struct workload_jwts *ret_jwts, char *ret_reason)
-{
-	AUTO(buf_done) struct buf packed = buf_make(REQUEST_MAX);
-	char reason[WORKLOAD_REASON_BYTES] = "the Workload API did not answer in time";
-	struct workload_rpc *rpc = NULL;
-	struct status st;
-
-	st = check_request(request);
-	if (st.code == STATUS_OK)
-		st = pack_request(request, &packed);
-	if (st.code == STATUS_OK)
-		st = workload_rpc_open(request->endpoint, "/SpiffeWorkloadAPI/FetchJWTSVID", buf_bytes(&packed),
-			(uint32_t)request->deadline_ms, &rpc);
-	if (st.code != STATUS_OK)
-		(void)snprintf(reason, sizeof(reason), "%s", status_text(st.code));
-	else
-		st = await_svids(request, rpc, ret_jwts, reason);
-	workload_rpc_close(rpc);
-	if (st.code != STATUS_OK && ret_reason != NULL)
-		memcpy(ret_reason, reason, sizeof(reason));
-	return st;
-}
-
-void workload_jwts_done(struct workload_jwts *jwts)
-{
-	buf_done(&jwts->storage);
-	jwts->count = 0;
 }
