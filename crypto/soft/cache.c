@@ -8,8 +8,8 @@
 
 struct entry {
 	uint8_t id[SOFT_ID_BYTES];
-	EVP_PKEY *key; /* one reference; NULL: free */
-	uint64_t used; /* clock of the last use */
+	EVP_PKEY_CTX *signer; /* owned; NULL: free */
+	uint64_t used;	      /* clock of the last use */
 };
 
 struct soft_cache {
@@ -34,7 +34,7 @@ void soft_cache_free(struct soft_cache *cache)
 		return;
 	for (size_t set = 0; set < SOFT_CACHE_SETS; set++)
 		for (size_t way = 0; way < SOFT_CACHE_WAYS; way++)
-			EVP_PKEY_free(cache->sets[set][way].key);
+			EVP_PKEY_CTX_free(cache->sets[set][way].signer);
 	(void)pthread_mutex_destroy(&cache->lock);
 	free(cache);
 }
@@ -50,24 +50,24 @@ static struct entry *find(struct soft_cache *cache, const uint8_t id[SOFT_ID_BYT
 	struct entry *set = set_of(cache, id);
 
 	for (size_t way = 0; way < SOFT_CACHE_WAYS; way++)
-		if (set[way].key != NULL && memcmp(set[way].id, id, SOFT_ID_BYTES) == 0)
+		if (set[way].signer != NULL && memcmp(set[way].id, id, SOFT_ID_BYTES) == 0)
 			return &set[way];
 	return NULL;
 }
 
-EVP_PKEY *soft_cache_get(struct soft_cache *cache, const uint8_t id[SOFT_ID_BYTES])
+EVP_PKEY_CTX *soft_cache_get(struct soft_cache *cache, const uint8_t id[SOFT_ID_BYTES])
 {
-	EVP_PKEY *key = NULL;
+	EVP_PKEY_CTX *copy = NULL;
 	struct entry *entry;
 
 	(void)pthread_mutex_lock(&cache->lock);
 	entry = find(cache, id);
-	if (entry != NULL && EVP_PKEY_up_ref(entry->key) == 1) {
+	if (entry != NULL) {
 		entry->used = ++cache->clock;
-		key = entry->key;
+		copy = EVP_PKEY_CTX_dup(entry->signer);
 	}
 	(void)pthread_mutex_unlock(&cache->lock);
-	return key;
+	return copy;
 }
 
 /* With the lock held: its own place, a free one, or the one that was not used for longest. */
@@ -76,7 +76,7 @@ static struct entry *place_for(struct soft_cache *cache, const uint8_t id[SOFT_I
 	struct entry *set = set_of(cache, id), *place = find(cache, id);
 
 	for (size_t way = 0; way < SOFT_CACHE_WAYS && place == NULL; way++)
-		if (set[way].key == NULL)
+		if (set[way].signer == NULL)
 			place = &set[way];
 	if (place != NULL)
 		return place;
@@ -87,36 +87,36 @@ static struct entry *place_for(struct soft_cache *cache, const uint8_t id[SOFT_I
 	return place;
 }
 
-void soft_cache_put(struct soft_cache *cache, const uint8_t id[SOFT_ID_BYTES], EVP_PKEY *key)
+void soft_cache_put(struct soft_cache *cache, const uint8_t id[SOFT_ID_BYTES], const EVP_PKEY_CTX *signer)
 {
+	EVP_PKEY_CTX *copy = EVP_PKEY_CTX_dup(signer), *old;
 	struct entry *place;
-	EVP_PKEY *old;
 
-	if (EVP_PKEY_up_ref(key) != 1)
+	if (copy == NULL)
 		return;
 	(void)pthread_mutex_lock(&cache->lock);
 	place = place_for(cache, id);
-	old = place->key;
-	place->key = key;
+	old = place->signer;
+	place->signer = copy;
 	place->used = ++cache->clock;
 	memcpy(place->id, id, SOFT_ID_BYTES);
 	(void)pthread_mutex_unlock(&cache->lock);
-	EVP_PKEY_free(old);
+	EVP_PKEY_CTX_free(old);
 }
 
 void soft_cache_drop(struct soft_cache *cache, const uint8_t id[SOFT_ID_BYTES])
 {
-	EVP_PKEY *old = NULL;
+	EVP_PKEY_CTX *old = NULL;
 	struct entry *entry;
 
 	(void)pthread_mutex_lock(&cache->lock);
 	entry = find(cache, id);
 	if (entry != NULL) {
-		old = entry->key;
-		entry->key = NULL;
+		old = entry->signer;
+		entry->signer = NULL;
 	}
 	(void)pthread_mutex_unlock(&cache->lock);
-	EVP_PKEY_free(old);
+	EVP_PKEY_CTX_free(old);
 }
 
 struct status soft_cache_id(const struct worker_request *rq, struct bytes blob, uint8_t ret_id[SOFT_ID_BYTES])

@@ -212,15 +212,23 @@ static struct status unseal(struct soft *soft, const struct worker_request *rq, 
 	return is_rsa(&rq->key) ? get_rsa(&rq->key, secret_bytes(&plain), ret_key) : get_ec(&rq->key, &plain, ret_key);
 }
 
-struct status soft_key_open(struct soft *soft, const struct worker_request *rq, struct bytes blob, EVP_PKEY **ret_key)
+struct status soft_key_open(
+	struct soft *soft, const struct worker_request *rq, struct bytes blob, EVP_PKEY_CTX **ret_signer)
 {
+	AUTO(pkey_done) EVP_PKEY *key = NULL;
+	AUTO(ctx_done) EVP_PKEY_CTX *signer = NULL;
 	uint8_t id[SOFT_ID_BYTES];
 
 	TRY(soft_cache_id(rq, blob, id));
-	*ret_key = soft_cache_get(soft->cache, id);
-	if (*ret_key != NULL)
+	*ret_signer = soft_cache_get(soft->cache, id);
+	if (*ret_signer != NULL)
 		return OK;
-	TRY(unseal(soft, rq, blob, ret_key));
-	soft_cache_put(soft->cache, id, *ret_key);
+	TRY(unseal(soft, rq, blob, &key));
+	signer = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
+	if (signer == NULL || EVP_PKEY_sign_init(signer) != 1)
+		return SOFT_FAIL();
+	soft_cache_put(soft->cache, id, signer);
+	*ret_signer = signer;
+	signer = NULL;
 	return OK;
 }

@@ -8,6 +8,11 @@
 #include "base/own.h"
 #include "crypto/soft/soft.h"
 
+static void signer_done(EVP_PKEY_CTX **signer)
+{
+	EVP_PKEY_CTX_free(*signer);
+}
+
 static void pkey_done(EVP_PKEY **key)
 {
 	EVP_PKEY_free(*key);
@@ -78,14 +83,14 @@ static struct status soft_sign_op(void *self, const struct worker_request *rq, s
 	struct bytes hash, struct worker_answer *answer)
 {
 	struct soft *soft = self;
-	AUTO(pkey_done) EVP_PKEY *key = NULL;
+	AUTO(signer_done) EVP_PKEY_CTX *signer = NULL;
 
 	(void)parent;
 	/* The agent asked too; the blob is sealed to its policy, so here it cannot be got round. */
 	TRY(psa_key_permits(&rq->key, PSA_USAGE_SIGN_HASH | PSA_USAGE_SIGN_MESSAGE, rq->alg));
 	TRY(psa_hash_fits(rq->alg, hash.len));
-	TRY(soft_key_open(soft, rq, blob, &key));
-	return soft_sign(rq, key, hash, &answer->part[0]);
+	TRY(soft_key_open(soft, rq, blob, &signer));
+	return soft_sign(rq, signer, hash, &answer->part[0]);
 }
 
 static struct status soft_destroy(

@@ -7,11 +7,6 @@
 #include "crypto/digest.h"
 #include "crypto/soft/soft.h"
 
-static void ctx_done(EVP_PKEY_CTX **ctx)
-{
-	EVP_PKEY_CTX_free(*ctx);
-}
-
 static void signature_done(ECDSA_SIG **sig)
 {
 	ECDSA_SIG_free(*sig);
@@ -49,17 +44,14 @@ static struct status put_ecdsa(struct bytes der, size_t width, struct buf *ret)
 	return OK;
 }
 
-struct status soft_sign(const struct worker_request *rq, EVP_PKEY *key, struct bytes hash, struct buf *ret)
+struct status soft_sign(const struct worker_request *rq, EVP_PKEY_CTX *signer, struct bytes hash, struct buf *ret)
 {
-	AUTO(ctx_done) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
 	uint8_t signature[PSA_SIGNATURE_MAX_BYTES];
 	size_t len = sizeof(signature);
 
-	if (ctx == NULL || EVP_PKEY_sign_init(ctx) != 1)
-		return SOFT_FAIL();
 	if (rq->key.kind == PSA_KEY_RSA_PAIR)
-		TRY(set_rsa(ctx, rq->alg));
-	if (EVP_PKEY_sign(ctx, signature, &len, hash.data, hash.len) != 1)
+		TRY(set_rsa(signer, rq->alg));
+	if (EVP_PKEY_sign(signer, signature, &len, hash.data, hash.len) != 1)
 		return SOFT_FAIL();
 	if (rq->key.kind != PSA_KEY_RSA_PAIR)
 		return put_ecdsa(bytes_of(signature, len), psa_bits_to_bytes(rq->key.bits), ret);

@@ -18,8 +18,9 @@ enum {
 	SOFT_KEY_FILE_NAME_MAX = 64,
 };
 
-/* EVP_PKEY by another name, so that this header needs no OpenSSL. */
+/* EVP_PKEY and EVP_PKEY_CTX by other names, so that this header needs no OpenSSL. */
 struct evp_pkey_st;
+struct evp_pkey_ctx_st;
 
 struct soft_cache;
 
@@ -51,25 +52,28 @@ struct status soft_key_file_open(int dir, const char *provider, bool create, int
 struct status soft_key_make(const struct psa_key_attributes *attributes, struct evp_pkey_st **ret_key);
 struct status soft_key_seal(
 	struct soft *soft, const struct worker_request *rq, struct evp_pkey_st *key, struct buf *ret_blob);
+/* A context that is ready to sign, the caller's own; freed with EVP_PKEY_CTX_free(). */
 struct status soft_key_open(
-	struct soft *soft, const struct worker_request *rq, struct bytes blob, struct evp_pkey_st **ret_key);
+	struct soft *soft, const struct worker_request *rq, struct bytes blob, struct evp_pkey_ctx_st **ret_signer);
 /* In the wire's format. */
 struct status soft_key_public(
 	const struct psa_key_attributes *attributes, struct evp_pkey_st *key, struct buf *ret_public);
 
-/* cache.c: decoded keys by the hash of all that was authenticated when they were opened; any thread. */
+/* cache.c: decoded keys, each in a context that is ready to sign (making one takes a sixth of a P-256 signature's
+ * time), by the hash of all that was authenticated when they were opened; any thread. */
 struct status soft_cache_new(struct soft_cache **ret_cache);
 void soft_cache_free(struct soft_cache *cache);
-/* One reference for the caller; NULL when it is not there. */
-struct evp_pkey_st *soft_cache_get(struct soft_cache *cache, const uint8_t id[SOFT_ID_BYTES]);
-/* Takes a reference of its own; the least recently used of the set makes room and is wiped with its last reference. */
-void soft_cache_put(struct soft_cache *cache, const uint8_t id[SOFT_ID_BYTES], struct evp_pkey_st *key);
+/* A copy for the caller; NULL when it is not there. */
+struct evp_pkey_ctx_st *soft_cache_get(struct soft_cache *cache, const uint8_t id[SOFT_ID_BYTES]);
+/* Keeps a copy; the least recently used of the set makes room, and its key is wiped with the last reference. */
+void soft_cache_put(struct soft_cache *cache, const uint8_t id[SOFT_ID_BYTES], const struct evp_pkey_ctx_st *signer);
 void soft_cache_drop(struct soft_cache *cache, const uint8_t id[SOFT_ID_BYTES]);
 /* The id of a blob under these attributes and this hardware id.  Fails: DEVICE_INTEGRITY (too long), CRYPTO. */
 struct status soft_cache_id(const struct worker_request *rq, struct bytes blob, uint8_t ret_id[SOFT_ID_BYTES]);
 
-/* sign.c */
-struct status soft_sign(const struct worker_request *rq, struct evp_pkey_st *key, struct bytes hash, struct buf *ret);
+/* sign.c: the signature in the wire's format.  Fails: CRYPTO, ATTR_ALG, LIMIT. */
+struct status soft_sign(
+	const struct worker_request *rq, struct evp_pkey_ctx_st *signer, struct bytes hash, struct buf *ret);
 
 /* rc.c: what OpenSSL's queue says, as a status; empties the queue. */
 #define SOFT_FAIL() soft_rc(__FILE__, __LINE__, __func__)
