@@ -20,10 +20,12 @@
 
 #include "agent/doctor.h"
 #include "agent/listen.h"
+#include "agent/notify.h"
 #include "agent/supervise.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "base/program.h"
+#include "base/sandbox.h"
 
 #define CONFIG_DEFAULT "/etc/keyreeve/keyreeve.yaml"
 
@@ -208,6 +210,16 @@ static struct status harden(void)
 	return OK;
 }
 
+/* Inherited by every role, which narrows it. */
+static struct status enter_sandbox(const struct supervised *s)
+{
+	struct sandbox_options options = sandbox_options_none();
+
+	options.execute_fd = s->libexec_fd;
+	options.needs_network = strncasecmp(s->config->spiffe.endpoint, "tcp:", 4) == 0;
+	return sandbox_enter(SANDBOX_KEYREEVED, &options, NULL);
+}
+
 static struct status open_all(struct supervised *s)
 {
 	TRY(own_directory(s->config->paths.state, s->config));
@@ -215,8 +227,10 @@ static struct status open_all(struct supervised *s)
 	TRY(lock_state(s));
 	TRY(open_secrets(s));
 	TRY(open_listeners(s));
+	s->notify_fd = notify_open();
 	TRY(become_user(s->config));
-	return harden();
+	TRY(harden());
+	return enter_sandbox(s);
 }
 
 static int start(struct supervised *s, const struct options *options)
@@ -256,7 +270,7 @@ static int start(struct supervised *s, const struct options *options)
 int main(int argc, char **argv)
 {
 	struct supervised s = {
-		.libexec_fd = -1, .state_lock = -1, .signal_fd = -1, .tree = buf_make(CONFIG_TREE_MAX)
+		.libexec_fd = -1, .state_lock = -1, .signal_fd = -1, .notify_fd = -1, .tree = buf_make(CONFIG_TREE_MAX)
 	};
 	struct options options;
 	int code = parse_options(argc, argv, &options);

@@ -20,6 +20,7 @@ struct supervised {
 	uint32_t providers_down;	       /* bit n: a start-up check takes provider n out of service */
 	int state_lock;			       /* owned: one daemon per state directory */
 	int signal_fd;			       /* owned: SIGTERM, SIGINT, SIGHUP, SIGCHLD */
+	int notify_fd;			       /* owned: the service manager; -1 none */
 };
 
 /* Run keyreeve-config on the file; the tree, or its error text in ret_text.  Also used for a reload.

@@ -13,10 +13,10 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/landlock.h"
 #include "base/own.h"
 
 /* A sanitizer's reports read /proc and the program's own image. */
@@ -47,6 +47,7 @@ static const struct limits {
 	[SANDBOX_TPM] = { 64, 512, false },
 	[SANDBOX_P11] = { 512, 4096, true }, /* a module may have threads of its own */
 	[SANDBOX_CONFIG] = { 32, 512, false },
+	[SANDBOX_KEYREEVED] = { 0, 8192, true }, /* every role inherits it: not below theirs */
 };
 
 /* Both limits down to `most`; never up. */
@@ -86,122 +87,18 @@ static struct status drop_capabilities(void)
 	return OK;
 }
 
-/* ---- Landlock ------------------------------------------------------------------------------------ */
-
-/* Kernel headers of the build may be older than the kernel that runs: the numbers are the interface's own. */
-enum {
-	LANDLOCK_CREATE = 444,
-	LANDLOCK_ADD = 445,
-	LANDLOCK_RESTRICT = 446,
-	LANDLOCK_VERSION_FLAG = 1,
-	LANDLOCK_PATH_BENEATH = 1,
-};
-struct landlock_ruleset {
-	uint64_t fs, net, scoped;
-};
-struct landlock_beneath {
-	uint64_t allowed;
-	int32_t fd;
-} __attribute__((packed));
-
-enum {
-	FS_EXECUTE = 1 << 0,
-	FS_WRITE_FILE = 1 << 1,
-	FS_READ_FILE = 1 << 2,
-	FS_READ_DIR = 1 << 3,
-	FS_MAKE_CHAR = 1 << 6,
-	FS_MAKE_SOCK = 1 << 9,
-	FS_MAKE_BLOCK = 1 << 11,
-	FS_ABI_1 = (1 << 13) - 1,
-	FS_REFER = 1 << 13,    /* ABI 2 */
-	FS_TRUNCATE = 1 << 14, /* ABI 3 */
-	FS_IOCTL = 1 << 15,    /* ABI 5 */
-	FS_FILE = FS_EXECUTE | FS_WRITE_FILE | FS_READ_FILE | FS_TRUNCATE | FS_IOCTL,
-	NET_ALL = 3,   /* ABI 4: bind and connect TCP */
-	SCOPE_ALL = 3, /* ABI 6: abstract Unix sockets, signals */
-};
-
-static int landlock_abi(void)
-{
-	long abi = syscall(LANDLOCK_CREATE, NULL, 0, LANDLOCK_VERSION_FLAG);
-
-	return abi > 0 ? (int)abi : 0;
-}
-
-static uint64_t fs_rights(int abi)
-{
-	return (uint64_t)FS_ABI_1 | (abi >= 2 ? FS_REFER : 0) | (abi >= 3 ? FS_TRUNCATE : 0) |
-	       (abi >= 5 ? FS_IOCTL : 0);
-}
-
-static struct status allow_fd(int ruleset, int fd, uint64_t rights)
-{
-	struct landlock_beneath rule = { .allowed = rights, .fd = fd };
-	struct stat info;
-
-	if (fstat(fd, &info) < 0)
-		return FAIL_RC(SANDBOX, errno);
-	if (!S_ISDIR(info.st_mode))
-		rule.allowed &= FS_FILE;
-	if (syscall(LANDLOCK_ADD, ruleset, LANDLOCK_PATH_BENEATH, &rule, 0) < 0)
-		return FAIL_RC(SANDBOX, errno);
-	return OK;
-}
-
-static struct status allow_path(int ruleset, const char *path, uint64_t rights)
-{
-	AUTO(own_close) int fd = open(path, O_PATH | O_CLOEXEC);
-
-	if (fd < 0)
-		return errno == ENOENT ? OK : FAIL_RC(SANDBOX, errno);
-	return allow_fd(ruleset, fd, rights);
-}
-
-static struct status allow_paths(int ruleset, const struct sandbox_options *o, uint64_t all)
-{
-	for (size_t i = 0; i < SANDBOX_PATHS_MAX && o->read[i] != NULL; i++)
-		TRY(allow_path(ruleset, o->read[i], FS_READ_FILE | FS_READ_DIR));
-	for (size_t i = 0; i < SANDBOX_PATHS_MAX && o->write[i] != NULL; i++)
-		TRY(allow_path(ruleset, o->write[i], all & ~(uint64_t)FS_EXECUTE));
-	return o->write_fd >= 0 ? allow_fd(ruleset, o->write_fd, all & ~(uint64_t)FS_EXECUTE) : OK;
-}
-
-/* A vendor module reads and writes where it likes (modes decide), but executes nothing and makes no devices and no
- * sockets that somebody could find. */
-static uint64_t handled_rights(enum sandbox_role role, int abi)
-{
-	return role == SANDBOX_P11 ? FS_EXECUTE | FS_MAKE_CHAR | FS_MAKE_SOCK | FS_MAKE_BLOCK : fs_rights(abi);
-}
-
-static struct status landlock_enter(enum sandbox_role role, const struct sandbox_options *o, int abi)
-{
-	struct landlock_ruleset rules = { .fs = handled_rights(role, abi) };
-	size_t size = abi >= 6 ? 24 : abi >= 4 ? 16 : 8;
-	AUTO(own_close) int ruleset = -1;
-
-	if (abi >= 4 && !o->needs_network)
-		rules.net = NET_ALL;
-	if (abi >= 6)
-		rules.scoped = SCOPE_ALL;
-	ruleset = (int)syscall(LANDLOCK_CREATE, &rules, size, 0);
-	if (ruleset < 0)
-		return FAIL_RC(SANDBOX, errno);
-	if (role != SANDBOX_P11)
-		TRY(allow_paths(ruleset, o, rules.fs));
-	if (syscall(LANDLOCK_RESTRICT, ruleset, 0) < 0)
-		return FAIL_RC(SANDBOX, errno);
-	return OK;
-}
-
 /* ---- seccomp: one table --------------------------------------------------------------------------- */
 
-/* Columns: agent, idp, soft, tpm, config; S: sanitizer builds, all roles. */
+/* Columns: agent, idp, soft, tpm, config: what is allowed; p11, keyreeved: what is denied; S: sanitizer builds, all
+ * roles. */
 enum {
 	A = 1 << SANDBOX_AGENT,
 	I = 1 << SANDBOX_IDP,
 	F = 1 << SANDBOX_SOFT,
 	T = 1 << SANDBOX_TPM,
 	C = 1 << SANDBOX_CONFIG,
+	P = 1 << SANDBOX_P11,
+	K = 1 << SANDBOX_KEYREEVED,
 	S = 1 << SANDBOX_ROLE_COUNT,
 	ALL = A | I | F | T | C,
 };
@@ -275,24 +172,37 @@ static const struct { int number; unsigned roles; int error; } refused[] = {
 static const int fcntl_commands[] = { F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK,
 	F_SETLKW, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW, F_ADD_SEALS, F_GET_SEALS };
 
-/* p11: what no PKCS#11 module has business with. */
-static const int denied[] = {
-	SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(fork), SCMP_SYS(vfork), SCMP_SYS(ptrace),
-	SCMP_SYS(process_vm_readv), SCMP_SYS(process_vm_writev), SCMP_SYS(pidfd_getfd), SCMP_SYS(pidfd_open),
-	SCMP_SYS(pidfd_send_signal), SCMP_SYS(kcmp), SCMP_SYS(io_uring_setup), SCMP_SYS(io_uring_enter),
-	SCMP_SYS(io_uring_register), SCMP_SYS(bpf), SCMP_SYS(perf_event_open), SCMP_SYS(userfaultfd), SCMP_SYS(keyctl),
-	SCMP_SYS(add_key), SCMP_SYS(request_key), SCMP_SYS(mount), SCMP_SYS(umount2), SCMP_SYS(move_mount),
-	SCMP_SYS(open_tree), SCMP_SYS(fsopen), SCMP_SYS(fsmount), SCMP_SYS(pivot_root), SCMP_SYS(chroot),
-	SCMP_SYS(unshare), SCMP_SYS(setns), SCMP_SYS(init_module), SCMP_SYS(finit_module), SCMP_SYS(delete_module),
-	SCMP_SYS(kexec_load), SCMP_SYS(kexec_file_load), SCMP_SYS(reboot), SCMP_SYS(swapon), SCMP_SYS(swapoff),
-	SCMP_SYS(acct), SCMP_SYS(settimeofday), SCMP_SYS(clock_settime), SCMP_SYS(adjtimex), SCMP_SYS(clock_adjtime),
-	SCMP_SYS(personality), SCMP_SYS(quotactl), SCMP_SYS(open_by_handle_at), SCMP_SYS(name_to_handle_at),
-	SCMP_SYS(setuid), SCMP_SYS(setgid), SCMP_SYS(setresuid), SCMP_SYS(setresgid), SCMP_SYS(setreuid),
-	SCMP_SYS(setregid), SCMP_SYS(setgroups), SCMP_SYS(capset), SCMP_SYS(seccomp), SCMP_SYS(iopl), SCMP_SYS(ioperm),
-	SCMP_SYS(syslog), SCMP_SYS(vhangup), SCMP_SYS(lookup_dcookie), SCMP_SYS(move_pages), SCMP_SYS(migrate_pages),
-	SCMP_SYS(tkill), SCMP_SYS(rt_sigqueueinfo), SCMP_SYS(rt_tgsigqueueinfo), SCMP_SYS(fanotify_init),
-	SCMP_SYS(process_madvise), SCMP_SYS(mount_setattr), SCMP_SYS(fsconfig), SCMP_SYS(fspick), SCMP_SYS(modify_ldt),
-	SCMP_SYS(setfsuid), SCMP_SYS(setfsgid), SCMP_SYS(mknod), SCMP_SYS(mknodat),
+/* p11: what no PKCS#11 module has business with.  keyreeved: the same but for what it and the roles do before they
+ * enter their own sandbox, since every role inherits its filter. */
+static const struct {
+	int number;
+	unsigned roles;
+} denied[] = {
+	{ SCMP_SYS(execve), P | K }, { SCMP_SYS(execveat), P }, { SCMP_SYS(fork), P | K }, { SCMP_SYS(vfork), P | K },
+	{ SCMP_SYS(ptrace), P | K }, { SCMP_SYS(process_vm_readv), P | K }, { SCMP_SYS(process_vm_writev), P | K },
+	{ SCMP_SYS(pidfd_getfd), P | K }, { SCMP_SYS(pidfd_open), P | K }, { SCMP_SYS(pidfd_send_signal), P | K },
+	{ SCMP_SYS(kcmp), P | K }, { SCMP_SYS(io_uring_setup), P | K }, { SCMP_SYS(io_uring_enter), P | K },
+	{ SCMP_SYS(io_uring_register), P | K }, { SCMP_SYS(bpf), P | K }, { SCMP_SYS(perf_event_open), P | K },
+	{ SCMP_SYS(userfaultfd), P | K }, { SCMP_SYS(keyctl), P | K }, { SCMP_SYS(add_key), P | K },
+	{ SCMP_SYS(request_key), P | K }, { SCMP_SYS(mount), P | K }, { SCMP_SYS(umount2), P | K },
+	{ SCMP_SYS(move_mount), P | K }, { SCMP_SYS(open_tree), P | K }, { SCMP_SYS(fsopen), P | K },
+	{ SCMP_SYS(fsmount), P | K }, { SCMP_SYS(fsconfig), P | K }, { SCMP_SYS(fspick), P | K },
+	{ SCMP_SYS(mount_setattr), P | K }, { SCMP_SYS(pivot_root), P | K }, { SCMP_SYS(chroot), P | K },
+	{ SCMP_SYS(unshare), P | K }, { SCMP_SYS(setns), P | K }, { SCMP_SYS(init_module), P | K },
+	{ SCMP_SYS(finit_module), P | K }, { SCMP_SYS(delete_module), P | K }, { SCMP_SYS(kexec_load), P | K },
+	{ SCMP_SYS(kexec_file_load), P | K }, { SCMP_SYS(reboot), P | K }, { SCMP_SYS(swapon), P | K },
+	{ SCMP_SYS(swapoff), P | K }, { SCMP_SYS(acct), P | K }, { SCMP_SYS(settimeofday), P | K },
+	{ SCMP_SYS(clock_settime), P | K }, { SCMP_SYS(adjtimex), P | K }, { SCMP_SYS(clock_adjtime), P | K },
+	{ SCMP_SYS(personality), P | K }, { SCMP_SYS(quotactl), P | K }, { SCMP_SYS(open_by_handle_at), P | K },
+	{ SCMP_SYS(name_to_handle_at), P | K }, { SCMP_SYS(setuid), P | K }, { SCMP_SYS(setgid), P | K },
+	{ SCMP_SYS(setresuid), P | K }, { SCMP_SYS(setresgid), P | K }, { SCMP_SYS(setreuid), P | K },
+	{ SCMP_SYS(setregid), P | K }, { SCMP_SYS(setgroups), P | K }, { SCMP_SYS(setfsuid), P | K },
+	{ SCMP_SYS(setfsgid), P | K }, { SCMP_SYS(capset), P }, { SCMP_SYS(seccomp), P }, { SCMP_SYS(iopl), P | K },
+	{ SCMP_SYS(ioperm), P | K }, { SCMP_SYS(modify_ldt), P | K }, { SCMP_SYS(syslog), P | K },
+	{ SCMP_SYS(vhangup), P | K }, { SCMP_SYS(lookup_dcookie), P | K }, { SCMP_SYS(move_pages), P | K },
+	{ SCMP_SYS(migrate_pages), P | K }, { SCMP_SYS(process_madvise), P | K }, { SCMP_SYS(tkill), P | K },
+	{ SCMP_SYS(rt_sigqueueinfo), P | K }, { SCMP_SYS(rt_tgsigqueueinfo), P | K }, { SCMP_SYS(fanotify_init), P | K },
+	{ SCMP_SYS(mknod), P | K }, { SCMP_SYS(mknodat), P | K },
 };
 /* clang-format on */
 
@@ -398,40 +308,49 @@ static int build_allow_list(scmp_filter_ctx ctx, enum sandbox_role role, const s
 	return rc != 0 ? rc : add_sockets(ctx, role, o);
 }
 
-/* Nobody else's process: neither ended, nor followed, nor starved; nor is our own opened to others. */
-static int deny_others(scmp_filter_ctx ctx)
+/* Nobody else's process: neither ended, nor followed, nor starved; nor is our own opened to others.  keyreeved makes
+ * and ends processes, but none in name spaces of its own. */
+static int deny_others(scmp_filter_ctx ctx, unsigned column)
 {
 	const scmp_datum_t self = (scmp_datum_t)getpid();
 	const struct {
 		int number;
-		struct scmp_arg_cmp argument;
+		unsigned roles, count;
+		struct scmp_arg_cmp arguments[2];
 	} rows[] = {
-		{ SCMP_SYS(clone), MASKED(0, CLONE_THREAD, 0) },
-		{ SCMP_SYS(kill), DIFFERS(0, self) },
-		{ SCMP_SYS(tgkill), DIFFERS(0, self) },
-		{ SCMP_SYS(prlimit64), DIFFERS(0, 0) },
-		{ SCMP_SYS(prctl), EQUALS_32(0, PR_SET_DUMPABLE) },
-		{ SCMP_SYS(prctl), EQUALS_32(0, PR_SET_PTRACER) },
-		{ SCMP_SYS(prctl), EQUALS_32(0, PR_SET_SECCOMP) },
-		{ SCMP_SYS(fcntl), EQUALS_32(1, F_SETOWN) },
-		{ SCMP_SYS(fcntl), EQUALS_32(1, F_SETOWN_EX) },
-		{ SCMP_SYS(fcntl), EQUALS_32(1, F_SETSIG) },
+		{ SCMP_SYS(clone), P, 1, { MASKED(0, CLONE_THREAD, 0) } },
+		{ SCMP_SYS(clone), K, 1, { MASKED(0, CLONE_NEWUSER, CLONE_NEWUSER) } },
+		{ SCMP_SYS(clone), K, 1, { MASKED(0, CLONE_NEWNS, CLONE_NEWNS) } },
+		{ SCMP_SYS(clone), K, 1, { MASKED(0, CLONE_NEWPID, CLONE_NEWPID) } },
+		{ SCMP_SYS(clone), K, 1, { MASKED(0, CLONE_NEWNET, CLONE_NEWNET) } },
+		{ SCMP_SYS(kill), P, 1, { DIFFERS(0, self) } },
+		{ SCMP_SYS(tgkill), P, 1, { DIFFERS(0, self) } },
+		{ SCMP_SYS(prlimit64), P | K, 1, { DIFFERS(0, 0) } },
+		{ SCMP_SYS(prctl), P, 1, { EQUALS_32(0, PR_SET_DUMPABLE) } },
+		{ SCMP_SYS(prctl), K, 2, { EQUALS_32(0, PR_SET_DUMPABLE), DIFFERS(1, 0) } },
+		{ SCMP_SYS(prctl), P | K, 1, { EQUALS_32(0, PR_SET_PTRACER) } },
+		{ SCMP_SYS(prctl), P | K, 1, { EQUALS_32(0, PR_SET_SECCOMP) } },
+		{ SCMP_SYS(fcntl), P | K, 1, { EQUALS_32(1, F_SETOWN) } },
+		{ SCMP_SYS(fcntl), P | K, 1, { EQUALS_32(1, F_SETOWN_EX) } },
+		{ SCMP_SYS(fcntl), P | K, 1, { EQUALS_32(1, F_SETSIG) } },
 	};
 	int rc = 0;
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) && rc == 0; i++)
-		rc = seccomp_rule_add_array(ctx, SCMP_ACT_ERRNO(EPERM), rows[i].number, 1, &rows[i].argument);
+		if ((rows[i].roles & column) != 0)
+			rc = seccomp_rule_add_array(
+				ctx, SCMP_ACT_ERRNO(EPERM), rows[i].number, rows[i].count, rows[i].arguments);
 	return rc;
 }
 
 /* Local sockets and the internet only where the configuration says so; netlink, packets, vsock and the rest never.
  * What is above AF_INET6 includes whatever has a bit above the 32 that the kernel reads. */
-static int deny_sockets(scmp_filter_ctx ctx, const struct sandbox_options *o)
+static int deny_sockets(scmp_filter_ctx ctx, enum sandbox_role role, const struct sandbox_options *o)
 {
 	int rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1, EXCEEDS(0, AF_INET6));
 
 	for (int family = AF_UNIX; family <= AF_INET6 && rc == 0; family++) {
-		if (family == AF_UNIX && o->needs_unix_sockets)
+		if (family == AF_UNIX && (o->needs_unix_sockets || role == SANDBOX_KEYREEVED))
 			continue;
 		if ((family == AF_INET || family == AF_INET6) && o->needs_network)
 			continue;
@@ -440,22 +359,24 @@ static int deny_sockets(scmp_filter_ctx ctx, const struct sandbox_options *o)
 	return rc;
 }
 
-static int build_deny_list(scmp_filter_ctx ctx, const struct sandbox_options *o)
+static int build_deny_list(scmp_filter_ctx ctx, enum sandbox_role role, const struct sandbox_options *o)
 {
 	int rc = 0;
 
 	for (size_t i = 0; i < sizeof(denied) / sizeof(denied[0]) && rc == 0; i++)
-		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), denied[i], 0);
+		if ((denied[i].roles & 1u << role) != 0)
+			rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), denied[i].number, 0);
 	if (rc == 0)
 		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 	if (rc == 0)
-		rc = deny_others(ctx);
-	return rc != 0 ? rc : deny_sockets(ctx, o);
+		rc = deny_others(ctx, 1u << role);
+	return rc != 0 ? rc : deny_sockets(ctx, role, o);
 }
 
 static struct status filter_enter(enum sandbox_role role, const struct sandbox_options *o)
 {
-	scmp_filter_ctx ctx = seccomp_init(role == SANDBOX_P11 ? SCMP_ACT_ALLOW : SCMP_ACT_KILL_PROCESS);
+	const bool is_deny_list = role == SANDBOX_P11 || role == SANDBOX_KEYREEVED;
+	scmp_filter_ctx ctx = seccomp_init(is_deny_list ? SCMP_ACT_ALLOW : SCMP_ACT_KILL_PROCESS);
 	int rc;
 
 	ENSURE(ctx != NULL, SANDBOX);
@@ -463,7 +384,7 @@ static struct status filter_enter(enum sandbox_role role, const struct sandbox_o
 	if (rc == 0)
 		rc = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* a tree: rows cost little */
 	if (rc == 0)
-		rc = role == SANDBOX_P11 ? build_deny_list(ctx, o) : build_allow_list(ctx, role, o);
+		rc = is_deny_list ? build_deny_list(ctx, role, o) : build_allow_list(ctx, role, o);
 	if (rc == 0)
 		rc = seccomp_load(ctx);
 	seccomp_release(ctx);

@@ -18,6 +18,7 @@ enum tag {
 	TAG_TOKEN,
 	TAG_SERIAL,
 	TAG_WRAP,
+	TAG_STATE,
 	TAG_COUNT
 };
 
@@ -45,6 +46,7 @@ static const struct field fields[TAG_COUNT] = {
 	[TAG_TOKEN]              = { SHAPE_TEXT, FIELD(token),              WORKER_CONFIG_LABEL_MAX },
 	[TAG_SERIAL]             = { SHAPE_TEXT, FIELD(serial),             WORKER_CONFIG_SERIAL_MAX },
 	[TAG_WRAP]               = { SHAPE_TEXT, FIELD(wrap),               WORKER_CONFIG_NAME_MAX },
+	[TAG_STATE]              = { SHAPE_TEXT, FIELD(state),              WORKER_CONFIG_PATH_MAX },
 };
 /* clang-format on */
 

@@ -47,6 +47,7 @@ struct worker_config {
 	char module[WORKER_CONFIG_PATH_MAX + 1];   /* pkcs11: path of the module */
 	char token[WORKER_CONFIG_LABEL_MAX + 1];   /* pkcs11: label */
 	char serial[WORKER_CONFIG_SERIAL_MAX + 1]; /* pkcs11: number, where the label is not unique */
+	char state[WORKER_CONFIG_PATH_MAX + 1];	   /* pkcs11: the state directory, closed to the module */
 	char wrap[WORKER_CONFIG_NAME_MAX + 1];	   /* software: "auto", "file", or a provider's name; for the log */
 };
 

@@ -11,6 +11,7 @@
 #include "base/role.h"
 #include "base/sandbox.h"
 #include "crypto/pkcs11/provider.h"
+#include "crypto/pkcs11/reach.h"
 #include "crypto/worker.h"
 #include "crypto/worker_config.h"
 
@@ -28,7 +29,9 @@ static const struct advice {
 	{ STATUS_DEVICE_AUTH, "the token wants a PIN: set pin_file, and the user's PIN on the token" },
 	{ STATUS_LIMIT, "pin_file is empty or too long" },
 	{ STATUS_DEVICE_IDENTITY, "another token is in the slot" },
-	{ STATUS_SANDBOX, "the sandbox cannot be entered on this kernel" },
+	{ STATUS_SANDBOX,
+		"the sandbox cannot be entered: the kernel lacks it, or the directories above paths.state have "
+		"too many entries" },
 };
 
 static void advise(const struct provider *p, struct status why, char ret_text[static ADVICE_BYTES])
@@ -46,8 +49,15 @@ static void advise(const struct provider *p, struct status why, char ret_text[st
 static struct status enter_sandbox(const struct provider *p)
 {
 	struct sandbox_options options = sandbox_options_none();
+	struct reach reach;
 
 	options.needs_unix_sockets = p->config.needs_unix_sockets;
+	options.closed = p->config.state[0] != '\0' ? p->config.state : NULL;
+	if (options.closed != NULL) {
+		TRY(reach_find(&reach, p->config.state, environ));
+		for (size_t i = 0; i < reach.count; i++)
+			options.write[i] = reach.paths[i];
+	}
 	return sandbox_enter(SANDBOX_P11, &options, NULL);
 }
 

@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The sandboxes, act by act: each one is possible outside and refused inside, in the way that sandbox-acts.tsv says; and
 the filter that was tried here is the one that the running roles have."""
-import ctypes, os, signal, struct, subprocess, sys, tempfile
+import ctypes, os, re, shutil, signal, struct, subprocess, sys, tempfile
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'support'))
 from rig import *
 
 PROBE = os.path.join(BUILD, 'tests', 'keyreeve-probe')
 ACTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'sandbox-acts.tsv')
-ROLES = ('agent', 'idp', 'soft', 'tpm', 'swtpm', 'p11', 'config')
+ROLES = ('keyreeved', 'agent', 'idp', 'soft', 'tpm', 'swtpm', 'p11', 'config')
 REFUSED = 3                                                         # the probe's exit
 FEWEST = 40                                                         # refusals of a role
 PTRACE_ATTACH, PTRACE_DETACH, PTRACE_SECCOMP_GET_FILTER = 16, 17, 0x420C
@@ -64,7 +64,7 @@ def every_act_is_refused_inside():
 
 
 def filters_of(pid):
-    """The BPF programs of a process, the newest first; its own number, which some rows compare with, left out."""
+    """The BPF programs of a process, the newest last; its own number, which some rows compare with, left out."""
     libc = ctypes.CDLL(None, use_errno=True)
     libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
     libc.ptrace.restype = ctypes.c_long
@@ -104,12 +104,50 @@ def the_running_roles_have_the_filter_that_was_tried():
         return
     with Rig(spiffe='/nonexistent/agent.sock') as rig:
         rig.start()
+        outside = int(re.search(r'Seccomp_filters:\s+(\d+)', open('/proc/self/status').read()).group(1))
+        outer = filters_of(rig.daemon.pid)
+        assert len(outer) == outside + 1 and outer[-1] == filters_of_probe('keyreeved')[-1], len(outer)
         for role, pid in sorted(rig.roles().items()):
-            outside = len(filters_of(rig.daemon.pid))                # those of whatever started us
             running, tried = filters_of(pid), filters_of_probe('swtpm' if role == 'tpm' else role)
-            assert len(running) == len(tried) == outside + 1, (role, len(running), len(tried), outside)
-            assert running[0] == tried[0], f'{role}: {len(running[0])} and {len(tried[0])} instructions'
+            assert len(running) == len(tried) == outside + 2, (role, len(running), len(tried), outside)
+            assert running[-1] == tried[-1], f'{role}: {len(running[-1])} and {len(tried[-1])} instructions'
+            assert running[-2] == outer[-1], role                    # inherited from keyreeved
+
+
+def hsm_signs(rig):
+    client = Client(rig.socket)
+    client.generate(PKCS11, 'k')
+    verify_outside(client.public(PKCS11, 'k'), b'h' * 32, client.sign(PKCS11, 'k', b'h' * 32))
+    client.destroy(PKCS11, 'k')
+
+
+def a_token_below_the_state_directory_works():
+    """SoftHSM's own file names it there; beside it lie the store and the log, which the worker cannot open."""
+    with Rig(('hsm', 'soft'), wrap='hsm') as rig:
+        shutil.move(rig.path('hsm', 'tokens'), rig.path('state', 'tokens'))
+        conf = open(rig.softhsm_conf).read().replace(rig.path('hsm', 'tokens'), rig.path('state', 'tokens'))
+        open(rig.softhsm_conf, 'w').write(conf)
+        rig.start()
+        hsm_signs(rig)
+        os.kill(rig.roles()['p11'], signal.SIGKILL)                  # and again, with the store there
+        wait_for('another worker', lambda: rig.provider_up('hsm'))
+        hsm_signs(rig)
+
+
+def a_token_directory_that_is_the_state_itself_does_not_work():
+    """The daemon serves; its token cannot be read."""
+    with Rig(('hsm', 'soft'), wrap='file') as rig:
+        conf = open(rig.softhsm_conf).read().replace(rig.path('hsm', 'tokens'), rig.path('state'))
+        open(rig.softhsm_conf, 'w').write(conf)
+        for name in os.listdir(rig.path('hsm', 'tokens')):
+            shutil.move(rig.path('hsm', 'tokens', name), rig.path('state', name))
+        rig.start(wait=False)
+        wait_for('the daemon', rig.pings)
+        wait_for('a line about hsm', lambda: 'provider hsm is down' in rig.tail(200))
+        assert status_of(Client(rig.socket).generate, PKCS11, 'k') == 1145
+        Client(rig.socket).generate(SOFT, 'k')
 
 
 main([the_table_names_every_pair_once, every_act_is_possible_outside, every_act_is_refused_inside,
-      the_running_roles_have_the_filter_that_was_tried])
+      the_running_roles_have_the_filter_that_was_tried, a_token_below_the_state_directory_works,
+      a_token_directory_that_is_the_state_itself_does_not_work])

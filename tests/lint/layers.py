@@ -35,7 +35,9 @@ ALONE = {
 NARROW = {
     'agent/policy.c': ['base/', 'agent/', 'keystore/keystore.h'],
     'agent/tenant.c': ['base/', 'agent/', 'keystore/keystore.h'],
-    'agent/supervise.c': ['base/', 'agent/', 'crypto/worker.h', 'crypto/worker_config.h'],
+    'agent/supervise.c': ['base/', 'agent/'],
+    'agent/supervise_start.c': ['base/', 'agent/', 'crypto/worker.h', 'crypto/worker_config.h'],
+    'agent/supervise_reload.c': ['base/', 'agent/'],
     'agent/child.c': ['base/', 'agent/'],
     'agent/keyreeved.c': ['base/', 'agent/'],
     'agent/audit.c': ['base/', 'agent/'],

@@ -5,10 +5,10 @@ import glob, os, re, subprocess, sys
 
 PREFIXES = {
     'base': 'status fault buf secret ct_equal random_fill clock log ipc role program',
-    'sandbox': 'sandbox __asan_default_options',
+    'sandbox': 'sandbox landlock __asan_default_options',
     'crypto': 'psa digest aead der public worker',
     'crypto_worker': 'worker wrap',
-    'worker_config': 'worker_config',
+    'worker_config': 'worker_config softhsm',
     'wire': 'frame opcode provider auth wire',
     'spiffe': 'spiffe bundle strict endpoint workload_endpoint',
     'spiffe_workload': 'workload',

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * keyreeve-probe: enters a role's sandbox, with exactly the release build's filter and the role's own options, and
- * tries one act.
+ * keyreeve-probe: enters a role's sandbox, with exactly the release build's filter and the role's own options, inside
+ * that of keyreeved as the roles are, and tries one act.
  *
- *   keyreeve-probe ROLE ACT DIRECTORY    ROLE agent, idp, soft, tpm, swtpm, p11, config; none: no sandbox
+ *   keyreeve-probe ROLE ACT DIRECTORY    ROLE keyreeved, agent, idp, soft, tpm, swtpm, p11, config; none: no sandbox
  *   keyreeve-probe --list                the acts
  *
  * Exit 0 and "done": the act was possible.  3 and "errno NAME": it was refused.  A signal: the filter ended the
@@ -45,6 +45,24 @@ static int opened(const char *path, int flags)
 	return fd;
 }
 
+const char *probe_state(const char *name)
+{
+	static char path[PROBE_PATH_BYTES + 32];
+
+	(void)snprintf(path, sizeof(path), "%s/%.30s", probe_target.state, name);
+	return path;
+}
+
+/* What keyreeve keeps, and a token directory that somebody put there. */
+static void make_state(void)
+{
+	static const char *const files[] = { "keys.db", "audit/0000000000000001.log", "soft-soft.key", "pin-hsm" };
+
+	must(mkdir(probe_state("audit"), 0700) == 0 && mkdir(probe_state("tokens"), 0700) == 0, "mkdir");
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		(void)close(opened(probe_state(files[i]), O_WRONLY | O_CREAT));
+}
+
 static void make_files(const char *scratch)
 {
 	struct probe_target *t = &probe_target;
@@ -53,7 +71,9 @@ static void make_files(const char *scratch)
 	(void)snprintf(t->elsewhere, sizeof(t->elsewhere), "%.100s/elsewhere", scratch);
 	(void)snprintf(t->foreign_file, sizeof(t->foreign_file), "%.100s/elsewhere/file", scratch);
 	(void)snprintf(t->socket_path, sizeof(t->socket_path), "%.100s/elsewhere/socket", scratch);
+	(void)snprintf(t->tokens, sizeof(t->tokens), "%.100s/state/tokens", scratch);
 	must(mkdir(t->state, 0700) == 0 && mkdir(t->elsewhere, 0700) == 0, "mkdir");
+	make_state();
 	(void)close(opened(t->foreign_file, O_WRONLY | O_CREAT));
 	t->program_fd = opened("/bin/echo", O_RDONLY);
 	t->namespace_fd = opened("/proc/self/ns/net", O_RDONLY);
@@ -125,25 +145,40 @@ static const struct {
 	enum sandbox_role role;
 	struct sandbox_options options;
 } roles[] = {
-	{ "none", SANDBOX_NONE, { .write_fd = -1 } },
-	{ "agent", SANDBOX_AGENT, { .write = { probe_target.state }, .write_fd = -1 } },
-	{ "idp", SANDBOX_IDP, { .write_fd = -1 } },
-	{ "soft", SANDBOX_SOFT, { .write_fd = -1 } },
-	{ "tpm", SANDBOX_TPM, { .write = { "/dev/null" }, .write_fd = -1 } }, /* any other must stay closed */
-	{ "swtpm", SANDBOX_TPM, { .write_fd = -1, .needs_unix_sockets = true } },
-	{ "p11", SANDBOX_P11, { .write_fd = -1 } },
-	{ "config", SANDBOX_CONFIG, { .write_fd = -1 } },
+	{ "none", SANDBOX_NONE, { .write_fd = -1, .execute_fd = -1 } },
+	{ "keyreeved", SANDBOX_KEYREEVED, { .write_fd = -1, .execute_fd = -1 } },
+	{ "agent", SANDBOX_AGENT, { .write = { probe_target.state }, .write_fd = -1, .execute_fd = -1 } },
+	{ "idp", SANDBOX_IDP, { .write_fd = -1, .execute_fd = -1 } },
+	{ "soft", SANDBOX_SOFT, { .write_fd = -1, .execute_fd = -1 } },
+	{ "tpm", SANDBOX_TPM,
+		{ .write = { "/dev/null" }, .write_fd = -1, .execute_fd = -1 } }, /* any other must stay closed */
+	{ "swtpm", SANDBOX_TPM, { .write_fd = -1, .execute_fd = -1, .needs_unix_sockets = true } },
+	{ "p11", SANDBOX_P11,
+		{ .write = { probe_target.tokens }, .write_fd = -1, .execute_fd = -1, .closed = probe_target.state } },
+	{ "config", SANDBOX_CONFIG, { .write_fd = -1, .execute_fd = -1 } },
 };
+
+/* keyreeved's, of which nothing can be executed here, unless it is the only one. */
+static void enter_outer(enum sandbox_role role)
+{
+	struct sandbox_options options = sandbox_options_none();
+
+	options.needs_network = true; /* so that what a role cannot do is the role's own */
+	must(role == SANDBOX_KEYREEVED || sandbox_enter(SANDBOX_KEYREEVED, &options, NULL).code == STATUS_OK,
+		"sandbox");
+}
 
 static bool enter(const char *name)
 {
-	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
-		if (strcmp(roles[i].name, name) == 0) {
-			must(roles[i].role == SANDBOX_NONE ||
-					sandbox_enter(roles[i].role, &roles[i].options, NULL).code == STATUS_OK,
-				"sandbox");
+	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
+		if (strcmp(roles[i].name, name) != 0)
+			continue;
+		if (roles[i].role == SANDBOX_NONE)
 			return true;
-		}
+		enter_outer(roles[i].role);
+		must(sandbox_enter(roles[i].role, &roles[i].options, NULL).code == STATUS_OK, "sandbox");
+		return true;
+	}
 	return false;
 }
 

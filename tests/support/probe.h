@@ -17,6 +17,7 @@ enum { PROBE_PATH_BYTES = 128 };
 /* Made before the sandbox. */
 struct probe_target {
 	char state[PROBE_PATH_BYTES];	     /* the directory that the agent may write to */
+	char tokens[PROBE_PATH_BYTES];	     /* in it: p11's */
 	char elsewhere[PROBE_PATH_BYTES];    /* one that nobody may */
 	char foreign_file[PROBE_PATH_BYTES]; /* in it */
 	char socket_path[PROBE_PATH_BYTES];  /* somebody's socket, in it */
@@ -31,6 +32,8 @@ struct probe_target {
 	long secret; /* the same address in the victim */
 };
 extern struct probe_target probe_target;
+/* A path in the state directory; good until the next call. */
+const char *probe_state(const char *name);
 
 struct probe_act {
 	const char *name;

@@ -347,6 +347,102 @@ static bool act_state_file(void)
 	return fd >= 0 && write(fd, "x", 1) == 1 && fdatasync(fd) == 0 && unlink(path) == 0;
 }
 
+static bool act_read_store(void)
+{
+	return open(probe_state("keys.db"), O_RDONLY | O_CLOEXEC) >= 0;
+}
+
+static bool act_write_store(void)
+{
+	return open(probe_state("keys.db"), O_WRONLY | O_CLOEXEC) >= 0;
+}
+
+static bool act_empty_store(void)
+{
+	return truncate(probe_state("keys.db"), 0) == 0;
+}
+
+static bool act_replace_store(void)
+{
+	return rename(probe_target.foreign_file, probe_state("keys.db")) == 0;
+}
+
+static bool act_link_store(void)
+{
+	char path[PROBE_PATH_BYTES + 8];
+
+	(void)snprintf(path, sizeof(path), "%s/link", probe_target.elsewhere);
+	return link(probe_state("keys.db"), path) == 0;
+}
+
+static bool act_remove_store(void)
+{
+	return unlink(probe_state("keys.db")) == 0;
+}
+
+static bool act_list_audit(void)
+{
+	return open(probe_state("audit"), O_RDONLY | O_DIRECTORY | O_CLOEXEC) >= 0;
+}
+
+static bool act_read_audit(void)
+{
+	return open(probe_state("audit/0000000000000001.log"), O_RDONLY | O_CLOEXEC) >= 0;
+}
+
+static bool act_write_audit(void)
+{
+	return open(probe_state("audit/0000000000000001.log"), O_WRONLY | O_APPEND | O_CLOEXEC) >= 0;
+}
+
+static bool act_read_wrapping_key(void)
+{
+	return open(probe_state("soft-soft.key"), O_RDONLY | O_CLOEXEC) >= 0;
+}
+
+static bool act_write_wrapping_key(void)
+{
+	return open(probe_state("soft-soft.key"), O_WRONLY | O_CLOEXEC) >= 0;
+}
+
+static bool act_read_pin_record(void)
+{
+	return open(probe_state("pin-hsm"), O_RDONLY | O_CLOEXEC) >= 0;
+}
+
+static bool act_write_pin_record(void)
+{
+	return open(probe_state("pin-hsm"), O_WRONLY | O_CLOEXEC) >= 0;
+}
+
+/* The same by the second name that every process has. */
+static bool act_store_by_proc(void)
+{
+	char path[PROBE_PATH_BYTES + 64];
+
+	(void)snprintf(path, sizeof(path), "/proc/self/root%s", probe_state("keys.db"));
+	return open(path, O_RDONLY | O_CLOEXEC) >= 0;
+}
+
+static bool act_make_token(void)
+{
+	const int fd = open(probe_state("tokens/object"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	return fd >= 0 && write(fd, "x", 1) == 1 && unlink(probe_state("tokens/object")) == 0;
+}
+
+/* A move between directories, which Landlock forbids where nobody grants it. */
+static bool act_move_file(void)
+{
+	char path[PROBE_PATH_BYTES + 16];
+
+	(void)snprintf(path, sizeof(path), "%s/inner", probe_target.elsewhere);
+	if (mkdir(path, 0700) < 0)
+		return false;
+	(void)snprintf(path, sizeof(path), "%s/inner/moved", probe_target.elsewhere);
+	return rename(probe_target.foreign_file, path) == 0;
+}
+
 /* ---- sockets ------------------------------------------------------------------------------------ */
 
 static bool act_unix_socket(void)
@@ -652,7 +748,13 @@ const struct probe_act probe_acts[] = {
 	{ "make-socket-file", act_make_socket_file }, { "make-device", act_make_device },
 	{ "open-beneath", act_open_beneath }, { "new-open", act_new_open },
 	{ "open-by-handle", act_open_by_handle }, { "open-device", act_open_device },
-	{ "state-file", act_state_file }, { "unix-socket", act_unix_socket },
+	{ "state-file", act_state_file }, { "read-store", act_read_store }, { "write-store", act_write_store },
+	{ "empty-store", act_empty_store }, { "replace-store", act_replace_store }, { "link-store", act_link_store },
+	{ "remove-store", act_remove_store }, { "list-audit", act_list_audit }, { "read-audit", act_read_audit },
+	{ "write-audit", act_write_audit }, { "read-wrapping-key", act_read_wrapping_key },
+	{ "write-wrapping-key", act_write_wrapping_key }, { "read-pin-record", act_read_pin_record },
+	{ "write-pin-record", act_write_pin_record }, { "store-by-proc", act_store_by_proc },
+	{ "make-token", act_make_token }, { "move-file", act_move_file }, { "unix-socket", act_unix_socket },
 	{ "abstract-socket", act_abstract_socket }, { "tcp-connect", act_tcp_connect },
 	{ "tcp-listen", act_tcp_listen }, { "udp-send", act_udp_send }, { "inet6-socket", act_inet6_socket },
 	{ "netlink-socket", act_netlink_socket }, { "packet-socket", act_packet_socket },

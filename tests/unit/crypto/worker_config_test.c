@@ -18,7 +18,8 @@ static struct worker_config sample(void)
 		.module = "/usr/lib/module.so",
 		.token = "payments",
 		.serial = "0123456789abcdef",
-		.wrap = "auto" };
+		.wrap = "auto",
+		.state = "/var/lib/keyreeve" };
 }
 
 static void a_configuration_comes_back_as_it_was(void **state)
@@ -40,6 +41,7 @@ static void a_configuration_comes_back_as_it_was(void **state)
 	assert_string_equal(got.token, config.token);
 	assert_string_equal(got.serial, config.serial);
 	assert_string_equal(got.wrap, config.wrap);
+	assert_string_equal(got.state, config.state);
 }
 
 static void cut_anywhere_it_is_refused_or_lacks_whole_fields(void **state)
@@ -52,8 +54,8 @@ static void cut_anywhere_it_is_refused_or_lacks_whole_fields(void **state)
 	assert_ok(worker_config_put(&encoded, &config));
 	for (size_t cut = 0; cut < encoded.len; cut++)
 		refused += worker_config_get(bytes_of(encoded.data, cut), &got).code == STATUS_IPC_MALFORMED;
-	/* Thirteen fields; after the second there is a name and a type. */
-	assert_int_equal(encoded.len - refused, 11);
+	/* Fourteen fields; after the second there is a name and a type. */
+	assert_int_equal(encoded.len - refused, 12);
 }
 
 static void fields_out_of_bounds_are_refused(void **state)
