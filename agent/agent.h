@@ -26,6 +26,7 @@ enum {
 	AGENT_UID_SLOTS = 4096,
 	AGENT_BOOT_BYTES = 33,
 	AGENT_FINISH_MS = 5000,	   /* complete request to answer */
+	AGENT_LINE_MS = 250,	   /* a create's audit line to the disk: then it is undone */
 	AGENT_GENERATE_MS = 55000, /* the same for key generation: under the Rust client's minute */
 	AGENT_STOP_MS = 10000,
 	AGENT_SETTLE_MS = 3000,	  /* providers may take this long to say hello before connections are accepted */

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/own.h"
 
 enum {
 	GROUP_MS = 5,	      /* uses are on disk this long after their answer, at most */
@@ -72,7 +73,8 @@ static void apply_alone(struct durable *d, struct durable_job *job, uint64_t *nu
 {
 	struct status st;
 
-	if (job->line.bad) { /* a record that did not fit its line is no record, and uses no number */
+	/* A record that did not fit its line is no record, and uses no number; nor is one that nobody awaits. */
+	if (job->line.bad || atomic_load(&job->outcome) == DURABLE_GIVEN_UP) {
 		job->result = STATUS_AUDIT_IO;
 		return;
 	}
@@ -199,6 +201,42 @@ static size_t gather(struct durable *d, struct durable_job *batch, bool *ret_syn
 	return count;
 }
 
+/* Its line is on disk: is the key there, or was it given up meanwhile? */
+static bool settle(struct durable_job *job)
+{
+	enum durable_outcome open = DURABLE_OPEN;
+
+	return job->kind != DURABLE_CREATE || atomic_compare_exchange_strong(&job->outcome, &open, DURABLE_DONE);
+}
+
+bool durable_give_up(struct durable_job *job)
+{
+	enum durable_outcome open = DURABLE_OPEN;
+
+	return job->kind == DURABLE_CREATE && atomic_compare_exchange_strong(&job->outcome, &open, DURABLE_GIVEN_UP);
+}
+
+/* The line says that there is a key; this one says that there is none. */
+static void withdraw(struct durable *d, struct durable_job *job)
+{
+	struct audit_record record = audit_record_of(clock_wall_us());
+	AUTO(buf_done) struct buf line = buf_make(AUDIT_LINE_MAX);
+	struct status st;
+
+	undo(d, job);
+	job->result = STATUS_AUDIT_IO;
+	job->native = 0;
+	record.event = "undone";
+	record.detail = "the audit log was too slow: the client was refused, the key is gone";
+	record.record = job->record->id.bytes;
+	audit_line_put(&line, NULL, &record);
+	st = audit_log_append(d->log, buf_bytes(&line));
+	if (st.code == STATUS_OK)
+		st = audit_log_sync(d->log);
+	if (st.code != STATUS_OK)
+		log_error("an undone create has no line of its own (%s)", status_name(st.code));
+}
+
 static void line_batch(struct durable *d, struct durable_job *batch)
 {
 	bool sync;
@@ -215,15 +253,15 @@ static void line_batch(struct durable *d, struct durable_job *batch)
 	}
 	for (size_t i = 0; i < count; i++)
 		d->lined[i]->number = number + i;
-	if (!sync)
-		return;
-	st = audit_log_sync(d->log);
+	st = sync ? audit_log_sync(d->log) : OK;
 	if (st.code != STATUS_OK) {
 		lines_failed(d, batch, st, true);
 		return;
 	}
 	for (size_t i = 0; i < count; i++)
-		if (holds_intent(d->lined[i]) && d->forget_count < FORGET_MAX)
+		if (!settle(d->lined[i]))
+			withdraw(d, d->lined[i]);
+		else if (sync && holds_intent(d->lined[i]) && d->forget_count < FORGET_MAX)
 			d->forget[d->forget_count++] = d->lined[i]->intent_id;
 }
 
@@ -387,6 +425,7 @@ void durable_submit(struct durable *d, struct durable_job *job)
 	job->next = NULL;
 	job->result = STATUS_OK;
 	job->native = 0;
+	atomic_store(&job->outcome, DURABLE_OPEN);
 	*d->turn_tail = job;
 	d->turn_tail = &job->next;
 }

@@ -10,6 +10,8 @@
 #ifndef AGENT_DURABLE_H
 #define AGENT_DURABLE_H
 
+#include <stdatomic.h>
+
 #include "agent/audit.h"
 #include "agent/loop.h"
 #include "keystore/keystore.h"
@@ -24,7 +26,10 @@ enum durable_kind {
 	DURABLE_PARENT,	 /* a namespace's parent blob */
 };
 
-/* Owned by the submitter, untouched by it until post.done runs on the loop. */
+/* Of a create: whoever comes first decides whether it is there, the thread or the loop's patience. */
+enum durable_outcome { DURABLE_OPEN, DURABLE_DONE, DURABLE_GIVEN_UP };
+
+/* Owned by the submitter, untouched by it until post.done runs on the loop, but for durable_give_up(). */
 struct durable_job {
 	struct post post;
 	struct durable_job *next;
@@ -40,7 +45,8 @@ struct durable_job {
 	const struct namespace_record *parent; /* PARENT: borrowed */
 	enum status_code result;	       /* AUDIT_IO: the line is not there */
 	int64_t native;
-	uint64_t number; /* of the line */
+	uint64_t number;		       /* of the line */
+	_Atomic(enum durable_outcome) outcome; /* CREATE */
 };
 
 struct durable;
@@ -57,6 +63,11 @@ void durable_submit(struct durable *durable, struct durable_job *job);
  * where the thread has nothing to do, and their posts run before this returns; then it is true, and what they began
  * waits for another call. */
 bool durable_turn(struct durable *durable, bool may_write);
+
+/* The submitter of a CREATE has waited long enough and answers AUDIT_IO: true, and then the key is undone whenever the
+ * disk lets the thread go on (its result is AUDIT_IO, and if its line was written, a line "undone" follows); false,
+ * and its post is on the way. */
+bool durable_give_up(struct durable_job *job);
 
 /* May creates go on (READY), must they be refused (LOW), must every identified request be (FULL)? */
 enum audit_space durable_space(const struct durable *durable);

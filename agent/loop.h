@@ -27,6 +27,7 @@ enum deadline_kind {
 	DEADLINE_IDLE,	   /* a kept connection between requests */
 	DEADLINE_FINISH,   /* complete request to answer */
 	DEADLINE_GENERATE, /* the same for key generation */
+	DEADLINE_LINE,	   /* a create's audit line to the disk */
 	DEADLINE_DRAIN,	   /* after the answer, until the peer has closed */
 	DEADLINE_KIND_COUNT
 };

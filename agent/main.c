@@ -514,6 +514,7 @@ static struct status build_loop(struct agent *agent)
 		[DEADLINE_IDLE] = CONN_IDLE_MS,
 		[DEADLINE_FINISH] = AGENT_FINISH_MS,
 		[DEADLINE_GENERATE] = AGENT_GENERATE_MS,
+		[DEADLINE_LINE] = AGENT_LINE_MS,
 		[DEADLINE_DRAIN] = CONN_DRAIN_MS };
 
 	TRY(loop_init(&agent->loop));

@@ -134,6 +134,7 @@ struct status request_begin(struct agent *agent, struct request *rq)
 }
 
 static void reply_encode(struct request *rq, struct status st);
+static void request_reply(struct request *rq);
 static void audit_submit(struct agent *agent, struct request *rq);
 
 void request_finish(struct agent *agent, struct request *rq, struct status st)
@@ -275,6 +276,17 @@ void request_resume(struct request *rq)
 
 /* ---- deadline ----------------------------------------------------------------------------------- */
 
+/* Only its line is awaited, and the disk does not come back: refused, as without a line.  A create is undone; of
+ * anything else the log will say what was done. */
+static void line_late(struct request *rq)
+{
+	if (rq->answered || (rq->line.kind == DURABLE_CREATE && !durable_give_up(&rq->line)))
+		return;
+	rq->fault = (struct fault){ .code = STATUS_AUDIT_IO };
+	reply_encode(rq, (struct status){ STATUS_AUDIT_IO });
+	request_reply(rq);
+}
+
 /* In the queue: shed.  With the worker but not begun: shed, the worker skips it.  Executing: nobody knows. */
 static void deadline_passed(struct deadline *deadline)
 {
@@ -282,8 +294,10 @@ static void deadline_passed(struct deadline *deadline)
 	struct agent *agent = rq->agent;
 	bool executing = rq->lane != NULL && rq->call.id != 0 && lane_is_executing(rq->lane, &rq->call);
 
-	if (rq->is_finished)
-		return; /* only its line is awaited */
+	if (rq->is_finished) {
+		line_late(rq);
+		return;
+	}
 	if (rq->lane != NULL && rq->call.id != 0 && rq->deletion.entries == NULL && lane_recall(rq->lane, &rq->call)) {
 		rq->pending--;
 		rq->call.id = 0;
@@ -408,6 +422,8 @@ static void audit_submit(struct agent *agent, struct request *rq)
 	if (rq->record != NULL)
 		rq->line.key = rq->record->id;
 	rq->pending++;
+	if (rq->line.kind == DURABLE_CREATE)
+		deadline_arm(&agent->loop, &rq->deadline, DEADLINE_LINE);
 	durable_submit(agent->durable, &rq->line);
 }
 
@@ -422,6 +438,10 @@ static void reply_durable(struct post *post)
 	rq->pending--;
 	if (committed)
 		key_committed(agent, rq, result);
+	if (rq->answered) { /* too late */
+		request_settled(rq);
+		return;
+	}
 	if (result == STATUS_OK) {
 		request_reply(rq);
 		return;

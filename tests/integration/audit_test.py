@@ -138,6 +138,34 @@ def a_full_disk_refuses_and_recovers_and_says_how_often():
             subprocess.run(['umount', '-l', audit])
 
 
+def a_slow_disk_refuses_creates_and_takes_them_back():
+    with Rig(providers=('soft', 'hsm'), wrap='file') as rig:
+        rig.start()
+        client = Client(rig.socket)
+        for provider in (SOFT, PKCS11):
+            slow = subprocess.Popen(['strace', '-f', '-qq', '-o', rig.path('strace'), '-p', str(rig.roles()['agent']),
+                                     '-e', 'trace=fdatasync', '-e', 'inject=fdatasync:delay_enter=700000'])
+            wait_for('strace', lambda: b'TracerPid:\t0' not in open(f'/proc/{rig.roles()["agent"]}/status', 'rb').read())
+            began = time.monotonic()
+            refused = status_of(client.generate, provider, 'late')
+            took = time.monotonic() - began
+            client.sock = None
+            slow.terminate()
+            slow.wait()
+            assert refused == 1146, refused
+            assert took < 5, took           # the disk alone takes longer than it is waited for
+            wait_for('undone', lambda: [line for line in rig.audit() if line.get('event') == 'undone'])
+            wait_for('gone', lambda: status_of(client.sign, provider, 'late', b'h' * 32) == 1140)
+            wait_for('free', lambda: status_of(client.generate, provider, 'late') == 0)
+            client.destroy(provider, 'late')
+        lines = rig.audit()
+        gapless(lines)
+        undone = [line for line in lines if line.get('event') == 'undone']
+        made = [line for line in lines if line.get('op') == 'PsaGenerateKey' and line.get('key') == 'late']
+        assert len(undone) == 2 and len(made) == 4 and {u['record'] for u in undone} == {m['record'] for m in made}
+        assert not re.search('Private Key Object', rig.token_objects())
+
+
 def nothing_secret_is_in_log_or_audit():
     with Rig() as rig:
         rig.start()
@@ -150,4 +178,5 @@ def nothing_secret_is_in_log_or_audit():
 
 main([every_identified_request_has_one_line_and_its_hashes, requests_without_identity_are_counted_not_listed,
       segments_follow_each_other_and_the_oldest_goes, a_torn_last_line_is_cut_off,
-      a_full_disk_refuses_and_recovers_and_says_how_often, nothing_secret_is_in_log_or_audit])
+      a_full_disk_refuses_and_recovers_and_says_how_often,
+      a_slow_disk_refuses_creates_and_takes_them_back, nothing_secret_is_in_log_or_audit])

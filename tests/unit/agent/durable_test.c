@@ -446,6 +446,85 @@ static void a_change_whose_line_cannot_be_written_is_undone_or_owes_it(void **st
 	(void)signal(SIGXFSZ, before);
 }
 
+/* The submitter loses its patience at the worst moment: all is written, only the disk has not said so. */
+static struct durable_job *impatient;
+
+int fdatasync(int fd)
+{
+	struct durable_job *job = impatient;
+
+	impatient = NULL;
+	if (job != NULL)
+		assert_true(durable_give_up(job));
+	return fsync(fd);
+}
+
+static void a_create_that_was_given_up_is_undone_and_the_log_says_so(void **state)
+{
+	struct durable_job create = job_of(DURABLE_CREATE), line = job_of(DURABLE_LINE);
+	AUTO(own_free) char *text = NULL;
+	struct fixture_rows rows;
+	struct key_record key;
+
+	(void)state;
+	world_begin();
+	key = fixture_key(w.store, "web");
+	create.intent_id = new_intent(&key, INTENT_CREATE);
+	create.record = &key;
+	create.sync = true;
+	put_line(&create, "create");
+	impatient = &create;
+	assert_int_equal(run_one(&create), STATUS_AUDIT_IO);
+	assert_null(impatient);
+	put_line(&line, "after");
+	assert_int_equal(run_one(&line), STATUS_OK);
+	assert_line(1, "create");
+	assert_line(3, "after"); /* between them: undone */
+	world_stop();
+	load(&rows);
+	assert_int_equal(rows.key_count, 0);
+	assert_int_equal(rows.intent_count, 1); /* the object on the device is recovery's */
+	assert_true(rows.intents[0].seq == 0);
+	fixture_rows_done(&rows);
+	buf_done(&create.line);
+	buf_done(&line.line);
+	world_end();
+}
+
+/* Before the thread has looked at it nothing of it happens; afterwards it is too late to give up. */
+static void giving_up_is_in_time_or_too_late(void **state)
+{
+	struct durable_job early = job_of(DURABLE_CREATE), late = job_of(DURABLE_CREATE);
+	struct fixture_rows rows;
+	struct key_record key[2];
+
+	(void)state;
+	world_begin();
+	key[0] = fixture_key(w.store, "early");
+	key[1] = fixture_key(w.store, "late");
+	early.intent_id = new_intent(&key[0], INTENT_CREATE);
+	early.record = &key[0];
+	put_line(&early, "early");
+	submit(&early);
+	assert_true(durable_give_up(&early));
+	assert_false(durable_give_up(&early));
+	run();
+	assert_int_equal(early.result, STATUS_AUDIT_IO);
+	late.intent_id = new_intent(&key[1], INTENT_CREATE);
+	late.record = &key[1];
+	put_line(&late, "late");
+	assert_int_equal(run_one(&late), STATUS_OK);
+	assert_false(durable_give_up(&late));
+	assert_line(1, "late");
+	world_stop();
+	load(&rows);
+	assert_int_equal(rows.key_count, 1);
+	fixture_rows_done(&rows);
+	buf_done(&early.line);
+	buf_done(&late.line);
+	world_end();
+}
+
 /* ---- many --------------------------------------------------------------------------------------- */
 
 static struct durable_job many[JOBS];
@@ -593,6 +672,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_job_that_fails_in_a_batch_fails_alone),
 	cmocka_unit_test(numbers_in_the_store_are_those_in_the_file),
 	cmocka_unit_test(a_change_whose_line_cannot_be_written_is_undone_or_owes_it),
+	cmocka_unit_test(a_create_that_was_given_up_is_undone_and_the_log_says_so),
+	cmocka_unit_test(giving_up_is_in_time_or_too_late),
 	cmocka_unit_test(ten_thousand_lines_are_all_there_once_and_in_order),
 	cmocka_unit_test(and_so_they_are_when_loop_and_thread_take_turns),
 	cmocka_unit_test(the_loop_writes_a_line_but_waits_for_no_disk),
