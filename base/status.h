@@ -49,6 +49,25 @@
 	X(JWT_CLAIM,            11,   "token claim is missing or of the wrong type") \
 	X(JWT_LIFETIME,         11,   "token lives longer than allowed") \
 	X(JWT_AGE,              11,   "token is older than allowed") \
+	X(X509_LONG,            11,   "certificate or chain over its bound") \
+	X(X509_MALFORMED,       11,   "certificate is malformed") \
+	X(X509_URI,             11,   "certificate has not exactly one URI name") \
+	X(X509_ID,              11,   "certificate's URI name is no SPIFFE ID of a workload") \
+	X(X509_SUBJECT,         11,   "certificate has no subject and a name that is not critical") \
+	X(X509_LEAF_CA,         11,   "leaf certificate may sign certificates") \
+	X(X509_KEY_USAGE,       11,   "certificate's key usage is missing, not critical or too narrow") \
+	X(X509_EXTENDED_USAGE,  11,   "certificate's extended key usage is not for both sides of TLS") \
+	X(X509_SIGNER,          11,   "certificate was signed by one that may not sign") \
+	X(X509_SIGNER_ID,       11,   "signing certificate's URI name is not a trust domain's SPIFFE ID") \
+	X(X509_ALG,             11,   "certificate's key or signature algorithm is not allowed") \
+	X(X509_EXTENSION,       11,   "certificate has a critical extension that is not understood") \
+	X(X509_DOMAIN_UNKNOWN,  11,   "no authorities for the certificate's trust domain") \
+	X(X509_UNTRUSTED,       11,   "no path to an authority of the certificate's trust domain") \
+	X(X509_SIGNATURE,       11,   "certificate's signature is wrong") \
+	X(X509_EXPIRED,         11,   "certificate has expired") \
+	X(X509_NOT_YET,         11,   "certificate is not valid yet") \
+	X(X509_CONSTRAINT,      11,   "path length or name constraint is violated") \
+	X(X509_KEY,             11,   "private key is not the certificate's") \
 	X(RULES_AUDIENCE,       1132, "validator has no audience of its own") \
 	X(TENANT_NONE,          11,   "identity belongs to no tenant") \
 	X(TENANT_TOKEN,         11,   "token refused by the tenant's rule") \

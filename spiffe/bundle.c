@@ -98,10 +98,12 @@ static bool has_private_member(const json_t *jwk)
 	return false;
 }
 
-/* JB-02: absent (SPIRE leaves it out) or "jwt-svid"; "sig" on request. */
+/* JB-02: absent (SPIRE leaves it out) or "jwt-svid"; "sig" on request.  SB-07: in a SPIFFE bundle never absent. */
 static bool use_is_ours(const json_t *use, unsigned flags)
 {
-	return use == NULL || is_text(use, "jwt-svid") || ((flags & BUNDLE_ALLOW_USE_SIG) != 0 && is_text(use, "sig"));
+	if (use == NULL)
+		return (flags & BUNDLE_SPIFFE_DOCUMENT) == 0;
+	return is_text(use, "jwt-svid") || ((flags & BUNDLE_ALLOW_USE_SIG) != 0 && is_text(use, "sig"));
 }
 
 /* RFC 7517, 4.3: a key whose operations are stated verifies only if that is among them. */
@@ -242,6 +244,46 @@ static void report_same_kid(const struct place *at, const struct bundle *bundle,
 		}
 }
 
+static bool is_authority(const json_t *jwk, unsigned flags)
+{
+	return (flags & BUNDLE_SPIFFE_DOCUMENT) != 0 && is_text(json_object_get(jwk, "use"), "x509-svid");
+}
+
+/* SB-06, SB-09: why this authority does not count; NULL when it does. */
+static const char *reason_to_ignore_authority(const json_t *jwk)
+{
+	if (has_private_member(jwk))
+		return "ALARM: a published key document holds private key members (ignored)";
+	if (text_of(json_object_get(jwk, "kty")).len == 0)
+		return "key type is missing (ignored)";
+	if (text_of(json_array_get(json_object_get(jwk, "x5c"), 0)).len == 0)
+		return "authority without certificate (ignored)";
+	return NULL;
+}
+
+/* SB-09: of several certificates only the first counts.  list has room for every element of the document. */
+static struct status authority_add(struct place *at, const json_t *jwk, struct bytes *list, struct bundle *bundle)
+{
+	struct bytes text = text_of(json_array_get(json_object_get(jwk, "x5c"), 0));
+	AUTO(own_free) uint8_t *der = NULL;
+	const char *why = reason_to_ignore_authority(jwk);
+	size_t len;
+
+	strict_show(text_of(json_object_get(jwk, "kid")), at->kid, sizeof(at->kid));
+	if (why != NULL) {
+		report_key(at, why);
+		return OK;
+	}
+	der = malloc(text.len); /* base64 only shrinks */
+	ENSURE(der != NULL, NO_MEMORY);
+	if (!strict_base64(text, der, &len)) {
+		report_key(at, "certificate is not strict base64 (ignored)");
+		return OK;
+	}
+	list[bundle->authority_count++] = bytes_of(TAKE(der), len);
+	return OK;
+}
+
 /* keys has room for every element of the document. */
 static struct status key_add(
 	struct place *at, const json_t *jwk, unsigned flags, struct bundle_key *keys, struct bundle *bundle)
@@ -279,15 +321,23 @@ static const char *document_fault(const json_t *root, const json_t **ret_keys)
 
 static struct status keys_decode(struct place *at, const json_t *elements, unsigned flags, struct bundle *bundle)
 {
+	size_t count = json_array_size(elements);
+	struct bytes *authorities;
 	struct bundle_key *keys;
 	const json_t *jwk;
 
-	if (json_array_size(elements) == 0)
+	if (count == 0)
 		return OK;
-	keys = calloc(json_array_size(elements), sizeof(*keys));
-	ENSURE(keys != NULL, NO_MEMORY);
-	bundle->keys = keys;
-	json_array_foreach(elements, at->index, jwk) TRY(key_add(at, jwk, flags, keys, bundle));
+	bundle->keys = keys = calloc(count, sizeof(*keys));
+	bundle->authorities = authorities = calloc(count, sizeof(*authorities));
+	ENSURE(keys != NULL && authorities != NULL, NO_MEMORY);
+	json_array_foreach(elements, at->index, jwk)
+	{
+		if (is_authority(jwk, flags))
+			TRY(authority_add(at, jwk, authorities, bundle));
+		else
+			TRY(key_add(at, jwk, flags, keys, bundle));
+	}
 	return OK;
 }
 
@@ -317,7 +367,10 @@ static void bundle_done(struct bundle *bundle)
 {
 	for (size_t i = 0; i < bundle->key_count; i++)
 		free((void *)(uintptr_t)bundle->keys[i].storage.data);
+	for (size_t i = 0; i < bundle->authority_count; i++)
+		free((void *)(uintptr_t)bundle->authorities[i].data);
 	free((void *)(uintptr_t)bundle->keys);
+	free((void *)(uintptr_t)bundle->authorities);
 	free((void *)(uintptr_t)bundle->domain.data);
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * JWT key documents of one Workload API message, decoded: which keys each trust domain has.  Decoding only; whether
- * the numbers are a sound key is jwtsvid/jwk.h's question.  A set is immutable and counted: one is made per message
- * and replaces the one before it whole.  No I/O; any thread, 512 KiB of stack.
- * Workload API section 6.2.2; RFC 7517; spiffe-requirements section 8.1 (JB), WA-05, WA-09, SID-20. */
+ * Key documents of one Workload API message, or SPIFFE bundle documents, decoded: which keys each trust domain has.
+ * Decoding only; whether the numbers are a sound key is jwtsvid/jwk.h's question, a certificate spiffe/x509.h's.  A set
+ * is immutable and counted: one is made per message and replaces the one before it whole.  No I/O; any thread, 512 KiB
+ * of stack. Workload API section 6.2.2; RFC 7517; spiffe-requirements section 8 (JB, SB), WA-05, WA-09, SID-20. */
 #ifndef SPIFFE_BUNDLE_H
 #define SPIFFE_BUNDLE_H
 
@@ -38,18 +38,27 @@ struct bundle {
 	struct bytes domain; /* bare name */
 	const struct bundle_key *keys;
 	size_t key_count; /* 0: the domain is untrusted (JB-07, JB-08) */
+	/* Only with BUNDLE_SPIFFE_DOCUMENT: DER of the X.509 authorities, unparsed; they verify X509-SVIDs alone
+	 * (WA-08). */
+	const struct bytes *authorities;
+	size_t authority_count;
 };
 
 struct bundle_set;
 
-/* JB-02: a JWK with "use": "sig" is taken as well.  Off in the daemon. */
-enum bundle_flags { BUNDLE_STRICT = 0, BUNDLE_ALLOW_USE_SIG = 1 };
+enum bundle_flags {
+	BUNDLE_STRICT = 0,
+	BUNDLE_ALLOW_USE_SIG = 1, /* JB-02: a JWK with "use": "sig" is taken as well; off in the daemon */
+	/* Documents are SPIFFE bundles, not the Workload API's JWK Sets: "use" is mandatory, and "x509-svid" names an
+	 * authority, the first certificate of its "x5c" (SB-06 to SB-09). */
+	BUNDLE_SPIFFE_DOCUMENT = 2,
+};
 
 /* Decode pairs of reader_sized() values, map key and JWKS document (what WORKLOAD_... IDP_BUNDLES carries).
  * A message without pairs, with a key that names no trust domain, with one domain twice or with too many is refused
  * as a whole; a broken document costs its own domain all keys, a broken JWK only itself; both are reported.
  *   list    borrowed for the call
- *   flags   enum bundle_flags
+ *   flags   of enum bundle_flags
  * Fails: BUNDLE_MALFORMED, NO_MEMORY. */
 struct status bundle_set_new(struct bytes list, unsigned flags, struct bundle_set **ret_set);
 struct bundle_set *bundle_set_ref(struct bundle_set *set);

@@ -7,9 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* ---- base64url ------------------------------------------------------------------------------------- */
+/* ---- base64 ---------------------------------------------------------------------------------------- */
 
-static int sextet(uint8_t c)
+struct alphabet {
+	char c62, c63;
+};
+
+static int sextet(uint8_t c, struct alphabet alphabet)
 {
 	if (c >= 'A' && c <= 'Z')
 		return c - 'A';
@@ -17,12 +21,13 @@ static int sextet(uint8_t c)
 		return c - 'a' + 26;
 	if (c >= '0' && c <= '9')
 		return c - '0' + 52;
-	if (c == '-' || c == '_')
-		return c == '-' ? 62 : 63;
+	if (c == alphabet.c62 || c == alphabet.c63)
+		return c == alphabet.c62 ? 62 : 63;
 	return -1;
 }
 
-bool strict_base64url(struct bytes text, uint8_t *ret_data, size_t *ret_len)
+/* Without padding. */
+static bool decode(struct bytes text, struct alphabet alphabet, uint8_t *ret_data, size_t *ret_len)
 {
 	uint32_t bits = 0;
 	unsigned have = 0;
@@ -31,7 +36,7 @@ bool strict_base64url(struct bytes text, uint8_t *ret_data, size_t *ret_len)
 	if (text.len % 4 == 1)
 		return false;
 	for (size_t i = 0; i < text.len; i++) {
-		int value = sextet(text.data[i]);
+		int value = sextet(text.data[i], alphabet);
 
 		if (value < 0)
 			return false;
@@ -47,6 +52,22 @@ bool strict_base64url(struct bytes text, uint8_t *ret_data, size_t *ret_len)
 		return false;
 	*ret_len = len;
 	return true;
+}
+
+bool strict_base64url(struct bytes text, uint8_t *ret_data, size_t *ret_len)
+{
+	return decode(text, (struct alphabet){ '-', '_' }, ret_data, ret_len);
+}
+
+bool strict_base64(struct bytes text, uint8_t *ret_data, size_t *ret_len)
+{
+	size_t padding = 0;
+
+	if (text.len % 4 != 0)
+		return false;
+	while (padding < 2 && padding < text.len && text.data[text.len - 1 - padding] == '=')
+		padding++;
+	return decode(bytes_of(text.data, text.len - padding), (struct alphabet){ '+', '/' }, ret_data, ret_len);
 }
 
 /* ---- JSON ------------------------------------------------------------------------------------------ */

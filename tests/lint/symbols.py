@@ -12,6 +12,7 @@ PREFIXES = {
     'wire': 'frame opcode provider auth wire',
     'spiffe': 'spiffe bundle strict endpoint workload_endpoint',
     'spiffe_workload': 'workload',
+    'x509': 'x509svid',
     'jwtsvid': 'jws jwk keyset jwtsvid',
     'keystore': 'keystore key_record namespace intent record schema stmt',
     'policy': 'config policy tenant pattern explain',

@@ -217,10 +217,9 @@ char *mint_pem(const struct mint_key *key)
 	return text;
 }
 
-uint8_t *mint_der(const struct mint_key *key, size_t *ret_len)
+static uint8_t *der_copy(uint8_t *der, int len, size_t *ret_len)
 {
-	uint8_t *der = NULL, *copy;
-	int len = i2d_PUBKEY(key->pkey, &der);
+	uint8_t *copy;
 
 	REQUIRE(len > 0);
 	copy = malloc((size_t)len);
@@ -229,6 +228,22 @@ uint8_t *mint_der(const struct mint_key *key, size_t *ret_len)
 	OPENSSL_free(der);
 	*ret_len = (size_t)len;
 	return copy;
+}
+
+uint8_t *mint_der(const struct mint_key *key, size_t *ret_len)
+{
+	uint8_t *der = NULL;
+	int len = i2d_PUBKEY(key->pkey, &der);
+
+	return der_copy(der, len, ret_len);
+}
+
+uint8_t *mint_private_der(const struct mint_key *key, size_t *ret_len)
+{
+	uint8_t *der = NULL;
+	int len = i2d_PrivateKey(key->pkey, &der);
+
+	return der_copy(der, len, ret_len);
 }
 
 char *mint_jwks(char *const *jwks, size_t count)

@@ -33,6 +33,8 @@ char *mint_jwk(const struct mint_key *key, const char *kid, const char *more);
 /* The key's public form as PEM: what algorithm confusion feeds to HMAC. */
 char *mint_pem(const struct mint_key *key);
 uint8_t *mint_der(const struct mint_key *key, size_t *ret_len);
+/* The private key, in its type's own form. */
+uint8_t *mint_private_der(const struct mint_key *key, size_t *ret_len);
 /* {"keys":[...]} of count JWKs. */
 char *mint_jwks(char *const *jwks, size_t count);
 /* One more pair of a Workload API message as keyreeve-idp sends it: sized map key, sized document. */

@@ -394,6 +394,74 @@ static void a_set_lives_as_long_as_its_last_reader(void **state)
 	bundle_set_unref(NULL);
 }
 
+#define ROOT_WITH(more) "{\"kty\":\"EC\",\"use\":\"x509-svid\"," more "}"
+
+static void TV_SB_01_to_03_a_bundle_document_holds_authorities_too(void **state)
+{
+	static const char document[] =
+		"{\"keys\":[" EC_WITH("\"kid\":\"k1\",\"use\":\"jwt-svid\"") "," ROOT_WITH("\"x5c\":[\"Zm9v\"]") "," EC_WITH(
+			"\"kid\":\"k2\",\"use\":\"new\"") "," EC_WITH("\"kid\":\"k3\"") "," ROOT_WITH("\"kid\":\"r2\","
+												      "\"x5c\":["
+												      "\"YmFy\","
+												      "\"Zm9v\"]") "],"
+														   "\"s"
+														   "pif"
+														   "fe_"
+														   "seq"
+														   "uen"
+														   "ce"
+														   "\":"
+														   "1}";
+	struct bundle_set *set = NULL;
+	const struct bundle *bundle;
+
+	(void)state;
+	assert_ok(decode("example.org", document, BUNDLE_SPIFFE_DOCUMENT, &set));
+	bundle = bundle_set_at(set, 0);
+	assert_int_equal(bundle->key_count, 1); /* TV-SB-02: k3 has no use */
+	assert_bytes(bundle->keys[0].kid, BYTES_LITERAL("k1"));
+	assert_int_equal(bundle->authority_count, 2);
+	assert_bytes(bundle->authorities[0], BYTES_LITERAL("foo"));
+	assert_bytes(bundle->authorities[1], BYTES_LITERAL("bar")); /* TV-SB-03: the first counts */
+	assert_int_equal(bundle_set_report_count(set), 2);
+	bundle_set_unref(set);
+	/* The Workload API's JWK Sets have none (JB-02). */
+	assert_ok(decode("example.org", document, BUNDLE_STRICT, &set));
+	assert_int_equal(bundle_set_at(set, 0)->authority_count, 0);
+	assert_int_equal(bundle_set_at(set, 0)->key_count, 2);
+	bundle_set_unref(set);
+}
+
+static void an_authority_of_no_use_costs_only_itself(void **state)
+{
+	static const struct {
+		const char *jwk, *report;
+	} rows[] = {
+		{ ROOT_WITH("\"kid\":\"a\""), "without certificate" }, /* TV-SB-03 */
+		{ ROOT_WITH("\"x5c\":[]"), "without certificate" },
+		{ ROOT_WITH("\"x5c\":\"Zm9v\""), "without certificate" },
+		{ ROOT_WITH("\"x5c\":[5,\"Zm9v\"]"), "without certificate" },
+		{ ROOT_WITH("\"x5c\":[\"\"]"), "without certificate" },
+		{ ROOT_WITH("\"x5c\":[\"Zm8\"]"), "not strict base64" },
+		{ ROOT_WITH("\"x5c\":[\"Zm 9v\"]"), "not strict base64" },
+		{ ROOT_WITH("\"x5c\":[\"Zm9v\"],\"d\":\"AAAA\""), "ALARM" },
+		{ "{\"use\":\"x509-svid\",\"x5c\":[\"Zm9v\"]}", "key type" }, /* SB-06 */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char *document = mint_printf("{\"keys\":[%s," ROOT_WITH("\"x5c\":[\"YmFy\"]") "]}", rows[i].jwk);
+		struct bundle_set *set = NULL;
+
+		assert_ok(decode("example.org", document, BUNDLE_SPIFFE_DOCUMENT, &set));
+		if (bundle_set_at(set, 0)->authority_count != 1 || !has_report(set, rows[i].report))
+			fail_msg("%s", rows[i].jwk);
+		assert_bytes(bundle_set_at(set, 0)->authorities[0], BYTES_LITERAL("bar"));
+		bundle_set_unref(set);
+		free(document);
+	}
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(the_members_of_a_key_are_decoded),
 	cmocka_unit_test(a_key_of_no_use_costs_only_itself),
@@ -409,5 +477,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(more_domains_than_the_limit_refuse_the_message),
 	cmocka_unit_test(reports_are_bounded_and_printable),
 	cmocka_unit_test(a_set_lives_as_long_as_its_last_reader),
+	cmocka_unit_test(TV_SB_01_to_03_a_bundle_document_holds_authorities_too),
+	cmocka_unit_test(an_authority_of_no_use_costs_only_itself),
 };
 UNIT_MAIN(tests)

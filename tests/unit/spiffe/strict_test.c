@@ -154,9 +154,38 @@ static void foreign_text_is_shown_in_printable_ascii_and_cut(void **state)
 	assert_string_equal(shown, "");
 }
 
+static bool base64_is(const char *text, struct bytes want)
+{
+	uint8_t room[64];
+	size_t len = 0;
+
+	return strict_base64(bytes_from_text(text), room, &len) && bytes_equal(bytes_of(room, len), want);
+}
+
+static void base64_has_its_padding_and_its_own_alphabet(void **state)
+{
+	static const char *const bad[] = { "Zg", "Zg=", "Zg===", "Zm9v=", "Zm9v====", "Zh==", "Zm9=", "+-==", "-_8=",
+		"Z===", "====", "Zg==Zg==", "Zm9v\n", " Zm9v" };
+
+	(void)state;
+	assert_true(base64_is("", (struct bytes){ 0 }));
+	assert_true(base64_is("Zg==", BYTES_LITERAL("f")));
+	assert_true(base64_is("Zm8=", BYTES_LITERAL("fo")));
+	assert_true(base64_is("Zm9v", BYTES_LITERAL("foo")));
+	assert_true(base64_is("+/8=", BYTES_LITERAL("\xfb\xff")));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		uint8_t room[64];
+		size_t len;
+
+		if (strict_base64(bytes_from_text(bad[i]), room, &len))
+			fail_msg("%s", bad[i]);
+	}
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(base64url_decodes_the_standards_examples),
 	cmocka_unit_test(base64url_has_one_spelling_for_each_value),
+	cmocka_unit_test(base64_has_its_padding_and_its_own_alphabet),
 	cmocka_unit_test(every_byte_value_survives_encoding_and_decoding),
 	cmocka_unit_test(json_means_one_thing_or_is_refused),
 	cmocka_unit_test(json_strings_keep_their_nul_bytes),
