@@ -95,7 +95,7 @@ struct workload_jwt_request {
 struct workload_jwt {
 	struct bytes spiffe_id; /* views into the list's storage */
 	struct bytes token;	/* compact JWS */
-	struct bytes hint;	/* empty: none (or one over 1024 bytes, WA-13, or one an earlier entry has, WA-12) */
+	struct bytes hint;	/* empty: none, or one over 1024 bytes (WA-13) */
 };
 struct workload_jwts {
 	struct buf storage; /* owned; wiped when freed */
@@ -104,7 +104,7 @@ struct workload_jwts {
 };
 
 /* FetchJWTSVID, once, without retry.  Every token has passed workload_jwt_check() for the request, and
- * has an ID that is the one asked for, if one was.
+ * has an ID that is the one asked for, if one was.  Of entries with one hint only the first is there (WA-12).
  * ret_reason, when not NULL, has room for WORKLOAD_REASON_BYTES and gets a printable sentence on failure.
  * Fails: CLIENT_ARGUMENT (WA-15), CLIENT_TOKEN (native: the gRPC status; 0 when a message or token
  * was not acceptable, WA-05 and WA-16), NO_MEMORY.  Between workload_library_begin() and _end(); any one thread. */

@@ -54,15 +54,13 @@ static struct status check_svid(const struct workload_jwt_request *request, stru
 		token, id, request->audiences, request->audience_count, clock_wall_us() / US_PER_S, NULL);
 }
 
-/* WA-12, WA-13: an over-long hint, or one that an earlier entry has, is as good as none. */
-static bool hint_counts(const struct workload_jwts *jwts, struct bytes hint)
+/* WA-12: "the first one is used"; entries without a hint never collide. */
+static bool is_hint_taken(const struct workload_jwts *jwts, struct bytes hint)
 {
-	if (hint.len > HINT_MAX)
-		return false;
-	for (size_t i = 0; i < jwts->count; i++)
+	for (size_t i = 0; i < jwts->count && hint.len > 0; i++)
 		if (bytes_equal(jwts->item[i].hint, hint))
-			return false;
-	return true;
+			return true;
+	return false;
 }
 
 /* A copy that lives as long as the list.  Its storage has its final room from the start and never moves. */
@@ -81,10 +79,14 @@ static struct status take_svids(const struct workload_jwt_request *request, cons
 	for (size_t i = 0; i < response->n_svids; i++) {
 		const Workload__JwtSvid *svid = response->svids[i];
 		struct workload_jwt *item = &jwts->item[jwts->count];
+		struct bytes hint = workload_field(svid->hint);
 
+		if (hint.len > HINT_MAX)
+			hint.len = 0; /* WA-13 */
 		TRY(check_svid(request, workload_field(svid->spiffe_id), workload_field(svid->svid)));
-		if (hint_counts(jwts, workload_field(svid->hint)))
-			item->hint = keep(&jwts->storage, workload_field(svid->hint));
+		if (is_hint_taken(jwts, hint))
+			continue;
+		item->hint = keep(&jwts->storage, hint);
 		item->spiffe_id = keep(&jwts->storage, workload_field(svid->spiffe_id));
 		item->token = keep(&jwts->storage, workload_field(svid->svid));
 		jwts->count++;

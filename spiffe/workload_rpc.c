@@ -148,14 +148,16 @@ static grpc_channel *channel_open(const char *target, int connect_ms)
 	     first[] = GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, most[] = GRPC_ARG_MAX_RECONNECT_BACKOFF_MS,
 	     proxy[] = GRPC_ARG_ENABLE_HTTP_PROXY, service[] = GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION,
 	     retries[] = GRPC_ARG_ENABLE_RETRIES, own_pool[] = GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL,
-	     coding[] = GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, authority[] = GRPC_ARG_DEFAULT_AUTHORITY,
+	     coding[] = GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET,
+	     inflating[] = GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, authority[] = GRPC_ARG_DEFAULT_AUTHORITY,
 	     localhost[] = "localhost";
 	grpc_arg args[] = {
 		int_arg(receive, WORKLOAD_MESSAGE_MAX), /* GR-06; no keepalive pings by default (GR-07) */
 		int_arg(least, connect_ms),		/* the time that connecting may take */
 		int_arg(first, connect_ms), int_arg(most, connect_ms), int_arg(proxy, 0), int_arg(service, 1),
 		int_arg(retries, 0), int_arg(own_pool, 1), int_arg(coding, 1 << GRPC_COMPRESS_NONE), /* GR-03 */
-		{ .type = GRPC_ARG_STRING, .key = authority, .value.string = localhost },	     /* GR-02 */
+		int_arg(inflating, 0), /* else the library inflates whatever it is sent, without any limit */
+		{ .type = GRPC_ARG_STRING, .key = authority, .value.string = localhost }, /* GR-02 */
 	};
 	const grpc_channel_args list = { sizeof(args) / sizeof(args[0]), args };
 	grpc_channel_credentials *none = grpc_insecure_credentials_create();

@@ -14,6 +14,7 @@
 #include "spiffe/workload.h"
 #include "tests/support/issuer.h"
 #include "tests/support/unit.h"
+#include "tests/support/watching.h"
 
 enum { DEADLINE_MS = 5000, PATIENCE_MS = 10000, MANY_DOMAINS = 257 };
 
@@ -250,118 +251,6 @@ static void library_clears_what_steers_it_from_outside(void **state)
 
 /* ---- the watch, its times shortened --------------------------------------------------------------------------- */
 
-/* What was announced, for the test to wait on. */
-static struct {
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	unsigned bundles;
-	unsigned withdrawn;
-	unsigned states[WORKLOAD_REFUSED + 1];
-	size_t last_len;
-	char reason[WORKLOAD_REASON_BYTES];
-} seen = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
-
-static void on_bundles(void *context, struct bytes list)
-{
-	(void)context;
-	(void)pthread_mutex_lock(&seen.lock);
-	seen.bundles++;
-	seen.last_len = list.len;
-	(void)pthread_cond_signal(&seen.changed);
-	(void)pthread_mutex_unlock(&seen.lock);
-}
-
-static void on_withdrawn(void *context, const char *reason)
-{
-	(void)context;
-	(void)pthread_mutex_lock(&seen.lock);
-	seen.withdrawn++;
-	(void)snprintf(seen.reason, sizeof(seen.reason), "%s", reason);
-	(void)pthread_cond_signal(&seen.changed);
-	(void)pthread_mutex_unlock(&seen.lock);
-}
-
-static void on_state(void *context, enum workload_state state, const char *reason)
-{
-	(void)context;
-	(void)pthread_mutex_lock(&seen.lock);
-	seen.states[state]++;
-	(void)snprintf(seen.reason, sizeof(seen.reason), "%s", reason);
-	(void)pthread_cond_signal(&seen.changed);
-	(void)pthread_mutex_unlock(&seen.lock);
-}
-
-/* Wait until a counter of `seen` has reached a number. */
-static bool reaches(const unsigned *counter, unsigned number)
-{
-	struct timespec until;
-	bool is_there;
-
-	(void)clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += PATIENCE_MS / 1000;
-	(void)pthread_mutex_lock(&seen.lock);
-	while (*counter < number && pthread_cond_timedwait(&seen.changed, &seen.lock, &until) == 0)
-		;
-	is_there = *counter >= number;
-	(void)pthread_mutex_unlock(&seen.lock);
-	return is_there;
-}
-
-static unsigned count_of(const unsigned *counter)
-{
-	unsigned count;
-
-	(void)pthread_mutex_lock(&seen.lock);
-	count = *counter;
-	(void)pthread_mutex_unlock(&seen.lock);
-	return count;
-}
-
-static bool was_reason(const char *words)
-{
-	bool was;
-
-	(void)pthread_mutex_lock(&seen.lock);
-	was = strstr(seen.reason, words) != NULL;
-	(void)pthread_mutex_unlock(&seen.lock);
-	return was;
-}
-
-struct watching {
-	struct workload_watch *watch;
-	pthread_t thread;
-};
-
-static void *run_watch(void *watch)
-{
-	workload_watch_run(watch);
-	return NULL;
-}
-
-static struct watching watching_begin(const struct workload_timing *timing)
-{
-	const struct workload_events events = { NULL, on_bundles, on_withdrawn, on_state };
-	const struct endpoint endpoint = here();
-	struct watching w;
-
-	seen.bundles = seen.withdrawn = 0;
-	memset(seen.states, 0, sizeof(seen.states));
-	assert_ok(workload_watch_new(&endpoint, &events, timing, &w.watch));
-	assert_int_equal(pthread_create(&w.thread, NULL, run_watch, w.watch), 0);
-	return w;
-}
-
-/* Also: it stops soon, whatever it is doing. */
-static void watching_end(struct watching *w)
-{
-	uint64_t start = clock_mono_us();
-
-	workload_watch_stop(w->watch);
-	assert_int_equal(pthread_join(w->thread, NULL), 0);
-	assert_true(clock_mono_us() - start < 2 * US_PER_S);
-	workload_watch_free(w->watch);
-}
-
 static const struct workload_timing quick = {
 	.first_message_ms = 300, .retry_base_ms = 100, .retry_cap_ms = 200, .at_once_ms = 100
 };
@@ -373,9 +262,9 @@ static void watch_gives_up_a_stream_that_says_nothing(void **state)
 
 	(void)state;
 	(void)issuer_say(&issuer, "hang 1");
-	w = watching_begin(&quick);
-	assert_true(reaches(&seen.states[WORKLOAD_BACKING_OFF], 1));
-	assert_true(reaches(&seen.bundles, 1));
+	w = watching_begin(issuer.endpoint, &quick);
+	assert_true(watched_reaches(&watched.states[WORKLOAD_BACKING_OFF], 1));
+	assert_true(watched_reaches(&watched.bundles, 1));
 	watching_end(&w);
 	assert_int_equal(issuer_seen(&issuer, "bundles"), 2);
 }
@@ -388,11 +277,11 @@ static void watch_confirms_an_old_snapshot(void **state)
 
 	(void)state;
 	timing.confirm_ms = 200;
-	w = watching_begin(&timing);
-	assert_true(reaches(&seen.states[WORKLOAD_CONNECTED], 4));
-	assert_int_equal(count_of(&seen.bundles), 1);
-	assert_int_equal(count_of(&seen.withdrawn), 0);
-	assert_int_equal(count_of(&seen.states[WORKLOAD_BACKING_OFF]), 0);
+	w = watching_begin(issuer.endpoint, &timing);
+	assert_true(watched_reaches(&watched.states[WORKLOAD_CONNECTED], 4));
+	assert_int_equal(watched_count(&watched.bundles), 1);
+	assert_int_equal(watched_count(&watched.withdrawn), 0);
+	assert_int_equal(watched_count(&watched.states[WORKLOAD_BACKING_OFF]), 0);
 	watching_end(&w);
 	for (unsigned i = 0; i < 100 && issuer_seen(&issuer, "streams") > 0; i++)
 		(void)poll(NULL, 0, 20); /* the server learns of it a moment later */
@@ -407,14 +296,14 @@ static void watch_withdraws_what_is_too_old(void **state)
 
 	(void)state;
 	timing.max_age_ms = 1000;
-	w = watching_begin(&timing);
-	assert_true(reaches(&seen.bundles, 1));
+	w = watching_begin(issuer.endpoint, &timing);
+	assert_true(watched_reaches(&watched.bundles, 1));
 	(void)issuer_say(&issuer, "stop");
-	assert_true(reaches(&seen.states[WORKLOAD_BACKING_OFF], 2));
-	assert_int_equal(count_of(&seen.withdrawn), 0);
-	assert_true(reaches(&seen.withdrawn, 1));
+	assert_true(watched_reaches(&watched.states[WORKLOAD_BACKING_OFF], 2));
+	assert_int_equal(watched_count(&watched.withdrawn), 0);
+	assert_true(watched_reaches(&watched.withdrawn, 1));
 	(void)issuer_say(&issuer, "start");
-	assert_true(reaches(&seen.bundles, 2)); /* the same documents: news again */
+	assert_true(watched_reaches(&watched.bundles, 2)); /* the same documents: news again */
 	watching_end(&w);
 }
 
@@ -437,8 +326,8 @@ static void watch_discards_malformed_messages(void **state)
 	struct watching w;
 
 	(void)state;
-	w = watching_begin(&quick);
-	assert_true(reaches(&seen.states[WORKLOAD_CONNECTED], 1));
+	w = watching_begin(issuer.endpoint, &quick);
+	assert_true(watched_reaches(&watched.states[WORKLOAD_CONNECTED], 1));
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		char hex[256];
 		size_t len = 0;
@@ -448,11 +337,11 @@ static void watch_discards_malformed_messages(void **state)
 				hex[len++] = *c;
 		hex[len] = '\0';
 		(void)issuer_say(&issuer, "raw %s", hex);
-		assert_true(reaches(&seen.states[WORKLOAD_DISCARDED], (unsigned)i + 1));
-		assert_true(was_reason(rows[i].reason));
+		assert_true(watched_reaches(&watched.states[WORKLOAD_DISCARDED], (unsigned)i + 1));
+		assert_true(watched_reason(rows[i].reason));
 	}
-	assert_int_equal(count_of(&seen.bundles), 1);
-	assert_int_equal(count_of(&seen.withdrawn), 0);
+	assert_int_equal(watched_count(&watched.bundles), 1);
+	assert_int_equal(watched_count(&watched.withdrawn), 0);
 	assert_int_equal(issuer_seen(&issuer, "bundles"), 1); /* and the stream is still the first */
 	watching_end(&w);
 }
@@ -467,11 +356,11 @@ static void watch_decodes_within_a_budget(void **state)
 	for (size_t i = 0; i < 2000; i++)
 		memcpy(hex + i * 4, "7800", 4);
 	hex[8000] = '\0';
-	w = watching_begin(&quick);
-	assert_true(reaches(&seen.states[WORKLOAD_CONNECTED], 1));
+	w = watching_begin(issuer.endpoint, &quick);
+	assert_true(watched_reaches(&watched.states[WORKLOAD_CONNECTED], 1));
 	(void)issuer_say(&issuer, "raw %s", hex);
-	assert_true(reaches(&seen.states[WORKLOAD_DISCARDED], 1));
-	assert_true(was_reason("does not decode"));
+	assert_true(watched_reaches(&watched.states[WORKLOAD_DISCARDED], 1));
+	assert_true(watched_reason("does not decode"));
 	watching_end(&w);
 }
 
@@ -482,12 +371,12 @@ static void watch_takes_256_trust_domains_and_no_more(void **state)
 	(void)state;
 	for (unsigned i = 0; i < MANY_DOMAINS - 2; i++)
 		(void)issuer_say(&issuer, "document d%u.example 10", i);
-	w = watching_begin(&quick);
-	assert_true(reaches(&seen.bundles, 1)); /* with the issuer's own: 256 */
+	w = watching_begin(issuer.endpoint, &quick);
+	assert_true(watched_reaches(&watched.bundles, 1)); /* with the issuer's own: 256 */
 	(void)issuer_say(&issuer, "document last.example 10");
-	assert_true(reaches(&seen.states[WORKLOAD_DISCARDED], 1));
-	assert_true(was_reason("256"));
-	assert_int_equal(count_of(&seen.bundles), 1);
+	assert_true(watched_reaches(&watched.states[WORKLOAD_DISCARDED], 1));
+	assert_true(watched_reason("256"));
+	assert_int_equal(watched_count(&watched.bundles), 1);
 	watching_end(&w);
 }
 
@@ -500,11 +389,11 @@ static void watch_is_not_drawn_into_a_loop(void **state)
 	(void)state;
 	timing.at_once_ms = 60 * 1000;
 	timing.retry_base_ms = timing.retry_cap_ms = 300;
-	w = watching_begin(&timing);
+	w = watching_begin(issuer.endpoint, &timing);
 	for (unsigned i = 1; i <= 4; i++) {
-		assert_true(reaches(&seen.states[WORKLOAD_CONNECTED], i));
+		assert_true(watched_reaches(&watched.states[WORKLOAD_CONNECTED], i));
 		(void)issuer_say(&issuer, "close");
-		assert_true(reaches(&seen.states[WORKLOAD_BACKING_OFF], i));
+		assert_true(watched_reaches(&watched.states[WORKLOAD_BACKING_OFF], i));
 	}
 	watching_end(&w);
 	{
