@@ -440,15 +440,6 @@ static void plain_bytes_that_are_called_compressed_are_read(void **state)
 	h2_stop(&server);
 }
 
-/* The flag is 0 or 1. */
-static void a_flag_that_there_is_not_ends_the_stream(void **state)
-{
-	AUTO(buf_done) struct buf second = answer_of_message(2, BYTES_LITERAL(SECOND));
-
-	(void)state;
-	refused_after_a_good_one(&second, WORKLOAD_BACKING_OFF, "flag 2");
-}
-
 /* RFC 9113 section 6.1 allows padding, and gRPC C core reads none: it is one more way in which a connection fails. */
 static void padded_frames_end_the_stream_and_cost_no_documents(void **state)
 {
@@ -506,7 +497,6 @@ int main(int argc, char **argv)
 		cmocka_unit_test(TV_WA_16_frames_of_every_size_are_read),
 		cmocka_unit_test(messages_are_read_wherever_frames_end),
 		cmocka_unit_test(TV_WA_16_compressed_messages_are_refused),
-		cmocka_unit_test(a_flag_that_there_is_not_ends_the_stream),
 		cmocka_unit_test(plain_bytes_that_are_called_compressed_are_read),
 		cmocka_unit_test(padded_frames_end_the_stream_and_cost_no_documents),
 		cmocka_unit_test(TV_WA_07_reset_and_goaway_keep_the_documents_and_come_back),
