@@ -21,14 +21,17 @@ json_t *cli_json_text(const char *text)
 
 int cli_put(FILE *to, const char *text)
 {
+	json_t *valid = json_string(text); /* NULL when it is not UTF-8 */
 	int width = 0;
 
 	for (; *text != '\0'; text++) {
 		unsigned char c = (unsigned char)*text;
+		bool is_control = c < ' ' || c == 0x7f || (c == 0xc2 && (unsigned char)text[1] < 0xa0);
 
-		(void)putc(c < ' ' || c == 0x7f || (c == 0xc2 && (unsigned char)text[1] < 0xa0) ? '?' : c, to);
+		(void)putc(is_control || (c >= 0x80 && valid == NULL) ? '?' : c, to);
 		width += (c & 0xc0) != 0x80;
 	}
+	json_decref(valid);
 	return width;
 }
 

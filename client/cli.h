@@ -58,7 +58,7 @@ int cli_refuse(
 	const struct cli *cli, enum keyreeve_result result, const char *what, const char *text, const char *hint);
 /* A file that cannot be opened or read. */
 int cli_file_failed(const struct cli *cli, const char *path, int os_error);
-/* Text with what a terminal would act on as '?'; returns its width in characters. */
+/* Text, with '?' for what a terminal would act on or what is not UTF-8; returns its width in characters. */
 int cli_put(FILE *to, const char *text);
 /* Print and free one JSON value; returns 0. */
 int cli_json(json_t *value);
