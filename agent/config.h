@@ -131,6 +131,7 @@ struct config_provider {
 	uint32_t handle;	    /* tpm: persistent storage key */
 	char *owner_auth_file;	    /* tpm: NULL, or the owner's authorization for the first start */
 	char *module;		    /* pkcs11 */
+	char *module_sha256;	    /* pkcs11: NULL, or the hash that it must have, in hexadecimal */
 	char *token;		    /* pkcs11: label */
 	char *serial;		    /* pkcs11: NULL, or the serial number as well */
 	char *pin_file;		    /* pkcs11 */

@@ -246,6 +246,8 @@ static void token_check(struct check *c, uint32_t i)
 
 	if (token->module == NULL)
 		report(c, "needs module: the path of the PKCS#11 module", "providers[%u]", i);
+	if (token->module_sha256 != NULL && strspn(token->module_sha256, "0123456789abcdefABCDEF") != 64)
+		report(c, "is not 64 hexadecimal digits, as sha256sum prints them", "providers[%u].module_sha256", i);
 	if (token->token == NULL)
 		report(c, "needs token: the token's label", "providers[%u]", i);
 	if (token->pin_file == NULL)

@@ -2,35 +2,21 @@
 #include "agent/doctor.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
+#include <grp.h>
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
-#include <sys/vfs.h>
+#include <unistd.h>
 
+#include "agent/doctor_parts.h"
 #include "base/log.h"
 #include "base/own.h"
-
-enum { PART_BYTES = 256, CONF_MAX = 64 * 1024 };
-
-struct doctor {
-	const struct config *config;
-	const struct doctor_facts *facts;
-	doctor_visit_fn *visit;
-	void *context;
-	struct doctor_result result;
-	unsigned check; /* that is running */
-	bool has_finding;
-};
 
 /* ---- findings --------------------------------------------------------------------------------------------------- */
 
@@ -72,9 +58,7 @@ static void count(struct doctor_result *result, const struct doctor_finding *fin
 		result->providers_down |= 1u << finding->provider;
 }
 
-static void find(struct doctor *d, bool is_refusal, uint32_t provider, const char *format, ...)
-	__attribute__((format(printf, 4, 5)));
-static void find(struct doctor *d, bool is_refusal, uint32_t provider, const char *format, ...)
+void doctor_find(struct doctor *d, bool is_refusal, uint32_t provider, const char *format, ...)
 {
 	struct doctor_finding finding = { .check = d->check, .provider = provider };
 	char text[DOCTOR_TEXT_BYTES];
@@ -90,122 +74,7 @@ static void find(struct doctor *d, bool is_refusal, uint32_t provider, const cha
 	d->visit(d->context, &finding);
 }
 
-#define refuse(d, ...) find((d), true, CONFIG_UNSET, __VA_ARGS__)
-#define refuse_provider(d, i, ...) find((d), true, (i), __VA_ARGS__)
-#define warn(d, ...) find((d), false, CONFIG_UNSET, __VA_ARGS__)
-
-/* ---- walking a path, component by component, never through a link -------------------------------------------------
- */
-
-enum walk { WALK_BAD = 0, WALK_ABSENT, WALK_GOOD };
-
-/* Who may own a component or belong to the group that writes it, besides root. */
-struct trust {
-	uid_t uid;
-	gid_t gid;
-};
-
-static const struct trust root_only = { 0, 0 };
-
-static bool is_read_only(int fd)
-{
-	struct statvfs fs;
-
-	return fstatvfs(fd, &fs) == 0 && (fs.f_flag & ST_RDONLY) != 0;
-}
-
-/* Could anybody but root and those we trust change it?  fd: of itself. */
-static bool is_closed(const struct stat *st, int fd, const struct trust *trust, const char *path, char why[PART_BYTES])
-{
-	bool is_sticky = S_ISDIR(st->st_mode) && (st->st_mode & S_ISVTX) != 0 && st->st_uid == 0;
-	bool by_group = (st->st_mode & S_IWGRP) != 0 && st->st_gid != 0 && st->st_gid != trust->gid;
-	bool by_others = (st->st_mode & S_IWOTH) != 0;
-
-	if (st->st_uid != 0 && st->st_uid != trust->uid) {
-		(void)snprintf(why, PART_BYTES, "%.120s belongs to uid %u; chown root it", path, (unsigned)st->st_uid);
-		return false;
-	}
-	if (!(by_group || by_others) || is_sticky || is_read_only(fd))
-		return true;
-	(void)snprintf(why, PART_BYTES, "%.120s is writable by %s; chmod %s it", path,
-		by_others ? "everybody" : "its group", by_others ? "o-w" : "g-w");
-	return false;
-}
-
-struct step {
-	int fd;		     /* where we stand */
-	char path[PATH_MAX]; /* up to here, for messages */
-	size_t len;
-};
-
-static void auto_step(struct step *step)
-{
-	own_close(&step->fd);
-}
-
-/* One component: step onto it, then look at what was stepped onto. */
-static enum walk walk_step(
-	struct step *step, const char *name, const struct trust *trust, struct stat *ret_st, char why[PART_BYTES])
-{
-	int next, len = snprintf(step->path + step->len, sizeof(step->path) - step->len, "/%s", name);
-
-	step->len += len > 0 ? (size_t)len : 0;
-	if (step->len >= sizeof(step->path))
-		return WALK_BAD;
-	next = openat(step->fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	if (next < 0) {
-		(void)snprintf(why, PART_BYTES, "%.120s: %s", step->path, strerror(errno));
-		return errno == ENOENT ? WALK_ABSENT : WALK_BAD;
-	}
-	own_close(&step->fd);
-	step->fd = next;
-	if (fstat(next, ret_st) != 0)
-		return WALK_BAD;
-	if (S_ISLNK(ret_st->st_mode)) {
-		(void)snprintf(why, PART_BYTES, "%.120s is a symbolic link; name the real path", step->path);
-		return WALK_BAD;
-	}
-	return is_closed(ret_st, next, trust, step->path, why) ? WALK_GOOD : WALK_BAD;
-}
-
-/* Every component of an absolute path.  ret_st: of the last, when all are there. */
-static enum walk walk(const char *path, const struct trust *trust, struct stat *ret_st, char why[PART_BYTES])
-{
-	AUTO(auto_step) struct step step = { .fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC) };
-	char parts[PATH_MAX], *left = parts, *name;
-	enum walk result = WALK_GOOD;
-
-	(void)snprintf(why, PART_BYTES, "%.120s: not a path that can be looked at", path);
-	if (step.fd < 0 || path[0] != '/' || strlen(path) >= sizeof(parts) || fstat(step.fd, ret_st) != 0)
-		return WALK_BAD;
-	memcpy(parts, path + 1, strlen(path));
-	if (!is_closed(ret_st, step.fd, trust, "/", why))
-		return WALK_BAD;
-	while (result == WALK_GOOD && (name = strsep(&left, "/")) != NULL)
-		if (name[0] != '\0')
-			result = walk_step(&step, name, trust, ret_st, why);
-	return result;
-}
-
-/* The directory of a path; false for one without. */
-static bool directory_of(const char *path, char ret_directory[PATH_MAX])
-{
-	const char *slash = strrchr(path, '/');
-	size_t len = slash == NULL ? 0 : slash == path ? 1 : (size_t)(slash - path);
-
-	if (len == 0 || len >= PATH_MAX)
-		return false;
-	memcpy(ret_directory, path, len);
-	ret_directory[len] = '\0';
-	return true;
-}
-
-static struct trust ourselves(const struct config *config)
-{
-	return (struct trust){ config->uid, config->gid };
-}
-
-/* ---- the checks ---------------------------------------------------------------------------------------------------
+/* ---- the checks that need no file of their own ---------------------------------------------------------------------
  */
 
 /* DOC-01: no role runs as root. */
@@ -234,15 +103,15 @@ static void kernel_check(struct doctor *d)
 /* DOC-11: nobody else may put a socket where ours belong. */
 static void socket_directories_check(struct doctor *d)
 {
-	struct trust trust = ourselves(d->config);
+	struct trust trust = doctor_ourselves(d->config);
 
 	for (uint32_t i = 0; i < d->config->listener_count; i++) {
 		char directory[PATH_MAX], why[PART_BYTES];
 		struct stat st;
 
-		if (!directory_of(d->config->listeners[i].path, directory))
+		if (!doctor_directory_of(d->config->listeners[i].path, directory))
 			refuse(d, "listeners[%u].path is not absolute", i);
-		else if (walk(directory, &trust, &st, why) == WALK_BAD)
+		else if (doctor_walk(directory, &trust, &st, why) == WALK_BAD)
 			refuse(d, "socket %s: %s", d->config->listeners[i].path, why);
 	}
 }
@@ -284,119 +153,27 @@ static void sockets_check(struct doctor *d)
 		socket_check(d, d->config->listeners[i].path);
 }
 
-/* Others reach neither the file nor the directory around it. */
-static bool is_open_to_others(const char *path, mode_t bits, char why[PART_BYTES])
-{
-	char directory[PATH_MAX];
-	struct stat st, above;
-
-	if (stat(path, &st) != 0 || (st.st_mode & bits) == 0)
-		return false;
-	if (directory_of(path, directory) && stat(directory, &above) == 0 && (above.st_mode & S_IXOTH) == 0)
-		return false;
-	(void)snprintf(why, PART_BYTES, "%.120s is open to everybody on this machine (mode %04o)", path,
-		(unsigned)(st.st_mode & 07777));
-	return true;
-}
-
-static void tpm_device_check(struct doctor *d, uint32_t i)
-{
-	const char *tcti = d->config->providers[i].tcti, *path = NULL;
-	char why[PART_BYTES];
-
-	if (strncmp(tcti, "device:", 7) == 0)
-		path = tcti + 7;
-	else if (strncmp(tcti, "swtpm:path=", 11) == 0)
-		path = tcti + 11;
-	else if (strncmp(tcti, "swtpm:", 6) == 0)
-		refuse(d,
-			"provider %s: a TPM on a network port is open to everybody on this machine; use "
-			"swtpm:path=SOCKET",
-			d->config->providers[i].name);
-	if (path != NULL && is_open_to_others(path, S_IROTH | S_IWOTH, why))
-		refuse(d, "provider %s: %s; chmod o-rw it, others reach the TPM past keyreeve",
-			d->config->providers[i].name, why);
-}
-
-static const char *env_value(const struct config_provider *provider, const char *name)
-{
-	for (uint32_t i = 0; i < provider->env_count; i++)
-		if (strcmp(provider->env[i].name, name) == 0)
-			return provider->env[i].value;
-	return NULL;
-}
-
-/* SoftHSM's file says "directories.tokendir = PATH". */
-static bool softhsm_directory(const char *conf_path, char ret_directory[PATH_MAX])
-{
-	AUTO(own_close) int fd = open(conf_path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	AUTO(own_free) char *text = calloc(1, CONF_MAX + 1);
-	const char *line;
-
-	if (fd < 0 || text == NULL || read(fd, text, CONF_MAX) <= 0)
-		return false;
-	for (line = text; line != NULL; line = strchr(line, '\n')) {
-		line += *line == '\n';
-		if (sscanf(line, " directories.tokendir = %4095s", ret_directory) == 1)
-			return true;
-	}
-	return false;
-}
-
-static void token_check(struct doctor *d, uint32_t i)
-{
-	const struct config_provider *provider = &d->config->providers[i];
-	const char *conf = env_value(provider, "SOFTHSM2_CONF");
-	struct trust trust = ourselves(d->config);
-	char directory[PATH_MAX], why[PART_BYTES];
-	struct stat st;
-
-	if (conf != NULL && walk(conf, &trust, &st, why) == WALK_BAD)
-		refuse(d, "provider %s: %s", provider->name, why);
-	if (conf != NULL && softhsm_directory(conf, directory) && is_open_to_others(directory, S_IRWXO, why))
-		refuse(d, "provider %s: token directory %s; chmod o-rwx it", provider->name, why);
-	if (provider->needs_unix_sockets && is_open_to_others("/run/pcscd/pcscd.comm", S_IWOTH, why))
-		refuse(d, "provider %s: %s; let its daemon serve the group of '%s' only", provider->name, why,
-			d->config->user);
-	if (is_open_to_others(provider->pin_file, S_IROTH | S_IWOTH, why))
-		refuse(d, "provider %s: PIN file %s; chmod 0400 it", provider->name, why);
-}
-
-/* DOC-21: devices, token directories and broker sockets are closed to others. */
-static void devices_check(struct doctor *d)
-{
-	for (uint32_t i = 0; i < d->config->provider_count; i++) {
-		if (d->config->providers[i].type == PROVIDER_TPM)
-			tpm_device_check(d, i);
-		if (d->config->providers[i].type == PROVIDER_PKCS11)
-			token_check(d, i);
-	}
-}
-
-/* DOC-22: whose code the worker loads. */
-static void modules_check(struct doctor *d)
-{
-	for (uint32_t i = 0; i < d->config->provider_count; i++) {
-		const struct config_provider *provider = &d->config->providers[i];
-		char why[PART_BYTES];
-		struct stat st;
-
-		if (provider->type != PROVIDER_PKCS11)
-			continue;
-		if (walk(provider->module, &root_only, &st, why) != WALK_GOOD)
-			refuse_provider(d, i, "provider %s: module %s", provider->name, why);
-		else if (!S_ISREG(st.st_mode))
-			refuse_provider(
-				d, i, "provider %s: module %s is no regular file", provider->name, provider->module);
-	}
-}
-
 static bool has_direct(const struct config_listener *listener)
 {
 	for (uint32_t i = 0; i < listener->authenticator_count; i++)
 		if (listener->authenticators[i] == AUTHENTICATOR_DIRECT)
 			return true;
 	return false;
+}
+
+/* Who the tenant is: the group's members, as far as they are listed there. */
+static void print_members(struct doctor *d, const struct config_listener *listener)
+{
+	const struct group *group = getgrnam(listener->group);
+	size_t len = strlen(d->good);
+
+	len += (size_t)snprintf(d->good + len, sizeof(d->good) - len,
+		"%s%s claims any name by group %s:", len > 0 ? "; " : "", listener->path, listener->group);
+	for (size_t i = 0; group != NULL && group->gr_mem[i] != NULL && len < sizeof(d->good); i++)
+		len += (size_t)snprintf(d->good + len, sizeof(d->good) - len, " %s", group->gr_mem[i]);
+	if (len < sizeof(d->good) && (group == NULL || group->gr_mem[0] == NULL))
+		(void)snprintf(
+			d->good + len, sizeof(d->good) - len, " no members beside accounts whose own group it is");
 }
 
 /* DOC-33: who may claim any name is a named group, on a listener of its own. */
@@ -411,118 +188,8 @@ static void direct_check(struct doctor *d)
 			refuse(d, "%s serves direct beside others: give direct a listener of its own", listener->path);
 		if (listener->mode != 0660 || listener->group == NULL)
 			refuse(d, "%s lets everybody claim any name: set mode: \"0660\" and a group", listener->path);
-	}
-}
-
-static bool is_remote(int fd)
-{
-	/* NFS, SMB, CIFS, FUSE, 9P, Ceph, AFS: their locks and fsync promise less, or somebody else writes too */
-	static const uint32_t remote[] = { 0x6969, 0x517b, 0xff534d42, 0xfe534d42, 0x65735546, 0x01021997, 0x00c36400,
-		0x5346414f };
-	struct statfs fs;
-
-	if (fstatfs(fd, &fs) != 0)
-		return true;
-	for (size_t i = 0; i < sizeof(remote) / sizeof(remote[0]); i++)
-		if ((uint32_t)fs.f_type == remote[i])
-			return true;
-	return false;
-}
-
-/* DOC-42: the store is ours alone, on a disk of this machine. */
-static void state_check(struct doctor *d)
-{
-	const char *path = d->config->paths.state;
-	struct trust trust = ourselves(d->config);
-	AUTO(own_close) int fd = -1;
-	char why[PART_BYTES];
-	struct stat st;
-	enum walk result = walk(path, &trust, &st, why);
-
-	if (result == WALK_ABSENT)
-		return; /* keyreeved makes it, 0700, below what was just looked at */
-	if (result == WALK_BAD) {
-		refuse(d, "paths.state: %s", why);
-		return;
-	}
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		refuse(d, "paths.state: %s: %s", path, strerror(errno));
-	else if (st.st_uid != d->config->uid)
-		refuse(d, "paths.state: %s belongs to uid %u; chown %s it", path, (unsigned)st.st_uid, d->config->user);
-	else if ((st.st_mode & (S_IRWXG | S_IRWXO)) != 0)
-		refuse(d, "paths.state: %s has mode %04o; chmod 0700 it", path, (unsigned)(st.st_mode & 07777));
-	else if (is_remote(fd))
-		refuse(d, "paths.state: %s is not on a disk of this machine, where locks and fsync can be relied on",
-			path);
-	else if (fsync(fd) != 0)
-		refuse(d, "paths.state: fsync of %s failed: %s; acknowledged keys could be lost", path,
-			strerror(errno));
-}
-
-/* Kubernetes swaps links inside the directory (..data); none may lead out of it. */
-static bool config_real_path(const char *path, char ret_real[PATH_MAX], char why[PART_BYTES])
-{
-	char absolute[PATH_MAX], directory[PATH_MAX];
-	struct stat st;
-	size_t len;
-
-	if (path[0] != '/') {
-		char here[PATH_MAX];
-
-		if (getcwd(here, sizeof(here)) == NULL ||
-			(size_t)snprintf(absolute, sizeof(absolute), "%s/%s", here, path) >= sizeof(absolute))
-			return false;
-		path = absolute;
-	}
-	if (!directory_of(path, directory) || walk(directory, &root_only, &st, why) != WALK_GOOD)
-		return false;
-	if (realpath(path, ret_real) == NULL) {
-		(void)snprintf(why, PART_BYTES, "%.120s: %s", path, strerror(errno));
-		return false;
-	}
-	len = strlen(directory);
-	if (strncmp(ret_real, directory, len) == 0 && (ret_real[len] == '/' || len == 1))
-		return true;
-	(void)snprintf(why, PART_BYTES, "%.100s is a link out of its directory, to %.100s", path, ret_real);
-	return false;
-}
-
-/* DOC-45: who can write the file decides what keyreeve does. */
-static void file_check(struct doctor *d)
-{
-	char real[PATH_MAX], why[PART_BYTES] = "its path cannot be looked at";
-	struct stat st;
-
-	if (!config_real_path(d->facts->config_path, real, why) || walk(real, &root_only, &st, why) != WALK_GOOD)
-		refuse(d, "configuration: %s", why);
-	else if (!S_ISREG(st.st_mode))
-		refuse(d, "configuration: %s is no regular file", real);
-}
-
-static bool has_device(const struct config *config)
-{
-	for (uint32_t i = 0; i < config->provider_count; i++)
-		if (config->providers[i].type == PROVIDER_TPM || config->providers[i].type == PROVIDER_PKCS11)
-			return true;
-	return false;
-}
-
-/* DOC-47: a key file beside the sealed keys protects nothing. */
-static void wrap_check(struct doctor *d)
-{
-	for (uint32_t i = 0; i < d->config->provider_count; i++) {
-		const struct config_provider *provider = &d->config->providers[i];
-		bool is_auto = provider->type == PROVIDER_SOFTWARE && strcmp(provider->wrap, "auto") == 0;
-
-		if (provider->type != PROVIDER_SOFTWARE)
-			continue;
-		if (strcmp(provider->wrap, "file") == 0 || (is_auto && !has_device(d->config)))
-			refuse_provider(d, i,
-				"provider %s: its keys are wrapped by a key file, which whoever reads the disk has "
-				"too; "
-				"configure a TPM or token and name it in wrap",
-				provider->name);
+		else
+			print_members(d, listener);
 	}
 }
 
@@ -538,12 +205,12 @@ static const struct row {
 	{ 4, kernel_check, "seccomp, no-new-privileges and Landlock are there" },
 	{ 11, socket_directories_check, "socket directories are closed to others" },
 	{ 12, sockets_check, "nobody else stands at the sockets' paths" },
-	{ 21, devices_check, "devices and tokens are closed to others" },
-	{ 22, modules_check, "modules belong to root" },
+	{ 21, doctor_check_devices, "devices and tokens are closed to others" },
+	{ 22, doctor_check_modules, "modules and their libraries belong to root, and are those that are pinned" },
 	{ 33, direct_check, "direct has a listener and a group of its own, or is not used" },
-	{ 42, state_check, "the store directory is ours alone" },
-	{ 45, file_check, "the configuration can be written by root only" },
-	{ 47, wrap_check, "software keys are wrapped by a device" },
+	{ 42, doctor_check_state, "the store directory is ours alone" },
+	{ 45, doctor_check_file, "the configuration can be written by root only" },
+	{ 47, doctor_check_wrap, "software keys are wrapped by a device" },
 };
 
 struct doctor_result doctor_run(
@@ -556,7 +223,10 @@ struct doctor_result doctor_run(
 
 		d.check = rows[i].check;
 		d.has_finding = false;
+		d.good[0] = '\0';
 		rows[i].run(&d);
+		if (d.good[0] != '\0')
+			good.text = d.good;
 		if (!d.has_finding)
 			visit(context, &good);
 	}

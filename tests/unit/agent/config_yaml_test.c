@@ -314,6 +314,17 @@ static const struct refusal {
 		"providers: [{name: h, type: pkcs11, module: /m, token: t, pin_file: /p, env: {LD_PRELOAD: /x}}]\n",
 		STATUS_CONFIG_SYNTAX,
 		"f:3:79: providers[0].env.LD_PRELOAD changes how programs are loaded and is never passed on\n" },
+	{ "module hash", "apiVersion: keyreeve/v1\n"
+		"kind: Agent\n"
+		"providers: [{name: h, type: pkcs11, module: /m, token: t, pin_file: /p, module_sha256: "
+		"g123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef}]\n",
+		STATUS_CONFIG_SYNTAX,
+		"f:3:88: providers[0].module_sha256 is not 64 hexadecimal digits, as sha256sum prints them\n" },
+	{ "signers", "apiVersion: keyreeve/v1\n"
+		"kind: Agent\n"
+		"config_signers: [k]\n"
+		"providers: [{name: s, type: software}]\n",
+		STATUS_CONFIG_UNSUPPORTED, "f:3:1: config_signers is not supported yet\n" },
 	{ "env name", "apiVersion: keyreeve/v1\n"
 		"kind: Agent\n"
 		"providers: [{name: h, type: pkcs11, module: /m, token: t, pin_file: /p, env: {A-B: /x}}]\n",

@@ -58,6 +58,14 @@ static void make_file(const struct world *w, const char *name, mode_t mode, cons
 	close(fd);
 }
 
+static void copy_file(const struct world *w, const char *name, const char *from)
+{
+	char command[2 * PATH_MAX];
+
+	(void)snprintf(command, sizeof(command), "install -m 755 %s %s", from, in(w, name));
+	assert_int_equal(system(command), 0);
+}
+
 static int make_socket(const struct world *w, const char *name, bool listens)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -97,7 +105,8 @@ static int world_new(void **state)
 	make_directory(w, "etc", 0755, 0);
 	make_directory(w, "tokens", 0700, OURS);
 	make_file(w, "tpm", 0660, "");
-	make_file(w, "module.so", 0755, "");
+	copy_file(w, "module.so", DOCTOR_MODULE);
+	copy_file(w, "libtest_doctor_needed.so", DOCTOR_LIBRARY);
 	make_file(w, "pin", 0400, "1234");
 	buf_printf(&text, "directories.tokendir = %s/tokens\n", w->root);
 	buf_put_u8(&text, '\0');
@@ -324,6 +333,109 @@ static void doc_21_refuses_a_tpm_on_a_port(void **state)
 	expect_refusal(w, 21, "network port");
 }
 
+static void doc_21_looks_at_both_nodes_of_a_tpm(void **state)
+{
+	struct world *w = *state;
+	char tcti[PATH_MAX];
+
+	(void)snprintf(tcti, sizeof(tcti), "device:%s/tpmrm7", w->root);
+	free(w->config->providers[0].tcti);
+	w->config->providers[0].tcti = strdup(tcti);
+	make_file(w, "tpmrm7", 0660, "");
+	make_file(w, "tpm7", 0660, "");
+	expect_good(w);
+	assert_int_equal(chmod(in(w, "tpm7"), 0666), 0);
+	expect_refusal(w, 21, "/tpm7 is open to everybody");
+	assert_int_equal(chmod(in(w, "tpm7"), 0660), 0);
+	assert_int_equal(chmod(in(w, "tpmrm7"), 0666), 0);
+	expect_refusal(w, 21, "/tpmrm7 is open to everybody");
+	(void)snprintf(tcti, sizeof(tcti), "device:%s/tpm7", w->root);
+	free(w->config->providers[0].tcti);
+	w->config->providers[0].tcti = strdup(tcti);
+	expect_refusal(w, 21, "/tpmrm7 is open to everybody");
+}
+
+/* Vectors of FIPS 180-4 and of its examples: the lengths on which the padding turns. */
+static void doc_22_takes_a_provider_out_whose_module_has_another_hash(void **state)
+{
+	static const struct {
+		const char *text, *hash;
+	} rows[] = {
+		{ "", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" },
+		{ "abc", "BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD" },
+		{ "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+			"248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1" },
+		{ "abcdefghbcdefghicdefghijdefghijkefghijklfghijklmghijklmnhijklmnoijklmnopjklmnopqklmnopqrlmnopqrsmnop"
+		  "qrst"
+		  "nopqrstu",
+			"cf5b16a778af8380036ce59e7b0492370b249b11e8f07a51afac45037afee9d1" },
+	};
+	struct world *w = *state;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		free(w->config->providers[2].module_sha256);
+		w->config->providers[2].module_sha256 = strdup(rows[i].hash);
+		make_file(w, "module.so", 0755, rows[i].text);
+		expect(w, 22, DOCTOR_REFUSE, "is no shared library of this machine");
+		w->config->providers[2].module_sha256[63] ^= 1;
+		expect(w, 22, DOCTOR_REFUSE, "not module_sha256");
+		assert_int_equal(w->result.providers_down, 1u << 2);
+	}
+}
+
+static void doc_22_accepts_the_hash_that_is_pinned(void **state)
+{
+	struct world *w = *state;
+	char command[PATH_MAX], hash[65] = "";
+	FILE *out;
+
+	(void)snprintf(command, sizeof(command), "sha256sum %s", in(w, "module.so"));
+	out = popen(command, "r");
+	assert_non_null(out);
+	assert_int_equal(fscanf(out, "%64s", hash), 1);
+	assert_int_equal(pclose(out), 0);
+	w->config->providers[2].module_sha256 = strdup(hash);
+	expect_good(w);
+}
+
+static void doc_22_looks_at_the_libraries_of_the_module(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(chown(in(w, "libtest_doctor_needed.so"), FOREIGN, 0), 0);
+	expect(w, 22, DOCTOR_REFUSE, "library");
+	expect(w, 22, DOCTOR_REFUSE, "belongs to uid 4713");
+	assert_int_equal(w->result.providers_down, 1u << 2);
+	assert_int_equal(chown(in(w, "libtest_doctor_needed.so"), 0, 0), 0);
+	assert_int_equal(chmod(in(w, "libtest_doctor_needed.so"), 0757), 0);
+	expect(w, 22, DOCTOR_REFUSE, "is writable by everybody");
+	/* a link is followed, as the loader does: what it leads to, and where it stands, must be root's */
+	make_directory(w, "theirs", 0755, FOREIGN);
+	copy_file(w, "theirs/needed.so", DOCTOR_LIBRARY);
+	assert_int_equal(unlink(in(w, "libtest_doctor_needed.so")), 0);
+	assert_int_equal(symlink("theirs/needed.so", in(w, "libtest_doctor_needed.so")), 0);
+	expect(w, 22, DOCTOR_REFUSE, "/theirs belongs to uid 4713");
+	assert_int_equal(unlink(in(w, "libtest_doctor_needed.so")), 0);
+	expect(w, 22, DOCTOR_WARN, "needs libtest_doctor_needed.so, which is nowhere");
+	assert_int_equal(w->result.providers_down, 0);
+}
+
+/* Cut anywhere it is no shared library, or one that needs less: never more than that. */
+static void doc_22_reads_broken_modules(void **state)
+{
+	struct world *w = *state;
+	struct stat st;
+
+	assert_int_equal(stat(in(w, "module.so"), &st), 0);
+	for (off_t len = st.st_size - 1; len >= 0; len -= 61) {
+		assert_int_equal(truncate(in(w, "module.so"), len), 0);
+		look(w);
+		assert_int_equal(w->result.refused, 0);
+		if (len < 64)
+			assert_int_equal(w->result.providers_down, 1u << 2);
+	}
+}
+
 static void doc_22_takes_a_provider_out_whose_module_others_can_change(void **state)
 {
 	struct world *w = *state;
@@ -360,6 +472,46 @@ static void doc_33_refuses_direct_beside_others_and_open_to_all(void **state)
 	w->config->listeners[0].authenticators[1] = AUTHENTICATOR_UNIX_PEER;
 	w->config->listeners[0].authenticator_count = 2;
 	expect_refusal(w, 33, "beside others");
+}
+
+static void doc_33_prints_who_the_group_is(void **state)
+{
+	struct world *w = *state;
+	const char *text = NULL;
+
+	assert_int_equal(system("groupadd -f keyreeve-trusted && usermod -a -G keyreeve-trusted daemon"), 0);
+	free(w->config->listeners[1].group);
+	w->config->listeners[1].group = strdup("keyreeve-trusted");
+	expect_good(w);
+	for (size_t i = 0; i < w->count; i++)
+		if (w->findings[i].check == 33)
+			text = w->findings[i].text;
+	assert_non_null(text);
+	if (strstr(text, "direct/socket claims any name by group keyreeve-trusted: daemon") == NULL)
+		fail_msg("%s", text);
+	assert_int_equal(system("groupdel keyreeve-trusted"), 0);
+}
+
+static void doc_42_looks_at_each_file_of_ours(void **state)
+{
+	struct world *w = *state;
+
+	make_file(w, "state/keys.db", 0600, "");
+	make_file(w, "state/vendor.log", 0666, ""); /* not ours */
+	expect_refusal(w, 42, "keys.db belongs to uid 0; chown keyreeve it");
+	assert_int_equal(chown(in(w, "state/keys.db"), OURS, OURS_GID), 0);
+	expect_good(w);
+	assert_int_equal(chmod(in(w, "state/keys.db"), 0640), 0);
+	expect_refusal(w, 42, "keys.db has mode 0640");
+	assert_int_equal(chmod(in(w, "state/keys.db"), 0600), 0);
+	assert_int_equal(link(in(w, "state/keys.db"), in(w, "another")), 0);
+	expect_refusal(w, 42, "keys.db has another name");
+	assert_int_equal(unlink(in(w, "another")), 0);
+	make_directory(w, "state/audit", 0750, OURS);
+	expect_refusal(w, 42, "audit has mode 0750");
+	assert_int_equal(rmdir(in(w, "state/audit")), 0);
+	assert_int_equal(symlink("keys.db", in(w, "state/pin-hsm")), 0);
+	expect_refusal(w, 42, "pin-hsm is a symbolic link");
 }
 
 static void doc_42_refuses_a_store_that_is_not_ours_alone(void **state)
@@ -432,6 +584,18 @@ static void doc_47_takes_software_out_whose_keys_a_file_wraps(void **state)
 	free(w->config->providers[1].wrap);
 	w->config->providers[1].wrap = strdup("hsm");
 	expect_good(w);
+}
+
+static void doc_47_sees_what_wrapped_at_the_first_start(void **state)
+{
+	struct world *w = *state;
+
+	make_file(w, "state/soft-soft.key", 0600, "");
+	assert_int_equal(chown(in(w, "state/soft-soft.key"), OURS, OURS_GID), 0);
+	expect_good(w); /* a start that ended before it chose */
+	make_file(w, "state/soft-soft.key", 0600, "k");
+	expect(w, 47, DOCTOR_REFUSE, "stay wrapped by the key file");
+	assert_int_equal(w->result.providers_down, 1u << 1);
 }
 
 static void doc_47_knows_what_auto_means_without_devices(void **state)
@@ -533,6 +697,14 @@ static const struct CMUnitTest tests[] = {
 	in_a_world(doc_12_refuses_a_listener_a_foreign_socket_and_no_socket),
 	in_a_world(doc_21_refuses_devices_and_files_open_to_others),
 	in_a_world(doc_21_refuses_a_tpm_on_a_port),
+	in_a_world(doc_21_looks_at_both_nodes_of_a_tpm),
+	in_a_world(doc_22_takes_a_provider_out_whose_module_has_another_hash),
+	in_a_world(doc_22_accepts_the_hash_that_is_pinned),
+	in_a_world(doc_22_looks_at_the_libraries_of_the_module),
+	in_a_world(doc_22_reads_broken_modules),
+	in_a_world(doc_33_prints_who_the_group_is),
+	in_a_world(doc_42_looks_at_each_file_of_ours),
+	in_a_world(doc_47_sees_what_wrapped_at_the_first_start),
 	in_a_world(doc_22_takes_a_provider_out_whose_module_others_can_change),
 	in_a_world(doc_33_refuses_direct_beside_others_and_open_to_all),
 	in_a_world(doc_42_refuses_a_store_that_is_not_ours_alone),
