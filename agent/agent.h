@@ -5,6 +5,7 @@
 #ifndef AGENT_AGENT_H
 #define AGENT_AGENT_H
 
+#include "agent/audit_event.h"
 #include "agent/compute.h"
 #include "agent/config.h"
 #include "agent/conn.h"
@@ -57,6 +58,7 @@ struct agent {
 	const struct keystore *store; /* the durability thread's; ids may be computed here */
 	struct keyindex *index;
 	struct counts *audit; /* what is counted instead of logged line by line */
+	struct audit_events *events;
 	struct random_pool random;
 	/* identity */
 	struct trust trust;

@@ -288,6 +288,7 @@ struct audit_log {
 	uint64_t segment_bytes, reserve_bytes;
 	uint32_t keep;
 	bool unsynced, broken;
+	bool may_drop; /* there may be more segments than are kept */
 	struct buf batch;
 	uint64_t refused;  /* appends refused since space ran out */
 	_Atomic int space; /* enum audit_space */
@@ -413,22 +414,6 @@ static bool take_reserve(struct audit_log *log)
 	return taken;
 }
 
-static struct status drop_oldest(struct audit_log *log)
-{
-	uint64_t first, last;
-	char name[NAME_DIGITS + 8];
-	size_t count;
-
-	TRY(survey(log->dir_fd, &count, &first, &last));
-	if (count <= log->keep)
-		return OK;
-	segment_name(first, name);
-	if (unlinkat(log->dir_fd, name, 0) < 0)
-		return FAIL_RC(AUDIT_IO, errno);
-	log_notice("audit segment %s is gone: more than %u were there", name, log->keep);
-	return OK;
-}
-
 struct status audit_log_open(const struct audit_options *options, struct audit_log **ret_log)
 {
 	struct audit_log *log = calloc(1, sizeof(*log));
@@ -458,6 +443,7 @@ struct status audit_log_open(const struct audit_options *options, struct audit_l
 		audit_log_close(log);
 		return st;
 	}
+	log->may_drop = count > log->keep;
 	atomic_store(&log->space, take_reserve(log) ? AUDIT_READY : AUDIT_LOW);
 	*ret_log = log;
 	return OK;
@@ -490,7 +476,7 @@ bool audit_log_unsynced(const struct audit_log *log)
 
 bool audit_log_is_full(const struct audit_log *log)
 {
-	return log->size >= log->segment_bytes;
+	return log->size >= log->segment_bytes || log->may_drop;
 }
 
 struct status audit_log_sync(struct audit_log *log)
@@ -510,11 +496,12 @@ struct status audit_log_sync(struct audit_log *log)
 /* A full segment is synced and closed for good before the next one is made. */
 static struct status rotate_if_full(struct audit_log *log)
 {
-	if (!audit_log_is_full(log))
+	if (log->size < log->segment_bytes)
 		return OK;
 	TRY(audit_log_sync(log));
 	TRY(open_segment(log, log->next, true));
-	return drop_oldest(log);
+	log->may_drop = true;
+	return OK;
 }
 
 /* All of it, or nothing: a part that was written is cut off again. */
@@ -555,17 +542,71 @@ static bool is_whole(struct bytes body)
 	return body.len > 0 && body.data[body.len - 1] == '\n';
 }
 
-static struct status write_numbered(struct audit_log *log, const struct bytes *bodies, size_t count)
+static struct status write_lines(struct audit_log *log, const struct bytes *bodies, size_t count)
 {
 	uint64_t number = log->next;
 
-	TRY(rotate_if_full(log));
 	buf_clear(&log->batch);
 	for (size_t i = 0; i < count; i++)
 		put_line(log, number++, bodies[i]);
 	TRY(buf_check(&log->batch));
 	TRY(write_batch(log));
 	log->next = number;
+	return OK;
+}
+
+/* A line of the log's own. */
+static struct status write_event(struct audit_log *log, const char *event, const char *detail, int64_t count)
+{
+	struct audit_record record = audit_record_of(clock_wall_us());
+	AUTO(buf_done) struct buf line = buf_make(AUDIT_LINE_MAX);
+	struct bytes body;
+
+	record.event = event;
+	record.detail = detail;
+	record.count = count;
+	audit_line_put(&line, NULL, &record);
+	TRY(buf_check(&line));
+	body = buf_bytes(&line);
+	return write_lines(log, &body, 1);
+}
+
+/* First its line, on disk, then the file. */
+static struct status drop_oldest(struct audit_log *log, uint64_t first)
+{
+	char name[NAME_DIGITS + 8];
+
+	segment_name(first, name);
+	TRY(write_event(log, "segment-removed", name, 0));
+	TRY(audit_log_sync(log));
+	if (unlinkat(log->dir_fd, name, 0) < 0)
+		return FAIL_RC(AUDIT_IO, errno);
+	log_notice("audit segment %s is gone: more than %u were there", name, log->keep);
+	return OK;
+}
+
+/* After the lines that the new segment was made for: their numbers were given before.  One at a time; what fails is
+ * tried again with the next segment. */
+static struct status drop_old(struct audit_log *log)
+{
+	uint64_t first, last;
+	size_t count;
+
+	log->may_drop = false;
+	TRY(survey(log->dir_fd, &count, &first, &last));
+	if (count <= log->keep)
+		return OK;
+	TRY(drop_oldest(log, first));
+	log->may_drop = count > (size_t)log->keep + 1;
+	return OK;
+}
+
+static struct status write_numbered(struct audit_log *log, const struct bytes *bodies, size_t count)
+{
+	TRY(rotate_if_full(log));
+	TRY(write_lines(log, bodies, count));
+	if (log->may_drop && drop_old(log).code != STATUS_OK)
+		log_warning("an audit segment beyond the %u that are kept could not be removed", log->keep);
 	return OK;
 }
 
@@ -608,19 +649,9 @@ struct status audit_log_append(struct audit_log *log, struct bytes body)
 /* The first line after space returns says how many were refused without one. */
 static struct status write_refused(struct audit_log *log)
 {
-	struct audit_record record = audit_record_of(clock_wall_us());
-	struct buf line = buf_make(AUDIT_LINE_MAX);
-	struct bytes body;
-	struct status st;
-
-	record.event = "audit-refused";
-	record.detail = "requests answered 1146 while no line could be written";
-	record.count = (int64_t)log->refused;
-	audit_line_put(&line, NULL, &record);
-	body = buf_bytes(&line);
-	st = write_numbered(log, &body, 1);
-	buf_done(&line);
-	return st;
+	TRY(rotate_if_full(log));
+	return write_event(
+		log, "audit-refused", "requests answered 1146 while no line could be written", (int64_t)log->refused);
 }
 
 void audit_log_tend(struct audit_log *log)

@@ -5,8 +5,9 @@
  * thread; struct audit_log owns the segment files and numbers what is appended, one thread at a time (durable.h).
  *
  * Files: DIRECTORY/NNNNNNNNNNNNNNNN.log, named by the first number inside, mode 0600; a segment that was closed is
- * never rewritten, and the oldest goes only beyond `keep`.  DIRECTORY/reserve holds `reserve` bytes of disk: when
- * space runs out it is given up, creates are refused (LOW), and everything else goes on until it too is used (FULL). */
+ * never rewritten, and the oldest goes only beyond `keep`, after a line of event `segment-removed` that names it.
+ * DIRECTORY/reserve holds `reserve` bytes of disk: when space runs out it is given up, creates are refused (LOW), and
+ * everything else goes on until it too is used (FULL). */
 #ifndef AGENT_AUDIT_H
 #define AGENT_AUDIT_H
 
@@ -87,7 +88,7 @@ struct status audit_log_append_all(struct audit_log *log, const struct bytes *bo
 /* fdatasync.  Fails: AUDIT_IO; then the file's state is unknown and the log stays FULL until it is opened anew. */
 struct status audit_log_sync(struct audit_log *log);
 bool audit_log_unsynced(const struct audit_log *log);
-/* The next line begins a new segment, which needs the disk. */
+/* The next line begins a new segment, or an old one goes with it: both need the disk. */
 bool audit_log_is_full(const struct audit_log *log);
 /* Once a second: try to get the reserve back, and leave FULL when there is space. */
 void audit_log_tend(struct audit_log *log);

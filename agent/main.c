@@ -257,6 +257,8 @@ static struct status reload(struct agent *agent, struct bytes tree)
 	agent->config = config;
 	set_limits(agent);
 	log_notice("new configuration in force");
+	audit_event(agent->events, "reload", (struct bytes){ 0 }, NULL, 0);
+	audit_event_accepts(agent->events, config);
 	return OK;
 }
 
@@ -275,13 +277,17 @@ static struct status ctl_message(struct agent *agent, struct ipc_message *messag
 {
 	struct lane *lane;
 	char reason[LANE_REASON_MAX + 1];
+	struct status st;
 
 	switch ((enum role_message)message->type) {
 	case ROLE_FD:
 		ENSURE(message->fd >= 0, IPC_MALFORMED);
 		return take_descriptor(agent, message->part[0], ipc_take_fd(agent->role->ctl, message));
 	case ROLE_RELOAD:
-		return reload(agent, message->part[1]);
+		st = reload(agent, message->part[1]);
+		if (st.code != STATUS_OK)
+			audit_event_refused(agent->events, st);
+		return st;
 	case ROLE_DOWN:
 		lane = agent_lane(agent, message->part[0]);
 		ENSURE(lane != NULL, IPC_MALFORMED);
@@ -353,6 +359,7 @@ static void turn(void *context)
 
 	if (!agent->is_open)
 		open_when_settled(agent);
+	audit_event_providers(agent->events, agent->lanes, agent->lane_count);
 
 	for (int round = 0;; round++) {
 		for (size_t i = 0; i < agent->lane_count; i++)
@@ -389,6 +396,7 @@ static void second(void *context)
 	static unsigned seconds;
 
 	audit_counts_flush(agent->audit);
+	audit_events_second(agent->events);
 	check_overrun(agent);
 	for (size_t i = 0; i < agent->lane_count; i++)
 		recovery_second(&agent->recoveries[i]);
@@ -474,6 +482,10 @@ static struct status open_state(struct agent *agent)
 	TRY(keystore_load(store, &journal));
 	TRY(load_states(agent, store));
 	TRY(durable_start(&agent->loop, store, log, &agent->durable));
+	TRY(audit_events_new(agent->durable, agent->boot, &agent->events));
+	audit_event(agent->events, "start", (struct bytes){ 0 },
+		agent->config->posture == POSTURE_STRICT ? "posture strict" : "posture permissive", 0);
+	audit_event_accepts(agent->events, agent->config);
 	return audit_counts_new(agent->durable, agent->boot, &agent->audit);
 }
 
@@ -576,8 +588,11 @@ static void tear_down(struct agent *agent)
 	compute_stop(agent->compute);
 	if (agent->audit != NULL)
 		audit_counts_flush(agent->audit);
+	audit_event(agent->events, "stop", (struct bytes){ 0 }, agent->stopping ? "asked to" : "keyreeved is gone",
+		(int64_t)agent->requests_active);
 	durable_stop(agent->durable);
 	audit_counts_free(agent->audit);
+	audit_events_free(agent->events);
 	conn_bury(agent);
 	for (size_t i = 0; i < agent->lane_count; i++) {
 		recovery_done(&agent->recoveries[i]);

@@ -12,6 +12,55 @@ def gapless(lines):
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers))), numbers[:20]
 
 
+def events(rig, name, **fields):
+    return [line for line in rig.audit() if line.get('event') == name and all(line.get(f) == v for f, v in fields.items())]
+
+
+def the_agents_life_is_in_the_log():
+    accepted = 'accept:\n  - {check: DOC-47, because: "a rig, not a host"}\n'
+    with Rig(providers=('soft',), wrap='file', more=accepted) as rig:
+        rig.start()
+        first = rig.audit()[0]
+        assert first['event'] == 'start' and first['detail'] == 'posture permissive' and len(first['boot']) == 32, first
+        assert not {'op', 'identity', 'peer', 'conn', 'status', 'us', 'request'} & set(first), first
+        assert [line['detail'] for line in events(rig, 'accepted')] == ['DOC-47: a rig, not a host']
+        wait_for('the line', lambda: events(rig, 'provider-up', provider='soft'))
+        up = events(rig, 'provider-up', provider='soft')
+        assert len(up) == 1 and up[0]['detail'].startswith('OpenSSL'), up
+        # a worker that dies
+        os.kill(rig.roles()['soft'], signal.SIGKILL)
+        wait_for('provider-up', lambda: len(events(rig, 'provider-up', provider='soft')) == 2)
+        down = events(rig, 'provider-down', provider='soft')
+        assert [line['detail'] for line in down] == ['its worker died and is being restarted'], down
+        # a reload, and what was accepted with it
+        rig.daemon.send_signal(signal.SIGHUP)
+        wait_for('the reload', lambda: events(rig, 'reload') and len(events(rig, 'accepted')) == 2)
+        assert rig.stop() == 0
+        last = rig.audit()[-1]
+        assert last['event'] == 'stop' and last['detail'] == 'asked to', last
+        gapless(rig.audit())
+        shown = subprocess.run([os.path.join(rig.build, 'bin', 'keyreeve'), 'audit', 'show', '--dir', rig.path('state', 'audit')],
+                               capture_output=True, text=True, check=True).stdout.splitlines()
+        for event, detail in (('start', 'posture permissive'), ('accepted', 'DOC-47: a rig, not a host'), ('reload', ''),
+                              ('provider-down', 'its worker died'), ('stop', 'asked to')):
+            assert [row for row in shown if f' {event} ' in row and detail in row], (event, shown)
+
+
+def a_refused_pin_is_in_the_log():
+    with Rig(providers=('soft', 'hsm'), wrap='file') as rig:
+        rig.write_pin('wrong-pin')
+        rig.start(wait=False)
+        wait_for('the line', lambda: rig.pings() and events(rig, 'provider-down', provider='hsm'))
+        down = events(rig, 'provider-down', provider='hsm')
+        assert len(down) == 1 and 'PIN' in down[0]['detail'] and 'wrong-pin' not in json.dumps(down), down
+        assert not events(rig, 'provider-up', provider='hsm')
+        rig.stop()
+        rig.write_pin(PIN)
+        rig.start()
+        wait_for('the line', lambda: events(rig, 'provider-up', provider='hsm'))
+        gapless(rig.audit())
+
+
 def every_identified_request_has_one_line_and_its_hashes():
     with Rig(providers=('soft',), wrap='file') as rig:
         rig.start()
@@ -71,6 +120,11 @@ def segments_follow_each_other_and_the_oldest_goes():
             assert int(os.path.basename(name)[:16]) == json.loads(open(name).readline())['seq']
             assert os.path.getsize(name) < 2 * 1024 * 1024
             assert os.stat(name).st_mode & 0o777 == 0o600
+        # what went is named by a line of its own, in the file that came for it
+        told = events(rig, 'segment-removed')
+        kept = [os.path.basename(name) for name in names]
+        assert told and told[-1]['detail'] < kept[0] and not set(kept) & {line['detail'] for line in told}, (told, kept)
+        assert told[-1]['seq'] > int(kept[-1][:16]), told
         last = lines[-1]['seq']
         rig.kill()
         rig.start()
@@ -122,6 +176,8 @@ def a_full_disk_refuses_and_recovers_and_says_how_often():
                 else:
                     assert status == 0, status
             assert refused == 5
+            os.kill(rig.roles()['soft'], signal.SIGKILL)  # its lines wait for space
+            wait_for('another worker', lambda: rig.roles().get('soft'))
             assert Client(rig.socket, None).exchange(1)['status'] == 0   # nobody identified, nothing to audit
             before = rig.audit()
             os.unlink(filler)
@@ -133,6 +189,10 @@ def a_full_disk_refuses_and_recovers_and_says_how_often():
             told = [line for line in lines if line.get('event') == 'audit-refused']
             assert sum(line['count'] for line in told) >= 5, told
             assert told[-1]['seq'] > before[-1]['seq'], told
+            wait_for('what waited', lambda: len(events(rig, 'provider-up', provider='soft')) == 2)
+            down = events(rig, 'provider-down', provider='soft')
+            assert len(down) == 1 and down[0]['seq'] > told[0]['seq'], down
+            gapless(rig.audit())
         finally:
             rig.stop()
             subprocess.run(['umount', '-l', audit])
@@ -176,7 +236,7 @@ def nothing_secret_is_in_log_or_audit():
         assert PIN not in text and 'planted-message-payload' not in text
 
 
-main([every_identified_request_has_one_line_and_its_hashes, requests_without_identity_are_counted_not_listed,
+main([the_agents_life_is_in_the_log, a_refused_pin_is_in_the_log, every_identified_request_has_one_line_and_its_hashes, requests_without_identity_are_counted_not_listed,
       segments_follow_each_other_and_the_oldest_goes, a_torn_last_line_is_cut_off,
       a_full_disk_refuses_and_recovers_and_says_how_often,
       a_slow_disk_refuses_creates_and_takes_them_back, nothing_secret_is_in_log_or_audit])

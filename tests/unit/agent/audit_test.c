@@ -362,8 +362,38 @@ static void segments_follow_each_other_and_the_oldest_goes(void **state)
 	assert_false(has_segment(&w, 1));
 	assert_true(has_segment(&w, 3) && has_segment(&w, 5) && has_segment(&w, 7));
 	assert_string_equal(read_segment(&w, 3), before);
+	/* The line that the segment was made for keeps its number; then the log says what went. */
+	assert_non_null(strstr(read_segment(&w, 7), "{\"v\":1,\"seq\":7,\"a\":1}\n{\"v\":1,\"seq\":8,\"time\":"));
+	assert_non_null(
+		strstr(read_segment(&w, 7), "\"event\":\"segment-removed\",\"detail\":\"0000000000000001.log\"}\n"));
 	world_reopen(&w);
-	assert_int_equal(audit_log_next(w.log), 8);
+	assert_int_equal(audit_log_next(w.log), 9);
+	world_end(&w);
+}
+
+/* A smaller `keep` at a later start: they go one by one, each with its line. */
+static void segments_beyond_a_smaller_keep_go_too(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_begin(&w);
+	w.options.segment_bytes = 20; /* a line each */
+	w.options.keep = 100;
+	world_reopen(&w);
+	for (int i = 0; i < 6; i++)
+		assert_ok(append(&w, "\"a\":1}\n"));
+	w.options.segment_bytes = 1 << 20;
+	w.options.keep = 3;
+	world_reopen(&w);
+	assert_true(audit_log_is_full(w.log)); /* removing needs the disk */
+	for (int i = 0; i < 4; i++)
+		assert_ok(append(&w, "\"b\":1}\n"));
+	assert_false(audit_log_is_full(w.log));
+	assert_false(has_segment(&w, 1) || has_segment(&w, 2) || has_segment(&w, 3));
+	assert_true(has_segment(&w, 4) && has_segment(&w, 5) && has_segment(&w, 6));
+	assert_non_null(
+		strstr(read_segment(&w, 6), "\"detail\":\"0000000000000003.log\"}\n{\"v\":1,\"seq\":13,\"b\":1}\n"));
 	world_end(&w);
 }
 
@@ -447,6 +477,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_torn_tail_is_cut_off),
 	cmocka_unit_test(a_log_that_is_not_ours_is_refused),
 	cmocka_unit_test(segments_follow_each_other_and_the_oldest_goes),
+	cmocka_unit_test(segments_beyond_a_smaller_keep_go_too),
 	cmocka_unit_test(a_cut_body_is_refused_and_the_next_line_is_whole),
 	cmocka_unit_test(what_does_not_fit_whole_leaves_nothing),
 	cmocka_unit_test(a_reserve_is_disk_set_aside),
