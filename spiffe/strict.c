@@ -10,7 +10,7 @@
 /* ---- base64 ---------------------------------------------------------------------------------------- */
 
 struct alphabet {
-	char c62, c63;
+	uint8_t c62, c63;
 };
 
 static int sextet(uint8_t c, struct alphabet alphabet)

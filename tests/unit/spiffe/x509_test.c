@@ -632,6 +632,7 @@ static void lengths_of_certificates_have_one_form(void **state)
 	assert_fails(x509svid_split(BYTES_LITERAL("\x30"), chain, &count), X509_MALFORMED);
 	assert_fails(x509svid_split(BYTES_LITERAL("\x31\x00"), chain, &count), X509_MALFORMED);
 	assert_fails(x509svid_split(BYTES_LITERAL("\x30\x80\x00\x00"), chain, &count), X509_MALFORMED);
+	assert_fails(x509svid_split(BYTES_LITERAL("\x30\x80"), chain, &count), X509_MALFORMED);
 	assert_fails(x509svid_split(BYTES_LITERAL("\x30\x84\x00\x00\x00\x01x"), chain, &count), X509_LONG);
 	assert_fails(x509svid_split(BYTES_LITERAL("\x30\xff"), chain, &count), X509_LONG);
 	assert_fails(x509svid_split(BYTES_LITERAL("\x30\x83\xff\xff"), chain, &count), X509_MALFORMED);
@@ -658,9 +659,14 @@ static void WA_18_ones_own_svid_is_checked(void **state)
 {
 	struct mint_cert late = good_leaf();
 	struct bytes key = mint_pkcs8(keys[LEAF]), other = mint_pkcs8(keys[STRANGER]);
+	uint8_t *longer = calloc(1, key.len + 1);
 
 	(void)state;
+	assert_non_null(longer);
+	memcpy(longer, key.data, key.len);
 	late.to_s = NOW - 1;
+	assert_fails(own(good_leaf(), bytes_of(longer, key.len + 1), ID), X509_KEY);
+	free(longer);
 	assert_ok(own(good_leaf(), key, ID));
 	assert_fails(own(good_leaf(), other, ID), X509_KEY);
 	assert_fails(own(good_leaf(), bytes_of(key.data, key.len - 1), ID), X509_KEY);
