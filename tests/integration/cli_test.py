@@ -216,7 +216,7 @@ def following_survives_a_torn_line_and_a_crash():
         last = rig.audit()[-1]['seq']
         segment = sorted(glob.glob(rig.path('state', 'audit', '*.log')))[-1]
         with open(segment, 'a') as f:
-            f.write('{"v":1,"seq":%d,"time":"2026-' % (last + 1))
+            f.write('{"v":1,"seq":%d,"torn":[[[' % (last + 1))     # no whole line goes on like this
         follower = Follower(rig, '--json')
         wait_for('what is there', lambda: follower.seqs()[-1:] == [last])
         time.sleep(0.6)                                           # it looks again, and again sees no end
