@@ -8,23 +8,31 @@
 
 static const char *folder;
 
-static void write_seed(const char *name, const struct mint_cert *certs, size_t count)
+static void write_bytes(const char *name, struct bytes bytes)
 {
 	char path[4096];
 	FILE *file;
 
 	(void)snprintf(path, sizeof(path), "%s/%s", folder, name);
 	file = fopen(path, "we");
-	for (size_t i = 0; file != NULL && i < count; i++) {
-		struct bytes der = mint_certificate(&certs[i]);
-
-		(void)fwrite(der.data, 1, der.len, file); /* fclose() tells */
-		mint_bytes_free(&der);
-	}
-	if (file == NULL || fclose(file) != 0) {
+	if (file == NULL || fwrite(bytes.data, 1, bytes.len, file) != bytes.len || fclose(file) != 0) {
 		perror(path);
 		exit(1);
 	}
+}
+
+static void write_seed(const char *name, const struct mint_cert *certs, size_t count)
+{
+	struct buf row = buf_make(64 * 1024);
+
+	for (size_t i = 0; i < count; i++) {
+		struct bytes der = mint_certificate(&certs[i]);
+
+		buf_put(&row, der);
+		mint_bytes_free(&der);
+	}
+	write_bytes(name, buf_bytes(&row));
+	buf_done(&row);
 }
 
 static struct mint_cert leaf_of(const struct mint_key *key, const struct mint_key *signer, const char *issuer)
@@ -105,6 +113,8 @@ int main(int argc, char **argv)
 	folder = argv[1];
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
 		others[i] = mint_key_new(types[i]);
+	write_bytes("empty", BYTES_LITERAL("\x30\x00"));
+	write_bytes("endless", BYTES_LITERAL("\x30\x80\x00\x00"));
 	chains(key);
 	leaves(key, (const struct mint_key *const *)others, sizeof(types) / sizeof(types[0]));
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/support/mint_x509.h"
 
+#include <openssl/core_names.h>
 #include <openssl/evp.h>
+#include <openssl/param_build.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
@@ -110,16 +112,47 @@ static struct bytes encoded(uint8_t *der, int len)
 	return bytes_of(copy, (size_t)len);
 }
 
+/* The same modulus with another exponent. */
+static EVP_PKEY *with_exponent(EVP_PKEY *key, unsigned exponent)
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+	OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
+	EVP_PKEY *made = NULL;
+	OSSL_PARAM *params;
+	BIGNUM *n = NULL;
+
+	REQUIRE(ctx != NULL && build != NULL && EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_N, &n) == 1);
+	REQUIRE(OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_N, n) == 1);
+	REQUIRE(OSSL_PARAM_BLD_push_uint(build, OSSL_PKEY_PARAM_RSA_E, exponent) == 1);
+	params = OSSL_PARAM_BLD_to_param(build);
+	REQUIRE(EVP_PKEY_fromdata_init(ctx) == 1 && EVP_PKEY_fromdata(ctx, &made, EVP_PKEY_PUBLIC_KEY, params) == 1);
+	OSSL_PARAM_free(params);
+	OSSL_PARAM_BLD_free(build);
+	BN_free(n);
+	EVP_PKEY_CTX_free(ctx);
+	EVP_PKEY_free(key);
+	return made;
+}
+
+static EVP_PKEY *subject_key(const struct mint_cert *cert)
+{
+	EVP_PKEY *key = pkey_of(cert->key);
+
+	if (cert->explicit_curve != NULL)
+		REQUIRE(EVP_PKEY_set_utf8_string_param(key, OSSL_PKEY_PARAM_EC_ENCODING, "explicit") == 1);
+	return cert->exponent != 0 ? with_exponent(key, cert->exponent) : key;
+}
+
 struct bytes mint_certificate(const struct mint_cert *cert)
 {
 	static long serial = 1000;
-	EVP_PKEY *key = pkey_of(cert->key), *signer = pkey_of(cert->signer != NULL ? cert->signer : cert->key);
+	EVP_PKEY *key = subject_key(cert), *signer = pkey_of(cert->signer != NULL ? cert->signer : cert->key);
 	bool is_ed = EVP_PKEY_get_base_id(signer) == EVP_PKEY_ED25519;
 	X509 *x509 = X509_new();
 	uint8_t *der = NULL;
 	int len;
 
-	REQUIRE(x509 != NULL && X509_set_version(x509, X509_VERSION_3) == 1);
+	REQUIRE(x509 != NULL && X509_set_version(x509, cert->is_version_2 ? X509_VERSION_2 : X509_VERSION_3) == 1);
 	REQUIRE(ASN1_INTEGER_set(X509_get_serialNumber(x509), serial++) == 1);
 	REQUIRE(ASN1_TIME_set(X509_getm_notBefore(x509), (time_t)cert->from_s) != NULL);
 	REQUIRE(ASN1_TIME_set(X509_getm_notAfter(x509), (time_t)cert->to_s) != NULL);

@@ -23,6 +23,9 @@ struct mint_cert {
 	const char *unknown_critical; /* OID of an extension of one byte */
 	const char *twice;	      /* of any text: every extension is there twice */
 	const char *hash;	      /* "SHA256" */
+	const char *explicit_curve;   /* of any text: the curve by its numbers, not its name */
+	unsigned exponent;	      /* of the subject's RSA key, instead of its own */
+	bool is_version_2;
 	int64_t from_s, to_s;
 };
 

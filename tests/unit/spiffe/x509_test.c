@@ -190,6 +190,9 @@ static void over(struct mint_cert *cert, const struct mint_cert *with)
 	text_over(&cert->unknown_critical, with->unknown_critical);
 	text_over(&cert->twice, with->twice);
 	text_over(&cert->hash, with->hash);
+	text_over(&cert->explicit_curve, with->explicit_curve);
+	cert->exponent = with->exponent;
+	cert->is_version_2 = with->is_version_2;
 	cert->from_s = with->from_s != 0 ? with->from_s : cert->from_s;
 	cert->to_s = with->to_s != 0 ? with->to_s : cert->to_s;
 }
@@ -345,6 +348,12 @@ static void keys_and_algorithms(void **state)
 		{ "RSA 2040",         STATUS_X509_ALG, .leaf = { .key = odd_key(MINT_RSA2040) } },
 		{ "RSA 4104",         STATUS_X509_ALG, .leaf = { .key = odd_key(MINT_RSA4104) } },
 		{ "secp256k1",        STATUS_X509_ALG, .leaf = { .key = odd_key(MINT_K256) } },
+		{ "RSA of e 3",       STATUS_X509_ALG, .leaf = { .key = odd_key(MINT_RSA2048), .exponent = 3 } },
+		{ "RSA of e 65535",   STATUS_X509_ALG, .leaf = { .key = odd_key(MINT_RSA2048), .exponent = 65535 } },
+		{ "RSA of an even e", STATUS_X509_ALG, .leaf = { .key = odd_key(MINT_RSA2048), .exponent = 65538 } },
+		{ "RSA of e 65539",   GOOD, .leaf = { .key = odd_key(MINT_RSA2048), .exponent = 65539 } },
+		{ "P-256 by numbers", STATUS_X509_ALG, .leaf = { .explicit_curve = "yes" } },
+		{ "version 2",        STATUS_X509_MALFORMED, .leaf = { .is_version_2 = true } },
 		{ "mid RSA 1024",     STATUS_X509_ALG, .with_mid = true, .leaf = { .signer = odd_key(MINT_RSA1024) }, .mid = { .key = odd_key(MINT_RSA1024) } },
 		{ "mid secp256k1",    STATUS_X509_ALG, .with_mid = true, .leaf = { .signer = odd_key(MINT_K256) }, .mid = { .key = odd_key(MINT_K256) } },
 		{ "mid RSA 2048",     GOOD, .with_mid = true, .leaf = { .signer = odd_key(MINT_RSA2048) }, .mid = { .key = odd_key(MINT_RSA2048) } },
