@@ -49,6 +49,8 @@ static size_t element_size(const struct config_field *field)
 	case CONFIG_TYPE_BOOL:
 	case CONFIG_TYPE_NUMBER:
 	case CONFIG_TYPE_SECONDS:
+	case CONFIG_TYPE_CLOCK:
+	case CONFIG_TYPE_MOMENT:
 	case CONFIG_TYPE_SIZE:
 	case CONFIG_TYPE_MODE:
 	case CONFIG_TYPE_MAP:
@@ -120,6 +122,11 @@ static void shape_done(const struct config_shape *shape, void *base)
 			list_done(field, base);
 	}
 	memset(base, 0, shape->size);
+}
+
+void config_shape_done(const struct config_shape *shape, void *base)
+{
+	shape_done(shape, base);
 }
 
 void config_done(struct config *config)
@@ -339,7 +346,7 @@ static bool digits(struct bytes *from, unsigned base, uint64_t *ret_value)
 static const struct unit {
 	const char *name;
 	uint64_t factor;
-} seconds_units[] = { { "s", 1 }, { "m", 60 }, { "h", 3600 }, { 0 } },
+} seconds_units[] = { { "s", 1 }, { "m", 60 }, { "h", 3600 }, { "d", 86400 }, { 0 } },
   size_units[] = { { "", 1 }, { "KiB", 1024 }, { "MiB", 1024 * 1024 }, { "GiB", 1024 * 1024 * 1024 }, { 0 } };
 
 static bool with_unit(struct bytes rest, const struct unit *units, uint64_t *value)
@@ -355,6 +362,15 @@ static bool number_parse(enum config_type type, struct bytes scalar, uint64_t *r
 	bool is_hex = type == CONFIG_TYPE_NUMBER && scalar.len > 2 && scalar.data[0] == '0' && scalar.data[1] == 'x';
 	struct bytes rest = is_hex ? bytes_of(scalar.data + 2, scalar.len - 2) : scalar;
 
+	if (type == CONFIG_TYPE_CLOCK || type == CONFIG_TYPE_MOMENT) {
+		uint32_t time = 0;
+
+		if (type == CONFIG_TYPE_CLOCK ? !config_clock_parse(scalar, &time)
+					      : !config_moment_parse(scalar, &time))
+			return false;
+		*ret_value = time;
+		return true;
+	}
 	if (!digits(&rest, is_hex ? 16 : type == CONFIG_TYPE_MODE ? 8 : 10, ret_value))
 		return false;
 	if (type == CONFIG_TYPE_SECONDS)
@@ -371,6 +387,12 @@ static void bounds_text(const struct config_field *field, char *to, size_t room)
 
 	if (field->type == CONFIG_TYPE_MODE)
 		(void)snprintf(to, room, "an octal mode such as 0660");
+	else if (field->type == CONFIG_TYPE_CLOCK)
+		(void)snprintf(to, room, "a time of day between 00:00 and 24:00, as 08:30");
+	else if (field->type == CONFIG_TYPE_MOMENT)
+		(void)snprintf(to, room, "a moment in UTC, as 2026-11-23 or 2026-11-23T15:04:05Z");
+	else if (field->type == CONFIG_TYPE_SECONDS && high % 86400 == 0)
+		(void)snprintf(to, room, "a time between %llus and %llud, as 90s, 1h or 30d", low, high / 86400);
 	else if (field->type == CONFIG_TYPE_SECONDS)
 		(void)snprintf(to, room, "a time between %llus and %llus, as 90s, 5m or 1h", low, high);
 	else if (field->type == CONFIG_TYPE_SIZE)
@@ -532,6 +554,8 @@ struct status config_scalar(
 		return bool_set(field, scalar, base, ret_text);
 	case CONFIG_TYPE_NUMBER:
 	case CONFIG_TYPE_SECONDS:
+	case CONFIG_TYPE_CLOCK:
+	case CONFIG_TYPE_MOMENT:
 	case CONFIG_TYPE_SIZE:
 	case CONFIG_TYPE_MODE:
 		return number_set(field, scalar, base, ret_text);
@@ -566,6 +590,7 @@ struct status config_standard(const struct config_field *field, void *base)
 	if (field->type == CONFIG_TYPE_MAP)
 		return shape_standard(field->shape, (char *)base + field->offset);
 	if (field->type == CONFIG_TYPE_NUMBER || field->type == CONFIG_TYPE_SECONDS ||
+		field->type == CONFIG_TYPE_CLOCK || field->type == CONFIG_TYPE_MOMENT ||
 		field->type == CONFIG_TYPE_NUMBER_HIDDEN)
 		*number_at(base, field->offset) = CONFIG_UNSET;
 	if (field->type != CONFIG_TYPE_LIST || field->is_required || field->min == 0)

@@ -14,25 +14,28 @@
 #include "base/status.h"
 
 enum {
-	CONFIG_FILE_MAX = 1024 * 1024,	   /* the YAML file, bytes: four thousand tenants fit */
-	CONFIG_TREE_MAX = 4 * 1024 * 1024, /* encoded; below IPC_SIZE_MAX */
+	CONFIG_FILE_MAX = 4 * 1024 * 1024, /* the YAML file, bytes: a thousand tenants with a hundred rules each fit */
+	CONFIG_TREE_MAX = 6 * 1024 * 1024, /* encoded; below IPC_SIZE_MAX */
 	CONFIG_DEPTH_MAX = 12,		   /* nesting of the YAML file; the deepest legal one is 6 */
 	CONFIG_ERRORS_MAX = 50,		   /* listed; the rest are counted */
 	CONFIG_LISTENERS_MAX = 16,
 	CONFIG_PROVIDERS_MAX = 16,
 	CONFIG_TENANTS_MAX = 4096,
-	CONFIG_RULES_MAX = 64,	  /* of one tenant; policy_check() walks them */
+	CONFIG_RULES_MAX = 128,	  /* of one tenant; policy_check() walks those that name the verb */
 	CONFIG_PATTERNS_MAX = 64, /* key patterns of one rule */
+	CONFIG_SUBJECTS_MAX = 64, /* of one rule */
 	CONFIG_ADMINS_MAX = 64,
 	CONFIG_ACCEPTS_MAX = 64,
 	CONFIG_AUDIENCES_MAX = 8,
 	CONFIG_ENV_MAX = 32,
 	CONFIG_AUTHENTICATORS_MAX = 4,
-	CONFIG_PROVIDER_NAME_MAX = 32, /* "lane:NAME" must fit into ROLE_NAME_BYTES */
-	CONFIG_TEXT_MAX = 1024,	       /* any text without a bound of its own */
-	CONFIG_SOCKET_MAX = 107,       /* sun_path */
-	CONFIG_SEGMENTS_MAX = 16,      /* of a match or a tenant template */
-	CONFIG_TOKEN_LIFETIME_S = 600, /* the daemon's bounds (DESIGN decision 5); a tenant may only tighten them */
+	CONFIG_PROVIDER_NAME_MAX = 32,	   /* "lane:NAME" must fit into ROLE_NAME_BYTES */
+	CONFIG_TEXT_MAX = 1024,		   /* any text without a bound of its own */
+	CONFIG_SOCKET_MAX = 107,	   /* sun_path */
+	CONFIG_SEGMENTS_MAX = 16,	   /* of a match or a tenant template */
+	CONFIG_BITS_MAX = 16384,	   /* size of a key */
+	CONFIG_KEY_AGE_S = 36500u * 86400, /* a hundred years: the longest age or life of a key */
+	CONFIG_TOKEN_LIFETIME_S = 600,	   /* the daemon's bounds (DESIGN decision 5); a tenant may only tighten them */
 	CONFIG_TOKEN_AGE_S = 600,
 	CONFIG_TOKEN_LEEWAY_S = 10,
 };
@@ -83,6 +86,40 @@ enum verb {
 	VERB_COUNT
 };
 #define VERB_BIT(verb) (1u << (verb))
+
+/* What a rule calls a key's type: kind and size together, as the command line does ("ecc-p256").  Sets of them are
+ * KEY_TYPE_BIT()s; public halves count as their pairs. */
+enum key_type {
+	KEY_TYPE_ECC_P192 = 0,
+	KEY_TYPE_ECC_P224,
+	KEY_TYPE_ECC_P256,
+	KEY_TYPE_ECC_P384,
+	KEY_TYPE_ECC_P521,
+	KEY_TYPE_ECC_SECP256K1,
+	KEY_TYPE_ECC_OTHER,
+	KEY_TYPE_RSA_1024,
+	KEY_TYPE_RSA_2048,
+	KEY_TYPE_RSA_3072,
+	KEY_TYPE_RSA_4096,
+	KEY_TYPE_RSA_OTHER,
+	KEY_TYPE_AES,
+	KEY_TYPE_HMAC,
+	KEY_TYPE_DERIVE,
+	KEY_TYPE_CHACHA20,
+	KEY_TYPE_CAMELLIA,
+	KEY_TYPE_DES,
+	KEY_TYPE_ARC4,
+	KEY_TYPE_RAW_DATA,
+	KEY_TYPE_DH,
+	KEY_TYPE_COUNT
+};
+#define KEY_TYPE_BIT(type) (1u << (type))
+/* Sets of algorithms are bits of enum psa_alg_kind; sets of hashes bits of enum psa_hash, and this one. */
+#define HASH_BIT_ANY (1u << 16)
+
+/* How a token may be bound to who presents it; as bits in a rule. */
+enum config_binding { BINDING_NONE = 0, BINDING_WATCH = 1, BINDING_FIRST_USE = 2, BINDING_DECLARED = 3 };
+#define BINDING_BIT(binding) (1u << (binding))
 
 /* Pointers are owned by the struct config they hang from; a text that the file does not give is NULL. */
 struct config_paths {
@@ -150,14 +187,47 @@ struct config_match {
 };
 
 struct config_token {
-	uint32_t max_lifetime_s, max_age_s, leeway_s; /* CONFIG_UNSET: not stated */
+	uint32_t max_lifetime_s, max_age_s, leeway_s, min_remaining_s; /* CONFIG_UNSET: not stated */
+};
+
+/* When a rule holds, UTC.  Times of day are minutes since midnight, moments seconds since 1970; CONFIG_UNSET: not
+ * stated. */
+struct config_time {
+	uint32_t days;		      /* bit 0 is Monday; 0: every day */
+	uint32_t from_min, until_min; /* until_min <= from_min: over midnight, counted to the day on which it begins */
+	uint32_t not_before_s, not_after_s;
+};
+
+/* What a key that is created may be.  Numbers: CONFIG_UNSET not stated; sets: 0 not stated. */
+struct config_created {
+	uint32_t types; /* KEY_TYPE_BIT()s */
+	uint32_t min_bits, max_bits;
+	uint32_t algorithms, hashes;
+	uint32_t usages; /* PSA_USAGE_ flags that it may have */
+	bool may_export; /* may have PSA_USAGE_EXPORT */
+	uint32_t expires_after_s;
 };
 
 struct config_rule {
 	uint32_t allow, deny; /* VERB_BIT()s; exactly one of them is not 0 */
 	char **keys;	      /* patterns: '*' is any run of bytes */
 	uint32_t key_count;
-	struct config_token token; /* allow only: the rule does not match a token beyond these */
+	/* conditions; what is not stated is none.  Sets: 0 not stated, numbers: CONFIG_UNSET */
+	char **subjects; /* patterns of identities, as in a match */
+	uint32_t subject_count;
+	uint32_t types; /* KEY_TYPE_BIT()s */
+	uint32_t min_bits, max_bits;
+	uint32_t algorithms; /* bits of enum psa_alg_kind */
+	uint32_t hashes;     /* bits of enum psa_hash, HASH_BIT_ANY */
+	char **providers;    /* names */
+	uint32_t provider_count;
+	uint32_t min_key_age_s, max_key_age_s;
+	uint32_t authenticators; /* bits of enum config_authenticator */
+	struct config_time time;
+	uint32_t binding; /* BINDING_BIT()s */
+	uint32_t max_principals;
+	struct config_token token;     /* allow only: the rule does not match a token beyond these */
+	struct config_created created; /* allow only: the rule does not match the creation of another key */
 };
 
 struct config_tenant {
@@ -166,7 +236,8 @@ struct config_tenant {
 	uint32_t namespace_kind; /* enum config_namespace */
 	char **providers;	 /* names; none: the first of each type */
 	uint32_t provider_count;
-	struct config_token token; /* refuses with 11 */
+	struct config_token token;     /* refuses with 11 */
+	struct config_created created; /* of every key; refuses with 1133 */
 	struct config_rule *rules;
 	uint32_t rule_count;
 };
@@ -251,6 +322,13 @@ const char *config_verb_name(uint32_t verb);
 /* VERB_NONE when the word names no verb; groups are no verbs. */
 enum verb config_verb_from_name(const char *name);
 
+/* Times of the file (config_time.c).  False when the text is none. */
+bool config_clock_parse(struct bytes text, uint32_t *ret_minutes);
+bool config_moment_parse(struct bytes text, uint32_t *ret_s);
+/* "2026-11-23T15:04:05Z"; "90d" or "150s". */
+void config_moment_put(struct buf *to, uint32_t moment_s);
+void config_span_put(struct buf *to, uint32_t span_s);
+
 /* JSON Schema, reference page and manual page, from the table. */
 void config_schema_put(struct buf *to);
 void config_reference_put(struct buf *to);
@@ -265,7 +343,9 @@ enum config_type {
 	CONFIG_TYPE_WORDS,	   /* uint32_t * and count: list of words, in order, none twice */
 	CONFIG_TYPE_BOOL,	   /* bool: true, false */
 	CONFIG_TYPE_NUMBER,	   /* uint32_t: decimal, or hexadecimal after 0x */
-	CONFIG_TYPE_SECONDS,	   /* uint32_t: 150s, 10m, 1h */
+	CONFIG_TYPE_SECONDS,	   /* uint32_t: 150s, 10m, 1h, 90d */
+	CONFIG_TYPE_CLOCK,	   /* uint32_t: 08:30 in minutes since midnight, 00:00 to 24:00 */
+	CONFIG_TYPE_MOMENT,	   /* uint32_t: 2026-11-23 or 2026-11-23T15:04:05Z in seconds since 1970 */
 	CONFIG_TYPE_SIZE,	   /* uint64_t: bytes, or KiB, MiB, GiB */
 	CONFIG_TYPE_MODE,	   /* uint32_t: octal */
 	CONFIG_TYPE_TEXTS,	   /* char ** and count; one text may stand without a list */
@@ -287,6 +367,7 @@ struct config_field {
 	const char *name;
 	enum config_type type;
 	bool is_required;
+	bool is_later;	 /* has its place in the struct, but what would fill it is not built yet: refused */
 	uint8_t only;	 /* bits of enum config_provider_type: 0 all */
 	uint32_t offset; /* in the struct of the shape */
 	uint32_t count_offset;
@@ -304,6 +385,11 @@ struct config_shape {
 };
 
 extern const struct config_shape config_shape_root;
+/* Free what hangs from a struct of a shape, and leave a zero struct behind. */
+void config_shape_done(const struct config_shape *shape, void *base);
+
+/* Words that others read too, by the field they belong to. */
+extern const struct config_word config_key_types[], config_algorithms[], config_hashes[], config_usages[];
 
 /* One scalar of the file to a value of the field's type (all types that fit into one scalar) in `base`, the struct of
  * the field's shape.  On failure ret_text has what is wrong, without the field's name.  For config_yaml.c.

@@ -6,24 +6,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "agent/config_check_parts.h"
 #include "agent/pattern.h"
-#include "base/own.h"
 
-enum { PATH_BYTES = 160, SENTENCE_BYTES = 400 };
-
-static const char not_yet[] = "is not supported yet";
-
-struct check {
-	const struct config *config;
-	config_visit_fn *visit;
-	void *context;
-	unsigned findings;
-};
-
-/* report(c, "a sentence", "listeners[%u].group", i) with a constant sentence; the long form takes both formats. */
-static void report(struct check *c, const char *sentence, const char *path_format, ...)
-	__attribute__((format(printf, 3, 4)));
-static void report(struct check *c, const char *sentence, const char *path_format, ...)
+void config_check_report(struct check *c, const char *sentence, const char *path_format, ...)
 {
 	char path[PATH_BYTES];
 	va_list args;
@@ -35,14 +21,7 @@ static void report(struct check *c, const char *sentence, const char *path_forma
 	c->findings++;
 }
 
-#define SENTENCE(name, ...)        \
-	char name[SENTENCE_BYTES]; \
-	(void)snprintf(name, sizeof(name), __VA_ARGS__)
-
-static bool same(const char *a, const char *b)
-{
-	return a != NULL && b != NULL && strcmp(a, b) == 0;
-}
+#define report config_check_report
 
 static bool has_authenticator(const struct config_listener *listener, uint32_t authenticator)
 {
@@ -52,7 +31,7 @@ static bool has_authenticator(const struct config_listener *listener, uint32_t a
 	return false;
 }
 
-static bool is_account_name(const char *name)
+bool config_check_account(const char *name)
 {
 	for (const char *c = name; *c != '\0'; c++) {
 		bool is_letter = (*c >= 'a' && *c <= 'z') || *c == '_';
@@ -64,7 +43,7 @@ static bool is_account_name(const char *name)
 	return true;
 }
 
-static bool is_accepted(const struct config *config, const char *check)
+bool config_check_accepted(const struct config *config, const char *check)
 {
 	for (uint32_t i = 0; i < config->accept_count; i++)
 		if (same(config->accepts[i].check, check))
@@ -82,7 +61,7 @@ static void head_check(struct check *c)
 		report(c, "is not 'keyreeve/v1', the only version that this program reads", "apiVersion");
 	if (!same(config->kind, "Agent"))
 		report(c, "is not 'Agent'", "kind");
-	if (!is_account_name(config->user))
+	if (!config_check_account(config->user))
 		report(c, "is not the name of an account", "user");
 	if (same(config->paths.state, config->paths.private_sockets))
 		report(c, "is the directory of paths.state too", "paths.private");
@@ -108,7 +87,7 @@ static void listener_mode_check(struct check *c, uint32_t i)
 		report(c, "needs mode: \"0660\" and a group", "listeners[%u].admin", i);
 	if (listener->is_admin && listener->at_parsec_path)
 		report(c, "is not for administrators", "listeners[%u].parsec_path", i);
-	if (listener->group != NULL && !is_account_name(listener->group))
+	if (listener->group != NULL && !config_check_account(listener->group))
 		report(c, "is not the name of a group", "listeners[%u].group", i);
 }
 
@@ -121,7 +100,7 @@ static void direct_check(struct check *c, uint32_t i)
 		return;
 	if (listener->is_admin)
 		report(c, "has direct: a claimed name cannot administer", "listeners[%u].authenticators", i);
-	if (config->posture != POSTURE_STRICT || is_accepted(config, "DOC-33"))
+	if (config->posture != POSTURE_STRICT || config_check_accepted(config, "DOC-33"))
 		return;
 	if (listener->authenticator_count > 1)
 		report(c, "has direct beside others: under strict it needs a listener of its own (DOC-33)",
@@ -171,7 +150,7 @@ static void spiffe_check(struct check *c)
 
 /* ---- providers ------------------------------------------------------------------------------------------------ */
 
-static const struct config_provider *provider_find(const struct config *config, const char *name)
+const struct config_provider *config_check_provider(const struct config *config, const char *name)
 {
 	for (uint32_t i = 0; i < config->provider_count; i++)
 		if (same(config->providers[i].name, name))
@@ -197,7 +176,7 @@ static void provider_name_check(struct check *c, uint32_t i)
 static void software_check(struct check *c, uint32_t i)
 {
 	const char *wrap = c->config->providers[i].wrap;
-	const struct config_provider *device = provider_find(c->config, wrap);
+	const struct config_provider *device = config_check_provider(c->config, wrap);
 
 	if (same(wrap, "auto") || same(wrap, "file"))
 		return;
@@ -279,226 +258,13 @@ static void providers_check(struct check *c)
 	}
 }
 
-/* ---- tenants, one by one -------------------------------------------------------------------------------------- */
+/* ---- admins and accepted findings ----------------------------------------------------------------------------- */
 
-/* A tenant's match and template, taken apart. */
-struct parsed {
-	struct pattern match, template;
-	bool is_good;
-};
-
-static unsigned match_count(const struct config_match *match)
+unsigned config_check_match(const struct config_match *match)
 {
 	return (unsigned)(match->spiffe != NULL) + (match->uid != CONFIG_UNSET) + (match->user != NULL) +
 	       (match->direct != NULL);
 }
-
-static void match_parse(struct check *c, uint32_t i, struct parsed *parsed)
-{
-	const struct config_match *match = &c->config->tenants[i].match;
-	const char *why = NULL;
-
-	if (match_count(match) != 1) {
-		report(c, "needs exactly one of spiffe, uid, user and direct", "tenants[%u].match", i);
-		return;
-	}
-	parsed->is_good = true;
-	if (match->spiffe != NULL)
-		parsed->is_good =
-			pattern_spiffe(bytes_from_text(match->spiffe), &parsed->match, &why).code == STATUS_OK;
-	if (match->direct != NULL)
-		parsed->is_good =
-			pattern_direct(bytes_from_text(match->direct), &parsed->match, &why).code == STATUS_OK;
-	if (!parsed->is_good)
-		report(c, why, "tenants[%u].match.%s", i, match->spiffe != NULL ? "spiffe" : "direct");
-	if (match->user != NULL && !is_account_name(match->user))
-		report(c, "is not the name of an account", "tenants[%u].match.user", i);
-}
-
-static void template_parse(struct check *c, uint32_t i, struct parsed *parsed)
-{
-	const char *why;
-
-	if (pattern_template(bytes_from_text(c->config->tenants[i].tenant), &parsed->template, &why).code !=
-		STATUS_OK) {
-		report(c, why, "tenants[%u].tenant", i);
-		parsed->is_good = false;
-		return;
-	}
-	for (uint32_t k = 0; parsed->is_good && k < parsed->template.count; k++) {
-		struct bytes name = parsed->template.segment[k].text;
-
-		if (!parsed->template.segment[k].is_placeholder || pattern_placeholder(&parsed->match, name) >= 0)
-			continue;
-		SENTENCE(text, "has {%.*s}, which the match does not have", (int)name.len, (const char *)name.data);
-		report(c, text, "tenants[%u].tenant", i);
-		parsed->is_good = false;
-	}
-}
-
-static void tenant_providers_check(struct check *c, uint32_t i)
-{
-	const struct config_tenant *tenant = &c->config->tenants[i];
-	const char *of_type[PROVIDER_TPM + 1] = { NULL };
-
-	for (uint32_t k = 0; k < tenant->provider_count; k++) {
-		const struct config_provider *provider = provider_find(c->config, tenant->providers[k]);
-
-		if (provider == NULL) {
-			report(c, "names no provider of this file", "tenants[%u].providers[%u]", i, k);
-		} else if (of_type[provider->type] != NULL) {
-			SENTENCE(text,
-				"is of type %s, as '%s' is: a client's request names the type only, so a tenant has "
-				"one of each",
-				config_provider_type_name(provider->type), of_type[provider->type]);
-			report(c, text, "tenants[%u].providers[%u]", i, k);
-		} else {
-			of_type[provider->type] = provider->name;
-		}
-	}
-}
-
-static bool token_is_set(const struct config_token *token)
-{
-	return token->max_lifetime_s != CONFIG_UNSET || token->max_age_s != CONFIG_UNSET ||
-	       token->leeway_s != CONFIG_UNSET;
-}
-
-static void tighter(struct check *c, uint32_t i, uint32_t k, const char *field, uint32_t rule_s, uint32_t tenant_s)
-{
-	if (rule_s != CONFIG_UNSET && tenant_s != CONFIG_UNSET && rule_s > tenant_s)
-		report(c, "is looser than the tenant's own bound, so it does nothing", "tenants[%u].rules[%u].token.%s",
-			i, k, field);
-}
-
-static void rule_check(struct check *c, uint32_t i, uint32_t k)
-{
-	const struct config_tenant *tenant = &c->config->tenants[i];
-	const struct config_rule *rule = &tenant->rules[k];
-
-	if ((rule->allow != 0) == (rule->deny != 0))
-		report(c, "needs exactly one of allow and deny", "tenants[%u].rules[%u]", i, k);
-	for (uint32_t n = 0; n < rule->key_count; n++)
-		if (strlen(rule->keys[n]) > 255)
-			report(c, "is longer than a key's name can be", "tenants[%u].rules[%u].keys[%u]", i, k, n);
-	if (!token_is_set(&rule->token))
-		return;
-	if (tenant->match.spiffe == NULL)
-		report(c, "bounds a token, but this tenant has none: its match is no spiffe",
-			"tenants[%u].rules[%u].token", i, k);
-	else if (rule->deny != 0)
-		report(c, "would let an older token pass this denial: bound the rule that allows",
-			"tenants[%u].rules[%u].token", i, k);
-	tighter(c, i, k, "max_lifetime", rule->token.max_lifetime_s, tenant->token.max_lifetime_s);
-	tighter(c, i, k, "max_age", rule->token.max_age_s, tenant->token.max_age_s);
-	tighter(c, i, k, "leeway", rule->token.leeway_s, tenant->token.leeway_s);
-}
-
-static void tenant_check(struct check *c, uint32_t i, struct parsed *parsed)
-{
-	const struct config_tenant *tenant = &c->config->tenants[i];
-
-	match_parse(c, i, parsed);
-	template_parse(c, i, parsed);
-	tenant_providers_check(c, i);
-	if (tenant->match.spiffe == NULL && token_is_set(&tenant->token))
-		report(c, "bounds a token, but this tenant has none: its match is no spiffe", "tenants[%u].token", i);
-	for (uint32_t k = 0; k < tenant->rule_count; k++)
-		rule_check(c, i, k);
-}
-
-/* ---- tenants, two by two -------------------------------------------------------------------------------------- */
-
-static bool same_authenticator(const struct config_match *a, const struct config_match *b)
-{
-	if (a->spiffe != NULL || b->spiffe != NULL)
-		return a->spiffe != NULL && b->spiffe != NULL;
-	return (a->direct != NULL) == (b->direct != NULL);
-}
-
-static bool covers(
-	const struct config_match *a, const struct parsed *pa, const struct config_match *b, const struct parsed *pb)
-{
-	if (!same_authenticator(a, b))
-		return false;
-	if (a->spiffe != NULL || a->direct != NULL)
-		return pattern_covers(&pa->match, &pb->match);
-	return (a->uid != CONFIG_UNSET && a->uid == b->uid) || same(a->user, b->user);
-}
-
-/* Keys of a shared namespace belong to (authenticator, domain, tenant): two entries that reach one tuple join their
- * identities.  Meant, where both write the same name made of the same parts of the identity; else an error. */
-static bool joins(
-	const struct config_tenant *a, const struct parsed *pa, const struct config_tenant *b, const struct parsed *pb)
-{
-	if (a->namespace_kind != NAMESPACE_TENANT || b->namespace_kind != NAMESPACE_TENANT)
-		return false;
-	if (!same_authenticator(&a->match, &b->match) || !bytes_equal(pa->match.domain, pb->match.domain))
-		return false;
-	return pattern_templates_meet(&pa->template, &pb->template) &&
-	       !pattern_same_tenant(&pa->match, &pa->template, &pb->match, &pb->template);
-}
-
-static void pair_check(struct check *c, const struct parsed *parsed, uint32_t j, uint32_t i)
-{
-	const struct config_tenant *earlier = &c->config->tenants[j], *later = &c->config->tenants[i];
-
-	if (covers(&earlier->match, &parsed[j], &later->match, &parsed[i])) {
-		SENTENCE(text, "is never reached: tenants[%u] matches all of it, and the first match wins", j);
-		report(c, text, "tenants[%u].match", i);
-	} else if (joins(earlier, &parsed[j], later, &parsed[i])) {
-		SENTENCE(text,
-			"'%.100s' can be the same tenant as '%.100s' of tenants[%u], and both share their keys: "
-			"identities of one could "
-			"use the keys of the other",
-			later->tenant, earlier->tenant, j);
-		report(c, text, "tenants[%u].tenant", i);
-	}
-}
-
-/* Under strict the group of the Direct listener is one tenant: claimed names must not choose among several. */
-static void direct_tenants_check(struct check *c, const struct parsed *parsed)
-{
-	const struct config *config = c->config;
-	const char *first = NULL;
-
-	if (config->posture != POSTURE_STRICT || is_accepted(config, "DOC-33"))
-		return;
-	for (uint32_t i = 0; i < config->tenant_count; i++) {
-		bool has_placeholder = false;
-
-		if (config->tenants[i].match.direct == NULL)
-			continue;
-		for (uint32_t k = 0; k < parsed[i].template.count; k++)
-			has_placeholder |= parsed[i].template.segment[k].is_placeholder;
-		if (has_placeholder || (first != NULL && !same(first, config->tenants[i].tenant)))
-			report(c,
-				"lets a claimed name choose its tenant: under strict all of direct is one tenant "
-				"(DOC-33)",
-				"tenants[%u].tenant", i);
-		first = config->tenants[i].tenant;
-	}
-}
-
-static void tenants_check(struct check *c)
-{
-	uint32_t count = c->config->tenant_count;
-	AUTO(own_free) struct parsed *parsed = calloc(count + 1, sizeof(*parsed));
-
-	if (parsed == NULL) {
-		report(c, "could not be checked: out of memory", "tenants");
-		return;
-	}
-	for (uint32_t i = 0; i < count; i++)
-		tenant_check(c, i, &parsed[i]);
-	for (uint32_t i = 0; i < count; i++)
-		for (uint32_t j = 0; parsed[i].is_good && j < i; j++)
-			if (parsed[j].is_good)
-				pair_check(c, parsed, j, i);
-	direct_tenants_check(c, parsed);
-}
-
-/* ---- admins and accepted findings ----------------------------------------------------------------------------- */
 
 static void admins_check(struct check *c)
 {
@@ -508,11 +274,11 @@ static void admins_check(struct check *c)
 		const char *why;
 		bool is_exact;
 
-		if (match_count(match) != 1 || match->direct != NULL) {
+		if (config_check_match(match) != 1 || match->direct != NULL) {
 			report(c, "needs exactly one of spiffe, uid and user", "admins[%u]", i);
 			continue;
 		}
-		if (match->user != NULL && !is_account_name(match->user))
+		if (match->user != NULL && !config_check_account(match->user))
 			report(c, "is not the name of an account", "admins[%u].user", i);
 		if (match->spiffe == NULL)
 			continue;
@@ -599,7 +365,7 @@ unsigned config_check(const struct config *config, config_visit_fn *visit, void 
 	listeners_check(&c);
 	spiffe_check(&c);
 	providers_check(&c);
-	tenants_check(&c);
+	config_check_tenants(&c);
 	admins_check(&c);
 	accepts_check(&c);
 	return c.findings;

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The tree's binary form, walked by the table: fields in the table's order; numbers little-endian; a text is a byte
- * "is there" and a sized text; a list is a 32-bit count and its elements.  The writer may be a captured
+ * The tree's binary form, walked by the table: fields in the table's order; a number is itself plus one, seven bits a
+ * byte, the lowest first, so that what is not stated takes a byte; sizes little-endian; a text is a byte "is there" and
+ * a sized text; a list is a count and its elements.  The writer may be a captured
  * keyreeve-config: whatever the table bounds is checked again here. */
 #include "agent/config.h"
 
 #include "base/own.h"
 
-enum { CODE_MAGIC = 0x4647434b /* "KCGF" */, CODE_VERSION = 1 };
+enum { CODE_MAGIC = 0x4647434b /* "KCGF" */, CODE_VERSION = 2 };
 
 static const void *at(const void *base, size_t offset)
 {
@@ -32,6 +33,16 @@ static uint32_t number_get(const void *base, size_t offset)
 
 /* ---- encode --------------------------------------------------------------------------------------------------- */
 
+/* CONFIG_UNSET plus one is 0. */
+static void number_put(struct buf *to, uint32_t number)
+{
+	uint32_t left = number + 1;
+
+	for (; left > 0x7f; left >>= 7)
+		buf_put_u8(to, (uint8_t)(left | 0x80));
+	buf_put_u8(to, (uint8_t)left);
+}
+
 static void text_put(struct buf *to, const char *text)
 {
 	buf_put_u8(to, text != NULL);
@@ -46,12 +57,12 @@ static void list_put(struct buf *to, const struct config_field *field, const voi
 	const char *list = pointer_get(base, field->offset);
 	uint32_t count = number_get(base, field->count_offset);
 
-	buf_put_u32(to, count);
+	number_put(to, count);
 	for (uint32_t i = 0; i < count; i++) {
 		if (field->type == CONFIG_TYPE_LIST)
 			shape_put(to, field->shape, list + i * field->shape->size);
 		else if (field->type == CONFIG_TYPE_WORDS)
-			buf_put_u32(to, number_get(list, i * sizeof(uint32_t)));
+			number_put(to, number_get(list, i * sizeof(uint32_t)));
 		else if (field->type == CONFIG_TYPE_TEXTS)
 			text_put(to, pointer_get(list, i * sizeof(char *)));
 		else {
@@ -76,9 +87,11 @@ static void field_put(struct buf *to, const struct config_field *field, const vo
 	case CONFIG_TYPE_BITS:
 	case CONFIG_TYPE_NUMBER:
 	case CONFIG_TYPE_SECONDS:
+	case CONFIG_TYPE_CLOCK:
+	case CONFIG_TYPE_MOMENT:
 	case CONFIG_TYPE_MODE:
 	case CONFIG_TYPE_NUMBER_HIDDEN:
-		buf_put_u32(to, number_get(base, field->offset));
+		number_put(to, number_get(base, field->offset));
 		return;
 	case CONFIG_TYPE_BOOL:
 		buf_put_u8(to, *(const bool *)at(base, field->offset));
@@ -137,6 +150,21 @@ struct status config_provider_put(struct buf *to, const struct config_provider *
 
 /* ---- decode --------------------------------------------------------------------------------------------------- */
 
+/* In its one shortest form. */
+static uint32_t number_read(struct reader *from)
+{
+	uint32_t number = 0;
+	uint8_t byte = 0x80;
+
+	for (unsigned shift = 0; (byte & 0x80) != 0 && !from->bad; shift += 7) {
+		byte = reader_u8(from);
+		if ((shift == 28 && byte > 0x0f) || (shift > 0 && byte == 0))
+			from->bad = true;
+		number |= (uint32_t)(byte & 0x7f) << shift;
+	}
+	return number - 1;
+}
+
 /* A text within the bounds, NULL where the field may be without. */
 static struct status text_get(struct reader *from, uint64_t min, uint64_t max, char **ret_text)
 {
@@ -182,6 +210,8 @@ static bool bits_are_known(const struct config_word *words, uint32_t value)
 
 static bool number_fits(const struct config_field *field, uint64_t value)
 {
+	if (field->is_later)
+		return value == (field->type == CONFIG_TYPE_BITS ? 0 : CONFIG_UNSET);
 	if (field->type == CONFIG_TYPE_NUMBER_HIDDEN)
 		return true;
 	if (field->type == CONFIG_TYPE_WORD)
@@ -205,7 +235,7 @@ static struct status element_get(struct reader *from, const struct config_field 
 	if (field->type == CONFIG_TYPE_LIST)
 		return shape_get(from, field->shape, element);
 	if (field->type == CONFIG_TYPE_WORDS) {
-		value = reader_u32(from);
+		value = number_read(from);
 		ENSURE(!from->bad && word_is_known(field->words, value), IPC_MALFORMED);
 		memcpy(element, &value, sizeof(value));
 		return OK;
@@ -223,7 +253,7 @@ static struct status element_get(struct reader *from, const struct config_field 
 
 static struct status list_get(struct reader *from, const struct config_field *field, void *base)
 {
-	uint32_t count = reader_u32(from);
+	uint32_t count = number_read(from);
 
 	/* Every element takes at least a byte: a count cannot promise more than what is left. */
 	ENSURE(!from->bad && count <= field->max && count <= from->left.len, IPC_MALFORMED);
@@ -239,7 +269,7 @@ static struct status list_get(struct reader *from, const struct config_field *fi
 
 static struct status number_field_get(struct reader *from, const struct config_field *field, void *base)
 {
-	uint64_t value = field->type == CONFIG_TYPE_SIZE ? reader_u64(from) : reader_u32(from);
+	uint64_t value = field->type == CONFIG_TYPE_SIZE ? reader_u64(from) : number_read(from);
 	uint32_t number = (uint32_t)value;
 	char *to = (char *)base + field->offset;
 
@@ -263,6 +293,8 @@ static struct status field_get(struct reader *from, const struct config_field *f
 	case CONFIG_TYPE_BITS:
 	case CONFIG_TYPE_NUMBER:
 	case CONFIG_TYPE_SECONDS:
+	case CONFIG_TYPE_CLOCK:
+	case CONFIG_TYPE_MOMENT:
 	case CONFIG_TYPE_MODE:
 	case CONFIG_TYPE_SIZE:
 	case CONFIG_TYPE_NUMBER_HIDDEN:

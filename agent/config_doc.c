@@ -19,7 +19,9 @@ static void unit_put(struct buf *to, uint64_t value, enum config_type type)
 {
 	unsigned long long number = value;
 
-	if (type == CONFIG_TYPE_SECONDS)
+	if (type == CONFIG_TYPE_SECONDS && number > 0 && number % 86400 == 0)
+		buf_printf(to, "%llud", number / 86400);
+	else if (type == CONFIG_TYPE_SECONDS)
 		buf_printf(to, number % 60 == 0 && number > 0 ? "%llum" : "%llus",
 			number % 60 == 0 && number > 0 ? number / 60 : number);
 	else if (type == CONFIG_TYPE_SIZE)
@@ -39,6 +41,10 @@ static void range_put(struct buf *to, const struct config_field *field, const ch
 
 static void type_put(struct buf *to, const struct config_field *field)
 {
+	if (field->is_later) {
+		buf_put_text(to, "not supported yet");
+		return;
+	}
 	switch (field->type) {
 	case CONFIG_TYPE_TEXT:
 		buf_printf(to, "text, at most %llu bytes", (unsigned long long)field->max);
@@ -62,6 +68,12 @@ static void type_put(struct buf *to, const struct config_field *field)
 		return;
 	case CONFIG_TYPE_SECONDS:
 		range_put(to, field, "time");
+		return;
+	case CONFIG_TYPE_CLOCK:
+		buf_put_text(to, "time of day, `00:00` to `24:00`");
+		return;
+	case CONFIG_TYPE_MOMENT:
+		buf_put_text(to, "moment in UTC, `2026-11-23` or `2026-11-23T15:04:05Z`");
 		return;
 	case CONFIG_TYPE_SIZE:
 		range_put(to, field, "size");
@@ -138,11 +150,11 @@ static void section_put(struct buf *to, const struct config_shape *shape, const 
 
 /* The two pages say this alike. */
 static const char introduction[] = "`keyreeved --config FILE` reads one YAML document of maps, lists and scalars, at "
-				   "most 1 MiB. Anchors, aliases, tags, "
+				   "most 4 MiB. Anchors, aliases, tags, "
 				   "directives, keys twice, unknown keys and what is not built yet are errors with "
 				   "line and column; `keyreeved --check` "
 				   "lists them all. A value that begins with `*` must be quoted. Times are `150s`, "
-				   "`10m`, `1h`; sizes are bytes or `KiB`, "
+				   "`10m`, `1h`, `90d`; sizes are bytes or `KiB`, "
 				   "`MiB`, `GiB`; modes are octal.\n\n"
 				   "Where a field is a list, one value may stand without brackets.\n";
 static const char *const verb_groups[][2] = {
@@ -336,7 +348,14 @@ static void json_type(struct buf *to, const struct config_field *field)
 			low, high);
 		return;
 	case CONFIG_TYPE_SECONDS:
-		buf_put_text(to, "\"type\": \"string\", \"pattern\": \"^[0-9]+[smh]$\"");
+		buf_put_text(to, "\"type\": \"string\", \"pattern\": \"^[0-9]+[smhd]$\"");
+		return;
+	case CONFIG_TYPE_CLOCK:
+		buf_put_text(to, "\"type\": \"string\", \"pattern\": \"^([01][0-9]|2[0-4]):[0-5][0-9]$\"");
+		return;
+	case CONFIG_TYPE_MOMENT:
+		buf_put_text(to, "\"type\": \"string\", \"pattern\": "
+				 "\"^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)?$\"");
 		return;
 	case CONFIG_TYPE_SIZE:
 		buf_put_text(to, "\"type\": [\"string\", \"integer\"], \"pattern\": \"^[0-9]+([KMG]iB)?$\"");
@@ -386,7 +405,7 @@ static void json_shape(struct buf *to, const struct config_shape *shape)
 
 	buf_put_text(to, "\"type\": \"object\", \"additionalProperties\": false, \"properties\": {");
 	for (const struct config_field *field = shape->fields; field->name != NULL; field++) {
-		if (!is_shown(field) || field->type == CONFIG_TYPE_LATER)
+		if (!is_shown(field) || field->type == CONFIG_TYPE_LATER || field->is_later)
 			continue;
 		buf_printf(to, "%s\n", separator);
 		json_text(to, field->name);

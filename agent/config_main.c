@@ -232,7 +232,14 @@ static int explain(
 		(void)fprintf(stderr, "keyreeve-config: %s cannot be compiled\n", q->path);
 		return EXIT_FINDINGS;
 	}
-	st = policy_explain(policy, identity, verb, provider, bytes_from_text(q->key), &q->token, &text);
+	st = policy_explain(policy,
+		&(struct policy_request){ .verb = verb,
+			.provider = provider,
+			.key = bytes_from_text(q->key),
+			.identity = identity,
+			.token = &q->token,
+			.now_s = q->token.now_s },
+		&text);
 	print(stdout, &text);
 	return st.code == STATUS_OK ? EXIT_GOOD : EXIT_DENIED;
 }

@@ -5,6 +5,8 @@
 
 #include <stddef.h>
 
+#include "crypto/psa.h"
+
 #define AT(type, member) .offset = offsetof(struct type, member)
 #define LIST_AT(type, member, count) \
 	.offset = offsetof(struct type, member), .count_offset = offsetof(struct type, count)
@@ -48,6 +50,56 @@ static const struct config_word verbs[] = {
 	{ "read", VERB_BIT(VERB_LIST) | VERB_BIT(VERB_EXPORT_PUBLIC) | VERB_BIT(VERB_CAN_DO), false },
 	{ "create", VERB_BIT(VERB_GENERATE) | VERB_BIT(VERB_IMPORT), false },
 	{ 0 } };
+
+#define TYPE(name) KEY_TYPE_BIT(KEY_TYPE_##name)
+/* Kind and size together, by the command line's names; then kinds. */
+const struct config_word config_key_types[] = {
+	{ "ecc-p192", TYPE(ECC_P192), false }, { "ecc-p224", TYPE(ECC_P224), false }, { "ecc-p256", TYPE(ECC_P256), false },
+	{ "ecc-p384", TYPE(ECC_P384), false }, { "ecc-p521", TYPE(ECC_P521), false }, { "ecc-secp256k1", TYPE(ECC_SECP256K1), false },
+	{ "ecc-other", TYPE(ECC_OTHER), false }, { "rsa-1024", TYPE(RSA_1024), false }, { "rsa-2048", TYPE(RSA_2048), false },
+	{ "rsa-3072", TYPE(RSA_3072), false }, { "rsa-4096", TYPE(RSA_4096), false }, { "rsa-other", TYPE(RSA_OTHER), false },
+	{ "aes", TYPE(AES), false }, { "hmac", TYPE(HMAC), false }, { "derive", TYPE(DERIVE), false }, { "chacha20", TYPE(CHACHA20), false },
+	{ "camellia", TYPE(CAMELLIA), false }, { "des", TYPE(DES), false }, { "arc4", TYPE(ARC4), false },
+	{ "raw-data", TYPE(RAW_DATA), false }, { "dh", TYPE(DH), false },
+	{ "ecc", TYPE(ECC_P192) | TYPE(ECC_P224) | TYPE(ECC_P256) | TYPE(ECC_P384) | TYPE(ECC_P521) | TYPE(ECC_SECP256K1) |
+		TYPE(ECC_OTHER), false },
+	{ "rsa", TYPE(RSA_1024) | TYPE(RSA_2048) | TYPE(RSA_3072) | TYPE(RSA_4096) | TYPE(RSA_OTHER), false },
+	{ 0 } };
+
+#define ALG(name) (1u << PSA_ALG_##name)
+const struct config_word config_algorithms[] = {
+	{ "ecdsa", ALG(ECDSA), false }, { "ecdsa-unhashed", ALG(ECDSA_ANY), false }, { "deterministic-ecdsa", ALG(DETERMINISTIC_ECDSA), false },
+	{ "rsa-pss", ALG(RSA_PSS), false }, { "rsa-pkcs1v15", ALG(RSA_PKCS1V15_SIGN), false },
+	{ "rsa-pkcs1v15-raw", ALG(RSA_PKCS1V15_SIGN_RAW), false }, { "rsa-pkcs1v15-crypt", ALG(RSA_PKCS1V15_CRYPT), false },
+	{ "rsa-oaep", ALG(RSA_OAEP), false }, { "hmac", ALG(HMAC), false }, { "cmac", ALG(CMAC), false }, { "cbc-mac", ALG(CBC_MAC), false },
+	{ "cipher", ALG(CIPHER), false }, { "aead", ALG(AEAD), false }, { "key-agreement", ALG(KEY_AGREEMENT), false },
+	{ "key-derivation", ALG(KEY_DERIVATION), false }, { 0 } };
+
+#define HASH(name) (1u << PSA_HASH_##name)
+const struct config_word config_hashes[] = {
+	{ "sha-224", HASH(SHA_224), false }, { "sha-256", HASH(SHA_256), false }, { "sha-384", HASH(SHA_384), false },
+	{ "sha-512", HASH(SHA_512), false }, { "sha-512-224", HASH(SHA_512_224), false }, { "sha-512-256", HASH(SHA_512_256), false },
+	{ "sha3-224", HASH(SHA3_224), false }, { "sha3-256", HASH(SHA3_256), false }, { "sha3-384", HASH(SHA3_384), false },
+	{ "sha3-512", HASH(SHA3_512), false }, { "sha-1", HASH(SHA_1), false }, { "md5", HASH(MD5), false }, { "md4", HASH(MD4), false },
+	{ "md2", HASH(MD2), false }, { "ripemd-160", HASH(RIPEMD160), false }, { "any", HASH_BIT_ANY, false }, { 0 } };
+
+/* sign-hash implies sign-message, verify-hash verify-message (PSA Crypto API 1.1, section 9.6.2). */
+const struct config_word config_usages[] = {
+	{ "sign-message", PSA_USAGE_SIGN_MESSAGE, false }, { "verify-message", PSA_USAGE_VERIFY_MESSAGE, false },
+	{ "sign-hash", PSA_USAGE_SIGN_HASH | PSA_USAGE_SIGN_MESSAGE, false },
+	{ "verify-hash", PSA_USAGE_VERIFY_HASH | PSA_USAGE_VERIFY_MESSAGE, false },
+	{ "encrypt", PSA_USAGE_ENCRYPT, false }, { "decrypt", PSA_USAGE_DECRYPT, false }, { "derive", PSA_USAGE_DERIVE, false },
+	{ "export", PSA_USAGE_EXPORT, false }, { "copy", PSA_USAGE_COPY, false }, { "cache", PSA_USAGE_CACHE, false }, { 0 } };
+
+static const struct config_word authenticator_bits[] = {
+	{ "jwt-svid", 1u << AUTHENTICATOR_JWT_SVID, false }, { "unix-peer", 1u << AUTHENTICATOR_UNIX_PEER, false },
+	{ "direct", 1u << AUTHENTICATOR_DIRECT, false }, { "jwt", 1u << AUTHENTICATOR_ISSUER, true }, { 0 } };
+static const struct config_word bindings[] = {
+	{ "none", BINDING_BIT(BINDING_NONE), false }, { "watch", BINDING_BIT(BINDING_WATCH), false },
+	{ "first-use", BINDING_BIT(BINDING_FIRST_USE), false }, { "declared", BINDING_BIT(BINDING_DECLARED), false }, { 0 } };
+static const struct config_word days[] = {
+	{ "mon", 1, false }, { "tue", 2, false }, { "wed", 4, false }, { "thu", 8, false }, { "fri", 16, false }, { "sat", 32, false },
+	{ "sun", 64, false }, { 0 } };
 
 static const struct config_field paths_fields[] = {
 	{ .name = "state", .type = CONFIG_TYPE_PATH, AT(config_paths, state), BOUNDS(1, CONFIG_TEXT_MAX), .standard = "/var/lib/keyreeve",
@@ -159,21 +211,80 @@ static const struct config_field token_fields[] = {
 	  .text = "Longest time since a token's start. The daemon's own bound is 10m; SPIRE hands a token out for half of its life." },
 	{ .name = "leeway", .type = CONFIG_TYPE_SECONDS, AT(config_token, leeway_s), BOUNDS(0, CONFIG_TOKEN_LEEWAY_S),
 	  .text = "How far clocks may differ. The daemon's own bound is 10s." },
+	{ .name = "min_remaining", .type = CONFIG_TYPE_SECONDS, AT(config_token, min_remaining_s), BOUNDS(1, CONFIG_TOKEN_LIFETIME_S),
+	  .text = "Shortest time that a token must have left, expiry minus now." },
 	{ .name = "binding", .type = CONFIG_TYPE_LATER, .text = "Binding of a token to the process that first used it." },
 	{ .name = "instances", .type = CONFIG_TYPE_LATER, .text = "How many processes may share a token." },
 	{ 0 } };
 static const struct config_shape token = { "token", sizeof(struct config_token), token_fields };
 
+static const struct config_field time_fields[] = {
+	{ .name = "days", .type = CONFIG_TYPE_BITS, AT(config_time, days), .words = days, .text = "Days of the week. Without: every day." },
+	{ .name = "from", .type = CONFIG_TYPE_CLOCK, AT(config_time, from_min), BOUNDS(0, 24 * 60 - 1),
+	  .text = "Time of day from which on the rule holds, UTC; given together with `until`." },
+	{ .name = "until", .type = CONFIG_TYPE_CLOCK, AT(config_time, until_min), BOUNDS(0, 24 * 60),
+	  .text = "Time of day up to which the rule holds, UTC. Not later than `from`: over midnight, and the day is the one on which it begins." },
+	{ .name = "not_before", .type = CONFIG_TYPE_MOMENT, AT(config_time, not_before_s), BOUNDS(0, UINT32_MAX - 1),
+	  .text = "The rule does not hold before." },
+	{ .name = "not_after", .type = CONFIG_TYPE_MOMENT, AT(config_time, not_after_s), BOUNDS(0, UINT32_MAX - 1),
+	  .text = "The rule does not hold after; a date alone is its first second." },
+	{ 0 } };
+static const struct config_shape window = { "time", sizeof(struct config_time), time_fields };
+
+static const struct config_field created_fields[] = {
+	{ .name = "types", .type = CONFIG_TYPE_BITS, AT(config_created, types), .words = config_key_types,
+	  .text = "Types that the key may be of. `ecc` and `rsa` are all of their kind." },
+	{ .name = "min_bits", .type = CONFIG_TYPE_NUMBER, AT(config_created, min_bits), BOUNDS(1, CONFIG_BITS_MAX), .text = "Smallest size in bits." },
+	{ .name = "max_bits", .type = CONFIG_TYPE_NUMBER, AT(config_created, max_bits), BOUNDS(1, CONFIG_BITS_MAX), .text = "Largest size in bits." },
+	{ .name = "algorithms", .type = CONFIG_TYPE_BITS, AT(config_created, algorithms), .words = config_algorithms,
+	  .text = "Algorithms that the key may be for." },
+	{ .name = "hashes", .type = CONFIG_TYPE_BITS, AT(config_created, hashes), .words = config_hashes,
+	  .text = "Hashes that the key's algorithm may have; `any`: a key that leaves the hash open." },
+	{ .name = "usages", .type = CONFIG_TYPE_BITS, AT(config_created, usages), .words = config_usages,
+	  .text = "Usage flags that the key may have, and no others. `sign-hash` and `verify-hash` bring the flag for messages with them." },
+	{ .name = "exportable", .type = CONFIG_TYPE_BOOL, AT(config_created, may_export), .standard = "true",
+	  .text = "Whether the key may have the usage flag `export`." },
+	{ .name = "expires_after", .type = CONFIG_TYPE_SECONDS, AT(config_created, expires_after_s), BOUNDS(1, CONFIG_KEY_AGE_S),
+	  .text = "Time after its creation from which the key only verifies and shows its public half; it can still be listed and destroyed. "
+		  "Kept with the key: a later change of the file does not move it. Of the tenant's and the allowing rule's the shorter counts." },
+	{ 0 } };
+static const struct config_shape created = { "created", sizeof(struct config_created), created_fields };
+
 static const struct config_field rule_fields[] = {
 	{ .name = "allow", .type = CONFIG_TYPE_BITS, AT(config_rule, allow), .words = verbs,
 	  .text = "Verbs or groups that this rule allows. Once one rule allows, what no rule allows is denied." },
 	{ .name = "deny", .type = CONFIG_TYPE_BITS, AT(config_rule, deny), .words = verbs,
-	  .text = "Verbs or groups that this rule denies, whatever others allow." },
+	  .text = "Verbs or groups that this rule denies, whatever others allow. What a condition is about and cannot be known denies." },
 	{ .name = "keys", .type = CONFIG_TYPE_TEXTS, LIST_AT(config_rule, keys, key_count), BOUNDS(1, CONFIG_PATTERNS_MAX), .standard = "*",
 	  .text = "Patterns of key names: `*` is any run of bytes, nothing else is special. An operation that names no key (`list`, `can-do`) "
 		  "has the empty name." },
+	{ .name = "subjects", .type = CONFIG_TYPE_TEXTS, LIST_AT(config_rule, subjects, subject_count), BOUNDS(1, CONFIG_SUBJECTS_MAX),
+	  .text = "Identities of this tenant that the rule is about, as patterns like those of `match`. Without: all of them." },
+	{ .name = "types", .type = CONFIG_TYPE_BITS, AT(config_rule, types), .words = config_key_types,
+	  .text = "Types of the key, the one that is used or the one to be created. `ecc` and `rsa` are all of their kind." },
+	{ .name = "min_bits", .type = CONFIG_TYPE_NUMBER, AT(config_rule, min_bits), BOUNDS(1, CONFIG_BITS_MAX), .text = "Smallest size of the key in bits." },
+	{ .name = "max_bits", .type = CONFIG_TYPE_NUMBER, AT(config_rule, max_bits), BOUNDS(1, CONFIG_BITS_MAX), .text = "Largest size of the key in bits." },
+	{ .name = "algorithms", .type = CONFIG_TYPE_BITS, AT(config_rule, algorithms), .words = config_algorithms,
+	  .text = "Algorithms: the one that is asked for; where the operation names none, the key's." },
+	{ .name = "hashes", .type = CONFIG_TYPE_BITS, AT(config_rule, hashes), .words = config_hashes,
+	  .text = "Hashes of that algorithm. A hash that is left open is `any`: to a rule that allows none of the others, to a rule that denies each of them." },
+	{ .name = "providers", .type = CONFIG_TYPE_TEXTS, LIST_AT(config_rule, providers, provider_count), BOUNDS(1, CONFIG_PROVIDERS_MAX),
+	  .text = "Providers by name." },
+	{ .name = "min_key_age", .type = CONFIG_TYPE_SECONDS, AT(config_rule, min_key_age_s), BOUNDS(1, CONFIG_KEY_AGE_S),
+	  .text = "Shortest time since the key's creation." },
+	{ .name = "max_key_age", .type = CONFIG_TYPE_SECONDS, AT(config_rule, max_key_age_s), BOUNDS(1, CONFIG_KEY_AGE_S),
+	  .text = "Longest time since the key's creation." },
+	{ .name = "authenticators", .type = CONFIG_TYPE_BITS, AT(config_rule, authenticators), .words = authenticator_bits,
+	  .text = "How the client proved who it is." },
+	{ .name = "time", .type = CONFIG_TYPE_MAP, AT(config_rule, time), .shape = &window, .text = "When the rule holds." },
+	{ .name = "binding", .type = CONFIG_TYPE_BITS, .is_later = true, AT(config_rule, binding), .words = bindings,
+	  .text = "How the token is bound to who presents it." },
+	{ .name = "max_principals", .type = CONFIG_TYPE_NUMBER, .is_later = true, AT(config_rule, max_principals), BOUNDS(1, 65536),
+	  .text = "Most principals (uid, gid and label) that present tokens of this identity at a time." },
 	{ .name = "token", .type = CONFIG_TYPE_MAP, AT(config_rule, token), .shape = &token,
 	  .text = "Of an allowing rule: it does not match a token beyond these bounds." },
+	{ .name = "created", .type = CONFIG_TYPE_MAP, AT(config_rule, created), .shape = &created,
+	  .text = "Of a rule that allows to create: it does not match a key beyond these limits." },
 	{ 0 } };
 static const struct config_shape rule = { "rules", sizeof(struct config_rule), rule_fields };
 
@@ -188,6 +299,8 @@ static const struct config_field tenant_fields[] = {
 	  .text = "Providers by name, at most one of each type. Without: the first of each type." },
 	{ .name = "token", .type = CONFIG_TYPE_MAP, AT(config_tenant, token), .shape = &token,
 	  .text = "Tightens the daemon's bounds for this tenant; a token beyond them is refused as not authenticated." },
+	{ .name = "created", .type = CONFIG_TYPE_MAP, AT(config_tenant, created), .shape = &created,
+	  .text = "What the keys of this tenant may be, whatever a rule allows." },
 	{ .name = "quota", .type = CONFIG_TYPE_LATER, .text = "Keys, requests per time, requests at a time." },
 	{ .name = "rules", .type = CONFIG_TYPE_LIST, LIST_AT(config_tenant, rules, rule_count), BOUNDS(0, CONFIG_RULES_MAX), .shape = &rule,
 	  .text = "What the tenant may do. Without rules: everything but export." },

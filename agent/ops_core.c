@@ -91,12 +91,14 @@ struct status finish_list_authenticators(struct agent *agent, struct request *rq
 
 /* ---- the caller's keys -------------------------------------------------------------------------- */
 
-static bool may_list(struct request *rq, struct bytes name, uint32_t instance)
+static bool may_list(struct request *rq, const struct keyindex_entry *entry, uint32_t instance)
 {
+	struct policy_request asked = request_asked(rq, VERB_LIST, entry->record);
 	struct decision decision;
 
-	return policy_check(rq->policy, &rq->tenant, VERB_LIST, instance, name, &rq->caller.facts, &decision).code ==
-	       STATUS_OK;
+	asked.provider = instance;
+	asked.key = entry->name;
+	return policy_check(rq->policy, &rq->tenant, &asked, &decision).code == STATUS_OK;
 }
 
 /* A key is listed where the policy lets its owner list it; what it does not is left out, and an empty list is an
@@ -110,7 +112,7 @@ struct status finish_list_keys(struct agent *agent, struct request *rq)
 
 		if (!entry->usable)
 			continue;
-		if (lane != NULL && may_list(rq, entry->name, (uint32_t)(lane - agent->lanes)))
+		if (lane != NULL && may_list(rq, entry, (uint32_t)(lane - agent->lanes)))
 			TRY(wire_key_info_put(
 				&rq->answer, entry->record->provider_kind, entry->name, &entry->record->attributes));
 	}

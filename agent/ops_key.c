@@ -117,6 +117,7 @@ struct status decode_generate(struct request *rq)
 {
 	TRY(wire_generate_key_decode(rq->body, &rq->arena, &rq->in.generate));
 	rq->key_name = rq->in.generate.key_name;
+	rq->wanted = &rq->in.generate.attributes;
 	rq->has_key = true;
 	return OK;
 }
@@ -162,6 +163,8 @@ static struct status record_make(struct request *rq, struct bytes blob, struct b
 		.created_us = clock_wall_us(),
 		.generation = 1 };
 
+	if (rq->decision.expires_after_s != 0)
+		record.expires_us = record.created_us + (int64_t)rq->decision.expires_after_s * 1000000;
 	memcpy(record.hardware_identity, rq->lane->info.identity, sizeof(record.hardware_identity));
 	memcpy(record.hardware_id, rq->hardware_id, sizeof(record.hardware_id));
 	return key_record_new(&record, &rq->record);

@@ -18,6 +18,7 @@ static struct status decode_sign(struct request *rq, bool is_message)
 {
 	TRY(wire_sign_decode(rq->body, &rq->arena, is_message, &rq->in.sign));
 	rq->key_name = rq->in.sign.key_name;
+	rq->alg = &rq->in.sign.alg;
 	rq->has_key = true;
 	return OK;
 }
@@ -36,6 +37,7 @@ static struct status decode_verify(struct request *rq, bool is_message)
 {
 	TRY(wire_verify_decode(rq->body, &rq->arena, is_message, &rq->in.verify));
 	rq->key_name = rq->in.verify.key_name;
+	rq->alg = &rq->in.verify.alg;
 	rq->has_key = true;
 	return OK;
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/pattern.h"
 
-enum { DOMAIN_MAX = 255 }; /* SPIFFE-ID section 2.1 */
+#include "base/own.h"
+
+enum { DOMAIN_MAX = 255 /* SPIFFE-ID section 2.1 */, PATTERN_EXAMPLE_MAX = 2 * CONFIG_TEXT_MAX };
 
 static bool is_lower_or_digit(uint8_t c)
 {
@@ -187,6 +189,56 @@ bool pattern_covers(const struct pattern *earlier, const struct pattern *later)
 	for (uint32_t i = 0; i < earlier->count; i++)
 		if (!segment_covers(&earlier->segment[i], &later->segment[i]))
 			return false;
+	return true;
+}
+
+bool pattern_matches(const struct pattern *pattern, struct bytes domain, struct bytes path)
+{
+	struct bytes segment;
+
+	if (!bytes_equal(pattern->domain, domain))
+		return false;
+	for (uint32_t i = 0; i < pattern->count; i++)
+		if (!pattern_next(&path, &segment) ||
+			(!pattern->segment[i].is_placeholder && !bytes_equal(pattern->segment[i].text, segment)))
+			return false;
+	return (path.len > 0) == pattern->has_rest;
+}
+
+/* The literal that stands there, empty for any segment; false beyond the pattern's end. */
+static bool segment_at(const struct pattern *pattern, uint32_t i, struct bytes *ret_literal)
+{
+	*ret_literal = (struct bytes){ 0 };
+	if (i >= pattern->count)
+		return pattern->has_rest;
+	if (!pattern->segment[i].is_placeholder)
+		*ret_literal = pattern->segment[i].text;
+	return true;
+}
+
+bool pattern_meet(const struct pattern *a, const struct pattern *b, struct buf *example)
+{
+	uint32_t a_least = a->count + a->has_rest, b_least = b->count + b->has_rest;
+	uint32_t count = a_least > b_least ? a_least : b_least;
+	AUTO(buf_done) struct buf name = buf_make(PATTERN_EXAMPLE_MAX);
+
+	if (!bytes_equal(a->domain, b->domain))
+		return false;
+	if (a->domain.len > 0) {
+		buf_put_text(&name, "spiffe://");
+		buf_put(&name, a->domain);
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		struct bytes left, right;
+
+		if (!segment_at(a, i, &left) || !segment_at(b, i, &right) ||
+			(left.len > 0 && right.len > 0 && !bytes_equal(left, right)))
+			return false;
+		buf_put_text(&name, name.len > 0 ? "/" : "");
+		buf_put(&name, left.len > 0 ? left : right.len > 0 ? right : BYTES_LITERAL("x"));
+	}
+	if (example != NULL)
+		buf_put(example, buf_bytes(&name));
 	return true;
 }
 

@@ -30,6 +30,10 @@ struct status pattern_template(struct bytes text, struct pattern *ret_template, 
 int pattern_placeholder(const struct pattern *pattern, struct bytes name);
 /* Everything that `later` matches, `earlier` matches too. */
 bool pattern_covers(const struct pattern *earlier, const struct pattern *later);
+/* Does it match a name, taken apart?  The name has no empty segment. */
+bool pattern_matches(const struct pattern *pattern, struct bytes domain, struct bytes path);
+/* Is there a name that both match?  Then one of them is appended to `example`, unless that is NULL. */
+bool pattern_meet(const struct pattern *a, const struct pattern *b, struct buf *example);
 /* Two templates may yield one name. */
 bool pattern_templates_meet(const struct pattern *a, const struct pattern *b);
 /* Both templates are the same text, and each placeholder in it stands at the same place below the same segments. */

@@ -6,14 +6,21 @@
 
 /* ---- compiling ------------------------------------------------------------------------------------------------ */
 
+static void rule_done(struct rule *rule)
+{
+	free(rule->keys);
+	free(rule->subjects);
+}
+
 static void policy_free(struct policy *policy)
 {
 	for (uint32_t i = 0; policy->tenants != NULL && i < policy->tenant_count; i++) {
 		struct tenant *tenant = &policy->tenants[i];
 
 		for (uint32_t k = 0; k < tenant->rule_count; k++)
-			free(tenant->rules[k].keys);
+			rule_done(&tenant->rules[k]);
 		free(tenant->rules);
+		free(tenant->heads);
 	}
 	free(policy->tenants);
 	free(policy->nodes);
@@ -68,6 +75,13 @@ void policy_unref(struct policy *policy)
 
 /* ---- deciding ------------------------------------------------------------------------------------------------- */
 
+static bool head_covers_key(const struct rule_head *head, struct bytes key)
+{
+	if (head->is_whole ? key.len != head->prefix_len : key.len < head->prefix_len)
+		return false;
+	return head->prefix_len == 0 || memcmp(head->prefix, key.data, head->prefix_len) == 0;
+}
+
 static bool rule_covers_key(const struct rule *rule, struct bytes key)
 {
 	for (uint32_t i = 0; i < rule->key_count; i++)
@@ -78,50 +92,128 @@ static bool rule_covers_key(const struct rule *rule, struct bytes key)
 
 static struct status deny(struct decision *decision, const char *rule)
 {
-	*decision = (struct decision){ false, rule };
+	*decision = (struct decision){ .rule = rule };
 	return FAIL(POLICY_DENIED);
 }
 
 static struct status allow(struct decision *decision, const char *rule)
 {
-	*decision = (struct decision){ true, rule };
+	*decision = (struct decision){ .is_allowed = true, .rule = rule };
 	return OK;
 }
 
-static struct status rules_check(const struct tenant *tenant, enum verb verb, struct bytes key,
-	const struct token_facts *token, struct decision *decision)
+static bool creates(enum verb verb)
 {
-	const char *allowing = NULL;
-
-	for (uint32_t i = 0; i < tenant->rule_count; i++) {
-		const struct rule *rule = &tenant->rules[i];
-
-		if (((rule->allow | rule->deny) & VERB_BIT(verb)) == 0 || !rule_covers_key(rule, key))
-			continue;
-		if (rule->deny & VERB_BIT(verb))
-			return deny(decision, rule->name);
-		if (allowing == NULL && tenant_token_fits(&rule->token, token))
-			allowing = rule->name;
-	}
-	if (allowing != NULL)
-		return allow(decision, allowing);
-	if (tenant->has_allow)
-		return deny(decision, tenant->rules_name);
-	return verb == VERB_EXPORT ? deny(decision, tenant->name) : allow(decision, tenant->name);
+	return verb == VERB_GENERATE || verb == VERB_IMPORT;
 }
 
-struct status policy_check(const struct policy *policy, const struct tenant_match *match, enum verb verb,
-	uint32_t provider, struct bytes key, const struct token_facts *token, struct decision *decision)
+/* All that a rule asks of a request whose verb and key it covers. */
+static enum answer rule_ask(const struct rule *rule, const struct policy_request *rq)
 {
-	*decision = (struct decision){ false, "tenants" };
-	ENSURE(policy != NULL && match->tenant != NULL, POLICY_DENIED);
-	decision->rule = match->tenant->name;
-	ENSURE(verb > VERB_NONE && verb < VERB_COUNT, POLICY_DENIED);
-	if (provider != TENANT_NO_PROVIDER && !tenant_has_provider(match, provider)) {
-		decision->rule = match->tenant->providers_name;
+	enum answer all = condition_all(rule, rq);
+
+	if (all == ANSWER_NO || !rule->limits_created || !creates(rq->verb))
+		return all;
+	if (rq->attributes == NULL)
+		return ANSWER_UNKNOWN;
+	return condition_created_fits(&rule->from->created, rq->attributes) ? all : ANSWER_NO;
+}
+
+/* The first rule that denies; else the first that allows. */
+struct found {
+	const struct rule *denying, *allowing;
+	bool is_uncertain; /* the denial is, or an allowing rule fell out for what is not known */
+};
+
+static struct found rules_find(const struct tenant *tenant, const struct policy_request *rq)
+{
+	struct found found = { 0 };
+
+	for (uint32_t i = 0; i < tenant->rule_count; i++) {
+		const struct rule_head *head = &tenant->heads[i];
+		const struct rule *rule = &tenant->rules[i];
+		bool denies = (head->deny & VERB_BIT(rq->verb)) != 0;
+		enum answer answer;
+
+		if (((head->allow | head->deny) & VERB_BIT(rq->verb)) == 0 || !head_covers_key(head, rq->key))
+			continue;
+		if ((!denies && found.allowing != NULL) || !rule_covers_key(rule, rq->key))
+			continue;
+		answer = rule_ask(rule, rq);
+		if (answer == ANSWER_NO)
+			continue;
+		if (denies)
+			return (struct found){ .denying = rule, .is_uncertain = answer == ANSWER_UNKNOWN };
+		found.is_uncertain |= answer == ANSWER_UNKNOWN;
+		if (answer == ANSWER_YES)
+			found.allowing = rule;
+	}
+	return found;
+}
+
+static struct status rules_check(const struct tenant *tenant, const struct policy_request *rq,
+	struct decision *decision, const struct rule **ret_allowing)
+{
+	struct found found = rules_find(tenant, rq);
+	const char *rule = tenant->rules_name;
+
+	*ret_allowing = found.allowing;
+	if (found.denying == NULL && found.allowing != NULL)
+		return allow(decision, found.allowing->name);
+	if (found.denying != NULL)
+		rule = found.denying->name;
+	else if (!tenant->has_allow && rq->verb != VERB_EXPORT)
+		return allow(decision, tenant->name);
+	else if (!tenant->has_allow)
+		rule = tenant->name;
+	*decision = (struct decision){ .rule = rule, .is_uncertain = found.is_uncertain };
+	return FAIL(POLICY_DENIED);
+}
+
+/* "Expiry after which it only verifies": and can still be found, and got rid of. */
+static bool is_expired(const struct policy_request *rq)
+{
+	static const uint32_t still = VERB_BIT(VERB_VERIFY) | VERB_BIT(VERB_EXPORT_PUBLIC) | VERB_BIT(VERB_LIST) |
+				      VERB_BIT(VERB_CAN_DO) | VERB_BIT(VERB_DESTROY);
+
+	return rq->key_expires_s != 0 && (rq->now_s <= 0 || rq->now_s >= rq->key_expires_s) &&
+	       (still & VERB_BIT(rq->verb)) == 0;
+}
+
+/* The shorter of what the tenant and the allowing rule say; 0 for never. */
+static uint32_t life_s(const struct tenant *tenant, const struct rule *allowing)
+{
+	uint32_t shorter = tenant->created->expires_after_s;
+
+	if (allowing != NULL && allowing->from->created.expires_after_s < shorter)
+		shorter = allowing->from->created.expires_after_s; /* not stated is the highest number */
+	return shorter == CONFIG_UNSET ? 0 : shorter;
+}
+
+struct status policy_check(const struct policy *policy, const struct tenant_match *match,
+	const struct policy_request *rq, struct decision *decision)
+{
+	const struct tenant *tenant = match->tenant;
+	const struct rule *allowing;
+
+	*decision = (struct decision){ .rule = "tenants" };
+	ENSURE(policy != NULL && tenant != NULL, POLICY_DENIED);
+	decision->rule = tenant->name;
+	ENSURE(rq->verb > VERB_NONE && rq->verb < VERB_COUNT, POLICY_DENIED);
+	if (rq->provider != TENANT_NO_PROVIDER && !tenant_has_provider(match, rq->provider)) {
+		decision->rule = tenant->providers_name;
 		return FAIL(POLICY_PROVIDER);
 	}
-	return rules_check(match->tenant, verb, key, token, decision);
+	if (creates(rq->verb) && tenant->limits_created && !condition_created_fits(tenant->created, rq->attributes)) {
+		*decision = (struct decision){ .rule = tenant->created_name, .is_uncertain = rq->attributes == NULL };
+		return FAIL(POLICY_DENIED);
+	}
+	TRY(rules_check(tenant, rq, decision, &allowing));
+	if (is_expired(rq))
+		return deny(decision, "created.expires_after");
+	if (creates(rq->verb))
+		decision->expires_after_s = life_s(tenant, allowing);
+	return OK;
 }
 
 bool policy_is_admin(const struct policy *policy, const struct identity *identity)

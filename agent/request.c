@@ -95,12 +95,32 @@ static struct status record_find(struct agent *agent, struct request *rq)
 	return OK;
 }
 
+struct policy_request request_asked(const struct request *rq, enum verb verb, const struct key_record *record)
+{
+	struct policy_request asked = { .verb = verb,
+		.provider = rq->provider,
+		.key = rq->key_name,
+		.identity = &rq->caller.who,
+		.token = &rq->caller.facts,
+		.now_s = clock_wall_us() / 1000000,
+		.attributes = record != NULL ? &record->attributes : rq->wanted,
+		.alg = rq->alg };
+
+	if (record != NULL) {
+		asked.key_created_s = record->created_us / 1000000;
+		asked.key_expires_s = record->expires_us / 1000000;
+	}
+	return asked;
+}
+
 static struct status policy_ask(struct request *rq)
 {
+	struct policy_request asked;
+
 	if (rq->op->verb == VERB_NONE || !rq->has_key)
 		return OK;
-	TRY(policy_check(
-		rq->policy, &rq->tenant, rq->op->verb, rq->provider, rq->key_name, &rq->caller.facts, &rq->decision));
+	asked = request_asked(rq, rq->op->verb, rq->record);
+	TRY(policy_check(rq->policy, &rq->tenant, &asked, &rq->decision));
 	rq->at.decided = clock_mono_us();
 	return OK;
 }

@@ -75,6 +75,8 @@ struct request {
 	union request_body in;
 	struct bytes key_name; /* of the body; has_key says that there is one */
 	bool has_key;
+	const struct psa_alg *alg;		 /* that the body names; in `in`, NULL: none */
+	const struct psa_key_attributes *wanted; /* of the key that the body asks for; in `in`, NULL: none */
 	struct tenant_match tenant;
 	bool has_tenant;
 	struct namespace_name ns; /* where the caller's key names live; views */
@@ -133,6 +135,9 @@ bool request_is_active(const struct request *rq);
 struct status request_begin(struct agent *agent, struct request *rq);
 /* From a lane's answer, or request_begin()'s failure, to the reply. */
 void request_finish(struct agent *agent, struct request *rq, struct status st);
+
+/* The request as the policy sees it, about a record of the caller's (NULL: about none, or about the key that it wants). */
+struct policy_request request_asked(const struct request *rq, enum verb verb, const struct key_record *record);
 
 /* For operations: run `run` on a compute thread, then `done` on the loop. */
 void request_compute(struct request *rq, void (*run)(struct compute_job *job), void (*done)(struct post *post));

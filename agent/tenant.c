@@ -73,24 +73,79 @@ static uint32_t tightest(uint32_t stated, uint32_t bound)
 	return stated < bound ? stated : bound; /* not stated is the highest number */
 }
 
-static struct status rule_compile(const struct config_rule *from, uint32_t tenant, uint32_t number, struct rule *to)
+/* What all names have in common that the patterns cover, as far as it has room. */
+static void head_compile(const struct rule *rule, struct rule_head *to)
 {
-	*to = (struct rule){ .allow = from->allow, .deny = from->deny, .token = from->token };
-	(void)snprintf(to->name, sizeof(to->name), "tenants[%u].rules[%u]", tenant, number);
+	struct bytes prefix = rule->key_count > 0 ? rule->keys[0] : (struct bytes){ 0 };
+
+	*to = (struct rule_head){ .allow = rule->from->allow, .deny = rule->from->deny };
+	for (uint32_t i = 0; i < rule->key_count; i++) {
+		const uint8_t *star = memchr(rule->keys[i].data, '*', rule->keys[i].len);
+		size_t len = star == NULL ? rule->keys[i].len : (size_t)(star - rule->keys[i].data);
+
+		prefix.len = len < prefix.len ? len : prefix.len;
+		for (size_t k = 0; k < prefix.len; k++)
+			if (rule->keys[i].data[k] != prefix.data[k])
+				prefix.len = k;
+	}
+	to->is_whole = rule->key_count == 1 && prefix.len == rule->keys[0].len && prefix.len <= RULE_PREFIX_BYTES;
+	to->prefix_len = (uint8_t)(prefix.len < RULE_PREFIX_BYTES ? prefix.len : RULE_PREFIX_BYTES);
+	if (to->prefix_len > 0)
+		memcpy(to->prefix, prefix.data, to->prefix_len);
+}
+
+static struct status subjects_compile(const struct config_rule *from, uint8_t authenticator, struct rule *to)
+{
+	const char *why;
+
+	if (from->subject_count == 0)
+		return OK;
+	ENSURE(authenticator != AUTHENTICATOR_UNIX_PEER, CONFIG_SYNTAX);
+	to->subjects = calloc(from->subject_count, sizeof(*to->subjects));
+	ENSURE(to->subjects != NULL, NO_MEMORY);
+	for (uint32_t i = 0; i < from->subject_count; i++) {
+		struct bytes text = bytes_from_text(from->subjects[i]);
+
+		if (authenticator == AUTHENTICATOR_JWT_SVID)
+			TRY(pattern_spiffe(text, &to->subjects[i], &why));
+		else
+			TRY(pattern_direct(text, &to->subjects[i], &why));
+	}
+	return OK;
+}
+
+static struct status rule_compile(const struct config *tree, const struct config_rule *from, uint8_t authenticator,
+	const char *name, struct rule *to)
+{
+	*to = (struct rule){ .from = from, .conditions = condition_stated(from) };
+	to->limits_created = condition_limits_created(&from->created);
+	(void)snprintf(to->name, sizeof(to->name), "%s", name);
 	to->keys = calloc(from->key_count + 1, sizeof(*to->keys));
 	ENSURE(to->keys != NULL, NO_MEMORY);
 	for (; to->key_count < from->key_count; to->key_count++)
 		to->keys[to->key_count] = bytes_from_text(from->keys[to->key_count]);
-	return OK;
+	for (uint32_t i = 0; i < from->provider_count; i++) {
+		uint32_t instance = instance_find(tree, from->providers[i]);
+
+		ENSURE(instance != TENANT_NO_PROVIDER, CONFIG_SYNTAX);
+		to->providers |= 1u << instance;
+	}
+	return subjects_compile(from, authenticator, to);
 }
 
-static struct status rules_compile(const struct config_tenant *from, uint32_t number, struct tenant *to)
+static struct status rules_compile(
+	const struct config *tree, const struct config_tenant *from, uint32_t number, struct tenant *to)
 {
+	char name[RULE_NAME_BYTES];
+
 	to->rules = calloc(from->rule_count + 1, sizeof(*to->rules));
-	ENSURE(to->rules != NULL, NO_MEMORY);
+	to->heads = calloc(from->rule_count + 1, sizeof(*to->heads));
+	ENSURE(to->rules != NULL && to->heads != NULL, NO_MEMORY);
 	for (uint32_t i = 0; i < from->rule_count; i++) {
 		to->rule_count++; /* first, so that a half-compiled rule is freed */
-		TRY(rule_compile(&from->rules[i], number, i, &to->rules[i]));
+		(void)snprintf(name, sizeof(name), "tenants[%u].rules[%u]", number, i);
+		TRY(rule_compile(tree, &from->rules[i], to->authenticator, name, &to->rules[i]));
+		head_compile(&to->rules[i], &to->heads[i]);
 		to->has_allow |= from->rules[i].allow != 0;
 	}
 	return OK;
@@ -113,7 +168,9 @@ struct status tenant_compile(struct policy *policy, uint32_t i)
 		CONFIG_SYNTAX);
 	to->authenticator = authenticator_of(&from->match);
 	to->is_shared = from->namespace_kind == NAMESPACE_TENANT;
-	to->token = (struct config_token){ CONFIG_UNSET, CONFIG_UNSET, CONFIG_UNSET };
+	to->token = (struct config_token){ CONFIG_UNSET, CONFIG_UNSET, CONFIG_UNSET, from->token.min_remaining_s };
+	to->created = &from->created;
+	to->limits_created = condition_limits_created(&from->created);
 	if (to->authenticator == AUTHENTICATOR_JWT_SVID) {
 		to->token.max_lifetime_s = tightest(from->token.max_lifetime_s, CONFIG_TOKEN_LIFETIME_S);
 		to->token.max_age_s = tightest(from->token.max_age_s, CONFIG_TOKEN_AGE_S);
@@ -123,9 +180,10 @@ struct status tenant_compile(struct policy *policy, uint32_t i)
 	(void)snprintf(to->token_name, sizeof(to->token_name), "tenants[%u].token", i);
 	(void)snprintf(to->providers_name, sizeof(to->providers_name), "tenants[%u].providers", i);
 	(void)snprintf(to->rules_name, sizeof(to->rules_name), "tenants[%u].rules", i);
+	(void)snprintf(to->created_name, sizeof(to->created_name), "tenants[%u].created", i);
 	TRY(instances_compile(policy->tree, from, to));
 	TRY(name_compile(from, to));
-	return rules_compile(from, i, to);
+	return rules_compile(policy->tree, from, i, to);
 }
 
 /* ---- the index ------------------------------------------------------------------------------------------------ */
@@ -293,8 +351,7 @@ static uint32_t name_find(const struct policy *policy, struct bytes domain, stru
 	return best;
 }
 
-/* What the segments of a match are counted in: the path of a SPIFFE ID, a whole Direct name. */
-static bool name_split(const struct identity *identity, struct bytes *ret_domain, struct bytes *ret_path)
+bool tenant_name_split(const struct identity *identity, struct bytes *ret_domain, struct bytes *ret_path)
 {
 	if (identity->authenticator == AUTHENTICATOR_JWT_SVID)
 		return pattern_split(identity->name, ret_domain, ret_path);
@@ -309,7 +366,7 @@ static uint32_t tenant_number(const struct policy *policy, const struct identity
 
 	if (identity->authenticator == AUTHENTICATOR_UNIX_PEER)
 		return uid_find(policy, identity->uid);
-	return name_split(identity, &domain, &path) ? name_find(policy, domain, path) : NOBODY;
+	return tenant_name_split(identity, &domain, &path) ? name_find(policy, domain, path) : NOBODY;
 }
 
 static bool name_append(struct tenant_match *match, struct bytes part)
@@ -330,7 +387,7 @@ static bool name_expand(const struct tenant *tenant, const struct identity *iden
 {
 	struct bytes segments[CONFIG_SEGMENTS_MAX] = { 0 }, domain, left;
 
-	if (name_split(identity, &domain, &left))
+	if (tenant_name_split(identity, &domain, &left))
 		for (size_t i = 0; i < CONFIG_SEGMENTS_MAX && pattern_next(&left, &segments[i]); i++)
 			continue;
 	for (uint32_t i = 0; i < tenant->part_count; i++) {
@@ -356,16 +413,15 @@ static int64_t minus(int64_t a, int64_t b)
 
 bool tenant_token_fits(const struct config_token *bounds, const struct token_facts *token)
 {
-	bool has_bound = bounds->max_lifetime_s != CONFIG_UNSET || bounds->max_age_s != CONFIG_UNSET ||
-			 bounds->leeway_s != CONFIG_UNSET;
-
-	if (!has_bound)
+	if (!condition_bounds_token(bounds))
 		return true;
 	if (token == NULL || !token->has_token)
 		return false;
 	if (bounds->max_lifetime_s != CONFIG_UNSET && minus(token->expires_s, token->start_s) > bounds->max_lifetime_s)
 		return false;
 	if (bounds->max_age_s != CONFIG_UNSET && minus(token->now_s, token->start_s) > bounds->max_age_s)
+		return false;
+	if (bounds->min_remaining_s != CONFIG_UNSET && minus(token->expires_s, token->now_s) < bounds->min_remaining_s)
 		return false;
 	return bounds->leeway_s == CONFIG_UNSET || (minus(token->start_s, token->now_s) <= bounds->leeway_s &&
 							   minus(token->now_s, token->expires_s) < bounds->leeway_s);
@@ -377,7 +433,7 @@ struct status tenant_find(const struct policy *policy, const struct identity *id
 	struct tenant_match match;
 	uint32_t number;
 
-	*decision = (struct decision){ false, "tenants" };
+	*decision = (struct decision){ .rule = "tenants" };
 	number = tenant_number(policy, identity);
 	ENSURE(number != NOBODY, TENANT_NONE);
 	match.tenant = &policy->tenants[number];
@@ -388,7 +444,7 @@ struct status tenant_find(const struct policy *policy, const struct identity *id
 	ENSURE(tenant_token_fits(&match.tenant->token, token), TENANT_TOKEN);
 
 	*ret_match = match;
-	*decision = (struct decision){ true, match.tenant->name };
+	*decision = (struct decision){ .is_allowed = true, .rule = match.tenant->name };
 	return OK;
 }
 
@@ -396,7 +452,7 @@ void tenant_space(const struct tenant_match *match, const struct identity *ident
 {
 	struct bytes domain = { 0 }, path;
 
-	(void)name_split(identity, &domain, &path); /* Unix peers have neither */
+	(void)tenant_name_split(identity, &domain, &path); /* Unix peers have neither */
 	*ret_space = (struct namespace_name){
 		.authenticator = identity->authenticator,
 		.domain = domain,

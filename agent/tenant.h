@@ -28,7 +28,9 @@ struct token_facts {
 /* Whether, and which rule of the file said so ("tenants[0].rules[1]"), for the audit log.  Zero is a denial. */
 struct decision {
 	bool is_allowed;
-	const char *rule; /* borrowed from the policy, or static */
+	const char *rule;	  /* borrowed from the policy, or static */
+	bool is_uncertain;	  /* denied because something that a rule asks for was not known */
+	uint32_t expires_after_s; /* of the key that may be created; 0: it does not expire */
 };
 
 /* The first instance of a provider type, or any instance: none. */

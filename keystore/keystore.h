@@ -63,6 +63,7 @@ struct key_record {
 	struct bytes public_key; /* export format of the wire reference, section 11 */
 	struct bytes blob;	 /* opaque, sealed by the worker */
 	int64_t created_us;	 /* wall clock */
+	int64_t expires_us;	 /* wall clock; from then on it only verifies and shows its public half.  0: never */
 	uint64_t generation;	 /* of the row; starts at 1 */
 };
 /* A deep copy with one reference.  Fails: NO_MEMORY, LIMIT (a field over its maximum). */

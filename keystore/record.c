@@ -25,6 +25,7 @@ enum record_tag {
 	TAG_BLOB = 11,
 	TAG_CREATED = 12,
 	TAG_PARENT = 13,
+	TAG_EXPIRES = 14, /* last, and only where a key expires: records from before it have none */
 };
 
 enum {
@@ -220,18 +221,18 @@ static void get_attributes(struct reader *from, struct psa_key_attributes *ret_a
 	from->bad |= !reader_done(&field);
 }
 
-static void put_time(struct buf *to, int64_t created_us)
+static void put_time(struct buf *to, uint16_t tag, int64_t time_us)
 {
 	uint8_t raw[8];
 
 	for (size_t i = 0; i < sizeof(raw); i++)
-		raw[i] = (uint8_t)((uint64_t)created_us >> (8 * i));
-	record_field_put(to, TAG_CREATED, bytes_of(raw, sizeof(raw)));
+		raw[i] = (uint8_t)((uint64_t)time_us >> (8 * i));
+	record_field_put(to, tag, bytes_of(raw, sizeof(raw)));
 }
 
-static int64_t get_time(struct reader *from)
+static int64_t get_time(struct reader *from, uint16_t tag)
 {
-	struct reader field = reader_of(record_field_get(from, TAG_CREATED, 8));
+	struct reader field = reader_of(record_field_get(from, tag, 8));
 	uint64_t value = reader_u64(&field);
 
 	from->bad |= !reader_done(&field);
@@ -252,7 +253,9 @@ struct status record_key_put(struct buf *to, const struct key_record *record)
 	put_attributes(to, &record->attributes);
 	record_field_put(to, TAG_PUBLIC_KEY, record->public_key);
 	record_field_put(to, TAG_BLOB, record->blob);
-	put_time(to, record->created_us);
+	put_time(to, TAG_CREATED, record->created_us);
+	if (record->expires_us != 0)
+		put_time(to, TAG_EXPIRES, record->expires_us);
 	return buf_check(to);
 }
 
@@ -272,7 +275,11 @@ struct status record_key_get(struct bytes body, struct key_record *ret_record)
 	get_attributes(&from, &record.attributes);
 	record.public_key = record_field_get(&from, TAG_PUBLIC_KEY, PSA_PUBLIC_MAX_BYTES);
 	record.blob = record_field_get(&from, TAG_BLOB, KEYSTORE_BLOB_MAX);
-	record.created_us = get_time(&from);
+	record.created_us = get_time(&from, TAG_CREATED);
+	if (from.left.len > 0) {
+		record.expires_us = get_time(&from, TAG_EXPIRES);
+		from.bad |= record.expires_us == 0; /* never is not written */
+	}
 	ENSURE(reader_done(&from), RECORD_CORRUPT);
 	*ret_record = record;
 	return OK;

@@ -34,6 +34,9 @@ static void compile(const struct config *config, bool was_checked)
 	struct policy *policy = NULL;
 	struct status st = policy_new(config, &policy);
 	struct tenant_match match;
+	struct psa_key_attributes key = { PSA_KEY_ECC_PAIR, PSA_ECC_SECP_R1, PSA_USAGE_SIGN_HASH, 256,
+		{ PSA_ALG_ECDSA, PSA_HASH_SHA_256, 0, 0, 0 } };
+	struct policy_request rq = { .key = BYTES_LITERAL("web"), .identity = &who, .token = &token, .now_s = 1 };
 	struct decision decision;
 
 	if (st.code != STATUS_OK) {
@@ -41,8 +44,18 @@ static void compile(const struct config *config, bool was_checked)
 			abort();
 		return;
 	}
-	if (tenant_find(policy, &who, &token, &match, &decision).code == STATUS_OK)
-		(void)!policy_check(policy, &match, VERB_SIGN, 0, BYTES_LITERAL("web"), &token, &decision).code;
+	/* each verb with nothing known of the key, and with everything */
+	for (int verb = VERB_SIGN; verb < 2 * VERB_COUNT; verb++) {
+		rq.verb = (enum verb)(verb % VERB_COUNT);
+		if (verb >= VERB_COUNT) {
+			rq.attributes = &key;
+			rq.key_created_s = 1;
+			rq.binding = 1;
+			rq.principals = 1;
+		}
+		if (tenant_find(policy, &who, &token, &match, &decision).code == STATUS_OK)
+			(void)!policy_check(policy, &match, &rq, &decision).code;
+	}
 	policy_unref(policy);
 }
 

@@ -15,7 +15,7 @@ PREFIXES = {
     'x509': 'x509svid',
     'jwtsvid': 'jws jwk keyset jwtsvid',
     'keystore': 'keystore key_record namespace intent record schema stmt',
-    'policy': 'config policy tenant pattern explain',
+    'policy': 'config policy tenant pattern condition explain',
     'config_yaml': 'config',
     'doctor': 'doctor',
     'request': 'trust loop watch deadline post audit durable compute lane listen listener keyindex count random conn request '

@@ -521,11 +521,11 @@ static const struct refusal {
 	{ "shadow", TENANTS "  - {match: {spiffe: 'spiffe://a/{x}/{y}'}, tenant: t}\n"
 		"  - {match: {spiffe: 'spiffe://a/b/c'}, tenant: u}\n",
 		STATUS_CONFIG_SYNTAX,
-		"f:6:13: tenants[1].match is never reached: tenants[0] matches all of it, and the first match wins\n" },
+		"f:6:13: tenants[1].match is never reached: tenants[0] matches all of it, for example spiffe://a/b/c, and the first match wins\n" },
 	{ "shadow rest", TENANTS "  - {match: {spiffe: 'spiffe://a/**'}, tenant: t}\n"
 		"  - {match: {spiffe: 'spiffe://a/b/**'}, tenant: u}\n",
 		STATUS_CONFIG_SYNTAX,
-		"f:6:13: tenants[1].match is never reached: tenants[0] matches all of it, and the first match wins\n" },
+		"f:6:13: tenants[1].match is never reached: tenants[0] matches all of it, for example spiffe://a/b/x, and the first match wins\n" },
 	{ "shadow uid", TENANTS "  - {match: {uid: 5}, tenant: t}\n"
 		"  - {match: {uid: 5}, tenant: u}\n",
 		STATUS_CONFIG_SYNTAX,
@@ -533,11 +533,11 @@ static const struct refusal {
 	{ "joined", TENANTS "  - {match: {spiffe: 'spiffe://a/ns/{n}/sa/{s}'}, tenant: 'k8s/{n}', namespace: tenant}\n"
 		"  - {match: {spiffe: 'spiffe://a/vm/{h}'}, tenant: 'k8s/{h}', namespace: tenant}\n",
 		STATUS_CONFIG_SYNTAX,
-		"f:6:52: tenants[1].tenant 'k8s/{h}' can be the same tenant as 'k8s/{n}' of tenants[0], and both share their keys: identities of one could use the keys of the other\n" },
+		"f:6:52: tenants[1].tenant 'k8s/{h}' can be the same tenant as 'k8s/{n}' of tenants[0], and both share their keys: identities of one could use the keys of the other, for example spiffe://a/vm/x those of spiffe://a/ns/x/sa/x\n" },
 	{ "joined literal", TENANTS "  - {match: {spiffe: 'spiffe://a/ns/{n}'}, tenant: '{n}', namespace: tenant}\n"
 		"  - {match: {spiffe: 'spiffe://a/vm/{h}'}, tenant: 'payments', namespace: tenant}\n",
 		STATUS_CONFIG_SYNTAX,
-		"f:6:52: tenants[1].tenant 'payments' can be the same tenant as '{n}' of tenants[0], and both share their keys: identities of one could use the keys of the other\n" },
+		"f:6:52: tenants[1].tenant 'payments' can be the same tenant as '{n}' of tenants[0], and both share their keys: identities of one could use the keys of the other, for example spiffe://a/vm/x those of spiffe://a/ns/payments\n" },
 	{ "direct chooses", HEAD "listeners: [{mode: 0660, group: a, authenticators: direct}]\n"
 		"tenants: [{match: {direct: '{x}'}, tenant: '{x}'}]\n",
 		STATUS_CONFIG_SYNTAX,
@@ -809,7 +809,7 @@ static void refuses_a_file_over_the_limit(void **state)
 	memset(text, '\n', CONFIG_FILE_MAX + 1);
 	memcpy(text, HEAD, strlen(HEAD));
 	assert_fails(config_yaml_parse(bytes_of(text, CONFIG_FILE_MAX + 1), "f", &errors, &config), CONFIG_SYNTAX);
-	assert_bytes(buf_bytes(&errors), BYTES_LITERAL("f:1:1: the file is larger than 1048576 bytes\n"));
+	assert_bytes(buf_bytes(&errors), BYTES_LITERAL("f:1:1: the file is larger than 4194304 bytes\n"));
 	assert_ok(config_yaml_parse(bytes_of(text, CONFIG_FILE_MAX), "f", &errors, &config));
 	config_free(config);
 }

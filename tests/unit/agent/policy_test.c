@@ -63,6 +63,21 @@ static struct token_facts token(int64_t age_s, int64_t lifetime_s)
 	return (struct token_facts){ true, NOW - age_s, NOW - age_s + lifetime_s, NOW };
 }
 
+/* The old question: verb, provider, key and token. */
+static struct policy_request ask(
+	enum verb verb, uint32_t provider, struct bytes key, const struct token_facts *token_facts)
+{
+	return (struct policy_request){
+		.verb = verb, .provider = provider, .key = key, .token = token_facts, .now_s = NOW
+	};
+}
+
+static struct status check(const struct policy *policy, const struct tenant_match *match, struct policy_request rq,
+	struct decision *decision)
+{
+	return policy_check(policy, match, &rq, decision);
+}
+
 static const char sample[] =
 	HEAD "tenants:\n"
 	     "  - match: {spiffe: \"spiffe://prod.example/ns/{namespace}/sa/{account}\"}\n"
@@ -368,7 +383,7 @@ static void rules_decide_as_written(void **state)
 		struct status st;
 
 		assert_ok(tenant_find(policy, &who, &facts, &match, &decision));
-		st = policy_check(policy, &match, rows[i].verb, rows[i].provider, bytes_from_text(rows[i].key), &facts,
+		st = check(policy, &match, ask(rows[i].verb, rows[i].provider, bytes_from_text(rows[i].key), &facts),
 			&decision);
 		if (st.code != rows[i].want || strcmp(decision.rule, rows[i].rule) != 0)
 			fail_msg("row %zu: %s by %s", i, status_name(st.code), decision.rule);
@@ -384,8 +399,7 @@ static void zero_values_are_refused(void **state)
 	struct decision decision;
 
 	(void)state;
-	assert_fails(
-		policy_check(policy, &nobody, VERB_SIGN, TPM, BYTES_LITERAL("k"), &none, &decision), POLICY_DENIED);
+	assert_fails(check(policy, &nobody, ask(VERB_SIGN, TPM, BYTES_LITERAL("k"), &none), &decision), POLICY_DENIED);
 	assert_false(decision.is_allowed);
 	assert_false(((struct decision){ 0 }).is_allowed);
 }
@@ -401,9 +415,9 @@ static void a_rule_that_bounds_a_token_does_not_match_without_one(void **state)
 	(void)state;
 	assert_ok(tenant_find(policy, &who, &fresh, &match, &decision));
 	assert_fails(
-		policy_check(policy, &match, VERB_GENERATE, TPM, BYTES_LITERAL("k"), &none, &decision), POLICY_DENIED);
+		check(policy, &match, ask(VERB_GENERATE, TPM, BYTES_LITERAL("k"), &none), &decision), POLICY_DENIED);
 	assert_fails(
-		policy_check(policy, &match, VERB_GENERATE, TPM, BYTES_LITERAL("k"), NULL, &decision), POLICY_DENIED);
+		check(policy, &match, ask(VERB_GENERATE, TPM, BYTES_LITERAL("k"), NULL), &decision), POLICY_DENIED);
 }
 
 static void replace(char **text, const char *by)
@@ -455,7 +469,7 @@ static void a_reference_outlives_the_configuration_and_the_first_owner(void **st
 	(void)state;
 	policy_unref(policy);
 	assert_ok(tenant_find(second, &who, &fresh, &match, &decision));
-	assert_ok(policy_check(second, &match, VERB_SIGN, TPM, BYTES_LITERAL("k"), &fresh, &decision));
+	assert_ok(check(second, &match, ask(VERB_SIGN, TPM, BYTES_LITERAL("k"), &fresh), &decision));
 	policy_unref(second);
 	policy_unref(NULL);
 }
@@ -542,10 +556,10 @@ static void an_explanation_says_what_would_have_passed(void **state)
 		AUTO(buf_done) struct buf text = buf_make(8192);
 		struct token_facts facts = token(rows[i].age_s, 300);
 		struct identity who = spiffe(rows[i].id);
+		struct policy_request rq = ask(rows[i].verb, rows[i].provider, bytes_from_text(rows[i].key), &facts);
 
-		assert_status(policy_explain(policy, &who, rows[i].verb, rows[i].provider, bytes_from_text(rows[i].key),
-				      &facts, &text),
-			rows[i].want);
+		rq.identity = &who;
+		assert_status(policy_explain(policy, &rq, &text), rows[i].want);
 		buf_put_u8(&text, '\0');
 		assert_string_equal((const char *)text.data, rows[i].text);
 	}
@@ -692,7 +706,7 @@ static void compare_one(const struct config *config, const struct policy *policy
 	}
 	assert_int_equal(st.code, STATUS_OK);
 	assert_string_equal(match.name, config->tenants[want].tenant);
-	st = policy_check(policy, &match, verb, TPM, bytes_from_text(key), &facts, &decision);
+	st = check(policy, &match, ask(verb, TPM, bytes_from_text(key), &facts), &decision);
 	assert_int_equal(st.code == STATUS_OK, naive_allows(&config->tenants[want], verb, key, age_s));
 }
 
@@ -741,8 +755,7 @@ static void finding_a_tenant_does_not_grow_with_their_number(void **state)
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &from);
 	for (int i = 0; i < 20000; i++) {
 		assert_int_equal(tenant_find(policy, &who, &fresh, &match, &decision).code, STATUS_OK);
-		assert_int_equal(
-			policy_check(policy, &match, VERB_SIGN, TPM, BYTES_LITERAL("k"), &fresh, &decision).code,
+		assert_int_equal(check(policy, &match, ask(VERB_SIGN, TPM, BYTES_LITERAL("k"), &fresh), &decision).code,
 			STATUS_OK);
 	}
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &to);

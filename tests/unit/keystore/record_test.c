@@ -50,6 +50,7 @@ static void assert_same(const struct key_record *a, const struct key_record *b)
 	assert_bytes(a->public_key, b->public_key);
 	assert_bytes(a->blob, b->blob);
 	assert_true(a->created_us == b->created_us);
+	assert_true(a->expires_us == b->expires_us);
 }
 
 static void envelope_of(struct buf *to, const struct key_record *r)
@@ -94,6 +95,37 @@ static void a_key_of_empty_fields_comes_back(void **state)
 	assert_ok(open_key(buf_bytes(&envelope), &out));
 	assert_same(&in, &out);
 	buf_done(&envelope);
+}
+
+/* The field stands last and only where a key expires: what was written before it reads as a key that never does, and
+ * what never expires is written as before. */
+static void a_record_without_expiry_never_expires(void **state)
+{
+	enum { FIELD_BYTES = 2 + 4 + 8 };
+	struct buf old = buf_make(KEYSTORE_RECORD_MAX), expiring = buf_make(KEYSTORE_RECORD_MAX);
+	struct key_record in = sample(), out;
+
+	(void)state;
+	assert_ok(record_key_put(&old, &in));
+	in.expires_us = 77000000;
+	assert_ok(record_key_put(&expiring, &in));
+	assert_int_equal(expiring.len, old.len + FIELD_BYTES);
+	assert_memory_equal(expiring.data, old.data, old.len);
+	assert_ok(record_key_get(buf_bytes(&old), &out));
+	assert_true(out.expires_us == 0);
+	assert_ok(record_key_get(buf_bytes(&expiring), &out));
+	assert_true(out.expires_us == 77000000);
+	for (size_t cut = 1; cut < FIELD_BYTES; cut++)
+		assert_fails(record_key_get(bytes_of(expiring.data, expiring.len - cut), &out), RECORD_CORRUPT);
+	/* never, written out; and another field in its place */
+	memset(expiring.data + old.len + 6, 0, 8);
+	assert_fails(record_key_get(buf_bytes(&expiring), &out), RECORD_CORRUPT);
+	expiring.data[old.len + 6] = 1;
+	assert_ok(record_key_get(buf_bytes(&expiring), &out));
+	expiring.data[old.len]++;
+	assert_fails(record_key_get(buf_bytes(&expiring), &out), RECORD_CORRUPT);
+	buf_done(&old);
+	buf_done(&expiring);
 }
 
 static void every_flipped_bit_of_an_envelope_is_found(void **state)
@@ -333,6 +365,7 @@ static void namespaces_are_read_as_they_were_written(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_key_comes_back_as_it_went_in),
 	cmocka_unit_test(a_key_of_empty_fields_comes_back),
+	cmocka_unit_test(a_record_without_expiry_never_expires),
 	cmocka_unit_test(every_flipped_bit_of_an_envelope_is_found),
 	cmocka_unit_test(an_envelope_cut_anywhere_is_refused),
 	cmocka_unit_test(a_body_cut_or_flipped_anywhere_never_crashes),
