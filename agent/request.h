@@ -136,7 +136,7 @@ struct status request_begin(struct agent *agent, struct request *rq);
 /* From a lane's answer, or request_begin()'s failure, to the reply. */
 void request_finish(struct agent *agent, struct request *rq, struct status st);
 
-/* The request as the policy sees it, about a record of the caller's (NULL: about none, or about the key that it wants). */
+/* The request as the policy sees it, about a record of the caller's; NULL: about none, or the key that it wants. */
 struct policy_request request_asked(const struct request *rq, enum verb verb, const struct key_record *record);
 
 /* For operations: run `run` on a compute thread, then `done` on the loop. */
