@@ -377,15 +377,15 @@ static struct status check_header(const struct ipc_header *header)
 
 struct status ipc_next(struct ipc *ipc, struct ipc_message *ret_message, bool *ret_have)
 {
-	struct bytes left = bytes_of(ipc->in.data + ipc->in_at, ipc->in.len - ipc->in_at);
 	struct ipc_header header;
-	struct bytes body;
+	struct bytes left, body;
 	bool large;
 
 	release_message(ipc);
 	*ret_have = false;
-	if (left.len < IPC_HEADER_BYTES)
-		return OK;
+	if (ipc->in.len - ipc->in_at < IPC_HEADER_BYTES)
+		return OK; /* also where nothing has come yet, and there is no buffer to point into */
+	left = bytes_of(ipc->in.data + ipc->in_at, ipc->in.len - ipc->in_at);
 	memcpy(&header, left.data, sizeof(header));
 	TRY(check_header(&header));
 	large = (header.flags & FLAG_MEMFD) != 0;

@@ -100,14 +100,12 @@ static struct status read_items(struct role_start *start)
 	}
 }
 
-struct status role_begin(const char *name, struct role_start *ret_start)
+struct status role_receive(int ctl, struct role_start *ret_start)
 {
 	struct role_start start = { .config = buf_make(ROLE_CONFIG_MAX) };
 	struct status st;
 
-	log_open(name, LOG_LEVEL_INFO);
-	TRY(harden());
-	TRY(ipc_new(ROLE_CTL_FD, &start.ctl));
+	TRY(ipc_new(ctl, &start.ctl));
 	st = check_build(start.ctl);
 	if (st.code == STATUS_OK)
 		st = read_items(&start);
@@ -118,6 +116,13 @@ struct status role_begin(const char *name, struct role_start *ret_start)
 	}
 	*ret_start = start;
 	return OK;
+}
+
+struct status role_begin(const char *name, struct role_start *ret_start)
+{
+	log_open(name, LOG_LEVEL_INFO);
+	TRY(harden());
+	return role_receive(ROLE_CTL_FD, ret_start);
 }
 
 int role_take_fd(struct role_start *start, const char *name)

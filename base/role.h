@@ -44,6 +44,8 @@ struct role_start {
  * ones), then read everything up to ROLE_GO.  name is static text.  Fails: IPC_BUILD, IPC_CLOSED, IPC_MALFORMED,
  * SANDBOX, LIMIT. */
 struct status role_begin(const char *name, struct role_start *ret_start);
+/* The second half of it, over a socket that is taken over. */
+struct status role_receive(int ctl, struct role_start *ret_start);
 /* Move a descriptor out; -1 when no item has that name. */
 int role_take_fd(struct role_start *start, const char *name);
 /* Tell keyreeved; text is at most 512 bytes. */

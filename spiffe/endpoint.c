@@ -153,6 +153,15 @@ struct status endpoint_parse(struct bytes uri, struct endpoint *ret_endpoint)
 	return tcp_parse(uri, ret_endpoint);
 }
 
+struct status endpoint_section_get(struct bytes section, struct endpoint *ret_endpoint)
+{
+	struct reader r = reader_of(section);
+	struct bytes uri = reader_sized(&r, URI_MAX_BYTES);
+
+	ENSURE(reader_done(&r), CONFIG_SYNTAX);
+	return endpoint_parse(uri, ret_endpoint);
+}
+
 struct status endpoint_choose(const char *configured, struct endpoint *ret_endpoint)
 {
 	const char *value = configured != NULL ? configured : secure_getenv(ENDPOINT_VARIABLE);

@@ -29,6 +29,9 @@ struct endpoint {
 /* "unix:///path", "unix:/path", "tcp://1.2.3.4:5", "tcp://[::1]:5".  Fails: CLIENT_ENDPOINT. */
 struct status endpoint_parse(struct bytes uri, struct endpoint *ret_endpoint);
 
+/* keyreeve-idp's section of the configuration: the URI as one sized value.  Fails: CONFIG_SYNTAX, CLIENT_ENDPOINT. */
+struct status endpoint_section_get(struct bytes section, struct endpoint *ret_endpoint);
+
 /* configured (NULL: nothing configured) wins over the environment's ENDPOINT_VARIABLE, which is ignored in set-uid
  * programs; neither, or an empty value, is an error: there is no default path.  Reads the environment, so not beside
  * a thread that changes it.  Fails: CLIENT_ENDPOINT. */

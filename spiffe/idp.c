@@ -21,8 +21,6 @@
 #include "spiffe/idp_msg.h"
 #include "spiffe/workload.h"
 
-enum { ENDPOINT_MAX = 1024 };
-
 /* What is in force.  The watching thread writes, the main thread reads. */
 struct news {
 	pthread_mutex_t lock;
@@ -303,12 +301,9 @@ static struct status serve(struct idp *idp)
 static struct status begin_watch(struct idp *idp)
 {
 	const struct workload_events events = { &idp->news, on_bundles, on_withdrawn, on_state };
-	struct reader config = reader_of(buf_bytes(&idp->start.config));
-	struct bytes uri = reader_sized(&config, ENDPOINT_MAX);
 	struct endpoint endpoint;
 
-	ENSURE(reader_done(&config), CONFIG_SYNTAX);
-	TRY(endpoint_parse(uri, &endpoint));
+	TRY(endpoint_section_get(buf_bytes(&idp->start.config), &endpoint));
 	return workload_watch_new(&endpoint, &events, NULL, &idp->watch);
 }
 
@@ -361,11 +356,12 @@ static struct status run(struct idp *idp)
 /* A local socket; the network only where the endpoint is an address. */
 static struct status enter_sandbox(const struct idp *idp)
 {
-	struct reader section = reader_of(buf_bytes(&idp->start.config));
-	struct bytes endpoint = reader_sized(&section, buf_bytes(&idp->start.config).len);
 	struct sandbox_options options = sandbox_options_none();
+	struct endpoint endpoint;
 
-	options.needs_network = endpoint.len > 4 && strncasecmp((const char *)endpoint.data, "tcp:", 4) == 0;
+	/* One that cannot be used is told of later, from inside. */
+	options.needs_network = endpoint_section_get(buf_bytes(&idp->start.config), &endpoint).code == STATUS_OK &&
+				endpoint.kind == ENDPOINT_TCP;
 	return sandbox_enter(SANDBOX_IDP, &options, NULL);
 }
 

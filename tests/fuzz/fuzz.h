@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * For every fuzz target: its entry point's prototype, an input of its own (so that a read past its end is seen), a
- * check that stays in every build, and the planted overflow of KEYREEVE_PLANT_BUG. */
+ * check that stays in every build, and the planted overflow of KEYREEVE_PLANT_BUG, which prove looks for. */
 #ifndef TESTS_FUZZ_FUZZ_H
 #define TESTS_FUZZ_FUZZ_H
 
@@ -38,8 +38,25 @@ static inline void fuzz_free(struct bytes copy)
 	free((void *)(uintptr_t)copy.data);
 }
 
-/* Every target calls this first.  With KEYREEVE_PLANT_BUG an input of four bytes or more that begins with "BUG" is
- * written past its end, behind three comparisons that only coverage leads through. */
+/* The plant of a target that mostly sees what was decoded: with KEYREEVE_PLANT_BUG a decoded count is trusted, and so
+ * many bytes are written where there is room for fewer.  No seed has as many; prove checks that. */
+static inline void fuzz_plant_count(size_t count, size_t room)
+{
+#ifdef KEYREEVE_PLANT_BUG
+	volatile uint8_t *table = malloc(room);
+
+	FUZZ_CHECK(table != NULL);
+	for (size_t i = 0; i < count; i++)
+		table[i] = 1;
+	free((void *)(uintptr_t)table);
+#else
+	(void)count;
+	(void)room;
+#endif
+}
+
+/* The plant of the others, called first.  With KEYREEVE_PLANT_BUG an input of four bytes or more that begins with "BUG"
+ * is written past its end, behind three comparisons that only coverage leads through. */
 static inline void fuzz_plant(struct bytes input)
 {
 #ifdef KEYREEVE_PLANT_BUG

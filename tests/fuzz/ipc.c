@@ -20,7 +20,7 @@
 #include "crypto/wrap.h"
 #include "keystore/intent.h"
 
-enum { HEAD = 2, FDS_MASK = 3, WITH_MEMFD = 4, SEALED = 8, MEMFD_MAX = 1024 * 1024 };
+enum { HEAD = 2, FDS_MASK = 3, WITH_MEMFD = 4, SEALED = 8, MEMFD_MAX = 1024 * 1024, PLANTED_THREADS = 16 };
 
 /* The lowest number that is free: a descriptor that was lost moves it. */
 static int free_fd(void)
@@ -75,6 +75,7 @@ static void check_config(struct bytes from)
 	FUZZ_CHECK(worker_config_get(buf_bytes(&again), &second).code == STATUS_OK);
 	FUZZ_CHECK(strcmp(config.name, second.name) == 0 && strcmp(config.module, second.module) == 0);
 	FUZZ_CHECK(config.type == second.type && config.threads == second.threads);
+	fuzz_plant_count(config.threads, PLANTED_THREADS);
 	buf_done(&again);
 }
 
@@ -197,10 +198,8 @@ static void converse(struct bytes stream, uint8_t flags, size_t piece)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct bytes input = bytes_of(data, size);
 	int before = free_fd();
 
-	fuzz_plant(input);
 	if (size <= HEAD)
 		return 0;
 	converse(bytes_of(data + HEAD, size - HEAD), data[0], data[1]);

@@ -181,11 +181,27 @@ static void the_configuration_wins_over_the_environment(void **state)
 	assert_string_equal(e.path, "/from-environment");
 }
 
+static void a_section_is_one_address_and_nothing_else(void **state)
+{
+	static const char good[] = "\x0c\0\0\0unix:///r/a.", more[] = "\x0c\0\0\0unix:///r/a.x";
+	struct endpoint e = { 0 };
+
+	(void)state;
+	assert_fails(endpoint_section_get(bytes_of(more, sizeof(more) - 1), &e), CONFIG_SYNTAX);
+	for (size_t len = 0; len < sizeof(good) - 1; len++)
+		assert_fails(endpoint_section_get(bytes_of(good, len), &e), CONFIG_SYNTAX);
+	assert_fails(endpoint_section_get(BYTES_LITERAL("\0\0\0\0"), &e), CLIENT_ENDPOINT);
+	assert_int_equal(e.kind, ENDPOINT_NONE);
+	assert_ok(endpoint_section_get(bytes_of(good, sizeof(good) - 1), &e));
+	assert_string_equal(e.path, "/r/a.");
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(addresses_of_the_catalogue_are_read),
 	cmocka_unit_test(malformed_addresses_of_the_catalogue_are_refused),
 	cmocka_unit_test(a_path_fits_a_socket_address_or_is_refused),
 	cmocka_unit_test(every_prefix_of_an_address_fails_or_is_shorter),
 	cmocka_unit_test(the_configuration_wins_over_the_environment),
+	cmocka_unit_test(a_section_is_one_address_and_nothing_else),
 };
 UNIT_MAIN(tests)
