@@ -346,7 +346,8 @@ static void idp_passes_on_large_messages_and_refuses_larger_ones(void **state)
 /* ---- streams that end ---------------------------------------------------------------------------------------------
  */
 
-/* TV-WA-07: OK, end of file, the process killed; the documents stay, and the first attempt is at once. */
+/* TV-WA-07: OK, end of file, the process killed; the documents stay, and the first attempt is at once.  TV-WA-19: the
+ * agent that comes back is another process at the same path. */
 static void idp_comes_back_after_every_kind_of_end(void **state)
 {
 	long gap = -1;
@@ -362,7 +363,7 @@ static void idp_comes_back_after_every_kind_of_end(void **state)
 	issuer_kill(&issuer);
 	expect_state(&role, WORKLOAD_BACKING_OFF, "Unavailable");
 	expect_quiet(&role);
-	/* TV-WA-19: a new process, a new inode at the same path, and, since its memory is gone, another key */
+	/* a new process, a new inode at the same path, and, since its memory is gone, another key */
 	issuer_start(&issuer, with_entry);
 	expect_own_document(&role, &issuer);
 	/* The gap also holds the way of our two lines to the issuer. */
