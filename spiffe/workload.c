@@ -15,6 +15,7 @@
 #include "spiffe/workload.pb-c.h"
 #include "spiffe/workload_pb.h"
 #include "spiffe/workload_rpc.h"
+#include "spiffe/workload_stream.h"
 
 static const struct workload_timing timing_defaults = {
 	.first_message_ms = 30 * 1000,
@@ -39,8 +40,8 @@ static int compare_names(const void *a, const void *b)
 	return (left->len > right->len) - (left->len < right->len);
 }
 
-/* WA-09: two entries that name the same trust domain, in whatever spelling. */
-static bool has_twins(struct bytes *names, size_t count)
+/* In whatever spelling. */
+bool workload_has_twins(struct bytes *names, size_t count)
 {
 	qsort(names, count, sizeof(names[0]), compare_names);
 	for (size_t i = 1; i < count; i++)
@@ -66,7 +67,7 @@ static const char *snapshot_fault(const Workload__JwtBundlesResponse *response)
 		if (bundle->document.len == 0)
 			return "message with an empty key document";
 	}
-	return has_twins(names, response->n_bundles) ? "message that names a trust domain twice" : NULL;
+	return workload_has_twins(names, response->n_bundles) ? "message that names a trust domain twice" : NULL;
 }
 
 /* Write a snapshot as struct workload_events has it; returns what is wrong with the message, NULL if nothing. */
@@ -91,9 +92,12 @@ static const char *snapshot_decode(struct bytes message, struct buf *list)
 	return fault;
 }
 
+static const struct workload_stream jwt_bundles = { "/SpiffeWorkloadAPI/FetchJWTBundles", snapshot_decode };
+
 /* ---- the watch ------------------------------------------------------------------------------------- */
 
 struct workload_watch {
+	const struct workload_stream *stream;
 	struct endpoint endpoint;
 	struct workload_events events;
 	struct workload_timing timing;
@@ -141,8 +145,8 @@ static struct workload_timing timing_of(const struct workload_timing *given)
 	};
 }
 
-struct status workload_watch_new(const struct endpoint *endpoint, const struct workload_events *events,
-	const struct workload_timing *timing, struct workload_watch **ret_watch)
+struct status workload_stream_watch(const struct workload_stream *stream, const struct endpoint *endpoint,
+	const struct workload_events *events, const struct workload_timing *timing, struct workload_watch **ret_watch)
 {
 	AUTO(own_close) int wake = -1;
 	struct workload_watch *watch;
@@ -152,6 +156,7 @@ struct status workload_watch_new(const struct endpoint *endpoint, const struct w
 		return FAIL_RC(NO_DESCRIPTORS, errno);
 	watch = calloc(1, sizeof(*watch));
 	ENSURE(watch != NULL, NO_MEMORY);
+	watch->stream = stream;
 	watch->endpoint = *endpoint;
 	watch->events = *events;
 	watch->timing = timing_of(timing);
@@ -160,6 +165,12 @@ struct status workload_watch_new(const struct endpoint *endpoint, const struct w
 	(void)pthread_mutex_init(&watch->lock, NULL); /* cannot fail for a default mutex */
 	*ret_watch = watch;
 	return OK;
+}
+
+struct status workload_watch_new(const struct endpoint *endpoint, const struct workload_events *events,
+	const struct workload_timing *timing, struct workload_watch **ret_watch)
+{
+	return workload_stream_watch(&jwt_bundles, endpoint, events, timing, ret_watch);
 }
 
 void workload_watch_free(struct workload_watch *watch)
@@ -229,7 +240,7 @@ static void withdraw(struct workload_watch *watch, const char *reason)
 	if (!watch->holding)
 		return;
 	watch->holding = false;
-	buf_clear(&watch->held);
+	buf_done(&watch->held); /* wiped: it may hold a key (WA-26) */
 	watch->events.withdrawn(watch->events.context, reason);
 }
 
@@ -241,7 +252,7 @@ static void take_message(struct workload_watch *watch, struct workload_rpc *rpc,
 	const char *fault = "message that is compressed or found no memory";
 
 	if (workload_rpc_message(rpc, &message).code == STATUS_OK)
-		fault = snapshot_decode(message, &list);
+		fault = watch->stream->decode(message, &list);
 	if (fault != NULL) {
 		say(watch, WORKLOAD_DISCARDED, fault);
 		return;
@@ -286,8 +297,7 @@ static void read_stream(struct workload_watch *watch, struct workload_rpc *rpc, 
 static void run_stream(struct workload_watch *watch, struct stream_end *end)
 {
 	struct workload_rpc *rpc = NULL;
-	struct status st =
-		workload_rpc_open(&watch->endpoint, "/SpiffeWorkloadAPI/FetchJWTBundles", (struct bytes){ 0 }, 0, &rpc);
+	struct status st = workload_rpc_open(&watch->endpoint, watch->stream->method, (struct bytes){ 0 }, 0, &rpc);
 
 	if (st.code != STATUS_OK) {
 		end->status = WORKLOAD_RPC_INTERNAL;

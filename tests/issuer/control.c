@@ -23,6 +23,7 @@ const char control_help[] =
 	"document KEY SIZE|@FILE   one more entry of the map: that many blanks, or a file\n"
 	"document-delete KEY       all of that name\n"
 	"own on|off                the issuer's own entry of the map\n"
+	"x509 @FILE|off            the message of FetchX509SVID, as it is in a file; none\n"
 	"raw HEX                   send these bytes as a message on open streams\n"
 	"ok | deny | invalid | unimplemented | unavailable | internal | hang   [COUNT]\n"
 	"                          how the next COUNT calls end (all: without COUNT); but for ok and hang also open "
@@ -193,6 +194,18 @@ static struct status own(struct server *server, const struct words *w, struct bu
 	return OK;
 }
 
+static struct status x509(struct server *server, const struct words *w, struct buf *out)
+{
+	AUTO(buf_done) struct buf bytes = buf_make(FILE_MAX);
+
+	(void)out;
+	ENSURE(w->word[1][0] == '@' || strcmp(w->word[1], "off") == 0, CLIENT_ARGUMENT);
+	if (w->word[1][0] == '@')
+		TRY(read_file(w->word[1] + 1, &bytes));
+	server_x509(server, buf_bytes(&bytes));
+	return OK;
+}
+
 static int nibble(char c)
 {
 	static const char digits[] = "0123456789abcdef";
@@ -319,6 +332,7 @@ static const struct command {
 	{ "document",        3, document,        CONTROL_NOTHING },
 	{ "document-delete", 2, document_delete, CONTROL_NOTHING },
 	{ "own",             2, own,             CONTROL_NOTHING },
+	{ "x509",            2, x509,            CONTROL_NOTHING },
 	{ "raw",             2, raw,             CONTROL_NOTHING },
 	{ "ok",              1, mode,            CONTROL_NOTHING },
 	{ "deny",            1, mode,            CONTROL_NOTHING },

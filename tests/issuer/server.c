@@ -47,6 +47,7 @@ struct rpc {
 	int cancelled;
 	unsigned pending;
 	bool is_stream;	 /* in the list of open ones */
+	bool is_x509;	 /* of FetchX509SVID */
 	bool is_sending; /* a batch of ours is under way */
 	bool has_begun;	 /* initial metadata is sent */
 	bool is_dirty;	 /* there is something newer to send */
@@ -89,6 +90,7 @@ struct server {
 	struct document documents[SERVER_DOCUMENTS_MAX];
 	size_t document_count;
 	bool has_own_document;
+	struct buf x509; /* the message of FetchX509SVID; empty: there is none */
 	struct keys keys;
 	int64_t ttl_s;
 	enum server_mode mode;
@@ -262,6 +264,17 @@ static struct status bundles_message(struct server *server, struct buf *message)
 	return OK;
 }
 
+/* The message of this moment for a stream. */
+static struct status snapshot(struct rpc *rpc, struct buf *message)
+{
+	struct server *server = rpc->listener->server;
+
+	if (!rpc->is_x509)
+		return bundles_message(server, message);
+	buf_put(message, buf_bytes(&server->x509));
+	return buf_check(message);
+}
+
 static void push(struct rpc *rpc)
 {
 	AUTO(buf_done) struct buf message = buf_make(RESPONSE_MAX);
@@ -269,7 +282,7 @@ static void push(struct rpc *rpc)
 	rpc->is_dirty = rpc->is_sending;
 	if (rpc->is_sending || rpc->is_ending)
 		return;
-	if (bundles_message(rpc->listener->server, &message).code != STATUS_OK)
+	if (snapshot(rpc, &message).code != STATUS_OK)
 		end_call(rpc, MODE_INTERNAL);
 	else
 		send_message(rpc, buf_bytes(&message));
@@ -457,6 +470,12 @@ static enum server_mode take_mode(struct server *server)
 	return mode;
 }
 
+static bool has_x509(struct rpc *rpc)
+{
+	rpc->is_x509 = is_method(rpc, "/SpiffeWorkloadAPI/FetchX509SVID");
+	return rpc->is_x509 && rpc->listener->server->x509.len > 0;
+}
+
 static void answer(struct rpc *rpc)
 {
 	struct server *server = rpc->listener->server;
@@ -470,7 +489,7 @@ static void answer(struct rpc *rpc)
 		end_call(rpc, MODE_INVALID_ARGUMENT);
 	else if (is_method(rpc, "/SpiffeWorkloadAPI/FetchJWTSVID"))
 		answer_svids(rpc);
-	else if (!is_method(rpc, "/SpiffeWorkloadAPI/FetchJWTBundles"))
+	else if (!is_method(rpc, "/SpiffeWorkloadAPI/FetchJWTBundles") && !has_x509(rpc))
 		end_call(rpc, MODE_UNIMPLEMENTED);
 	else if (!is_known(server, rpc->listener->uid))
 		end_call(rpc, MODE_PERMISSION_DENIED);
@@ -672,6 +691,7 @@ void server_free(struct server *server)
 	grpc_completion_queue_destroy(server->queue);
 	for (size_t i = 0; i < server->document_count; i++)
 		buf_done(&server->documents[i].bytes);
+	buf_done(&server->x509);
 	keys_done(&server->keys);
 	(void)pthread_cond_destroy(&server->gone);
 	(void)pthread_mutex_destroy(&server->lock);
@@ -712,6 +732,20 @@ void server_entry_delete(struct server *server, unsigned uid)
 			server->entries[i - 1] = server->entries[--server->entry_count];
 	for (struct rpc *rpc = server->streams; rpc != NULL; rpc = rpc->next)
 		if (!is_known(server, rpc->listener->uid))
+			end_call(rpc, MODE_PERMISSION_DENIED);
+	unlock(server);
+}
+
+void server_x509(struct server *server, struct bytes message)
+{
+	lock(server);
+	buf_done(&server->x509);
+	server->x509 = buf_make(RESPONSE_MAX);
+	buf_put(&server->x509, message);
+	for (struct rpc *rpc = server->streams; rpc != NULL; rpc = rpc->next)
+		if (rpc->is_x509 && message.len > 0)
+			push(rpc);
+		else if (rpc->is_x509)
 			end_call(rpc, MODE_PERMISSION_DENIED);
 	unlock(server);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The Workload API as gRPC C core serves it: FetchJWTSVID and FetchJWTBundles; every other method answers
+ * The Workload API as gRPC C core serves it: FetchJWTSVID, FetchJWTBundles and, once it was given a message,
+ * FetchX509SVID; every other method answers
  * Unimplemented. The caller accepts connections and says whose they are, since the library does not tell the peer of a
  * Unix socket: each uid has a gRPC server of its own, which its connections are added to.  Two polling threads; every
  * function below may be called by any other thread. */
@@ -84,6 +85,9 @@ struct status server_key_document(struct server *server, struct buf *document);
 struct status server_mint(struct server *server, const struct claims *claims, struct buf *token);
 /* Another map entry, any key and any bytes; empty document: remove every entry with that key.  Pushed. */
 struct status server_document(struct server *server, const char *key, struct bytes document);
+/* What FetchX509SVID sends from now on, whatever it is; pushed.  Empty: nothing, and its streams end (Unimplemented,
+ * once there was something PermissionDenied). */
+void server_x509(struct server *server, struct bytes message);
 /* Whether the server's own document is in the map; pushed. */
 void server_own_document(struct server *server, bool is_sent);
 
