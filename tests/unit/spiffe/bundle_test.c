@@ -432,6 +432,31 @@ static void TV_SB_01_to_03_a_bundle_document_holds_authorities_too(void **state)
 	bundle_set_unref(set);
 }
 
+static void TV_SB_04_a_bundle_document_without_keys_is_none(void **state)
+{
+	struct bundle_set *set = NULL;
+
+	(void)state;
+	assert_ok(decode("example.org", "{\"spiffe_sequence\":1}", BUNDLE_SPIFFE_DOCUMENT, &set));
+	assert_int_equal(bundle_set_at(set, 0)->key_count + bundle_set_at(set, 0)->authority_count, 0);
+	assert_true(has_report(set, "no array"));
+	bundle_set_unref(set);
+}
+
+static void TV_SB_09_keys_for_wit_svids_verify_nothing_here(void **state)
+{
+	static const char document[] = "{\"keys\":[" EC_WITH("\"kid\":\"w\",\"use\":\"wit-svid\"") "," EC_WITH(
+		"\"kid\":\"k1\",\"use\":\"jwt-svid\"") "]}";
+	struct bundle_set *set = NULL;
+
+	(void)state;
+	assert_ok(decode("example.org", document, BUNDLE_SPIFFE_DOCUMENT, &set));
+	assert_int_equal(bundle_set_at(set, 0)->key_count, 1);
+	assert_bytes(bundle_set_at(set, 0)->keys[0].kid, BYTES_LITERAL("k1"));
+	assert_int_equal(bundle_set_at(set, 0)->authority_count, 0);
+	bundle_set_unref(set);
+}
+
 static void an_authority_of_no_use_costs_only_itself(void **state)
 {
 	static const struct {
@@ -479,5 +504,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_set_lives_as_long_as_its_last_reader),
 	cmocka_unit_test(TV_SB_01_to_03_a_bundle_document_holds_authorities_too),
 	cmocka_unit_test(an_authority_of_no_use_costs_only_itself),
+	cmocka_unit_test(TV_SB_04_a_bundle_document_without_keys_is_none),
+	cmocka_unit_test(TV_SB_09_keys_for_wit_svids_verify_nothing_here),
 };
 UNIT_MAIN(tests)
