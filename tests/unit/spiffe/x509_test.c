@@ -329,6 +329,7 @@ static void TV_X5_04_path_validation(void **state)
 		{ "name constraint, permitted",    STATUS_X509_CONSTRAINT, .root = { .constraints = "critical,permitted;URI:other.org" } },
 		{ "name constraint, excluded",     STATUS_X509_CONSTRAINT, .root = { .constraints = "critical,excluded;URI:example.org" } },
 		{ "name constraint of mid",        STATUS_X509_CONSTRAINT, .with_mid = true, .mid = { .constraints = "critical,permitted;URI:other.org" } },
+		{ "mid's extensions twice",         STATUS_X509_MALFORMED, .with_mid = true, .mid = { .uri = { ABSENT }, .twice = "yes" } },
 		{ "mid with a critical unknown",   STATUS_X509_EXTENSION, .with_mid = true, .mid = { .unknown_critical = "1.3.6.1.4.1.99999.1" } },
 	};
 
