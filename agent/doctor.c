@@ -267,10 +267,11 @@ static void log_visit(void *context, const struct doctor_finding *finding)
 	}
 }
 
-struct doctor_result doctor_report(const struct config *config, const char *config_path, bool says_all)
+struct doctor_result doctor_report(const struct config *config, const char *config_path, enum doctor_moment moment)
 {
+	bool says_all = moment == DOCTOR_CHECK;
 	struct doctor_facts facts;
 
-	doctor_probe(config_path, says_all, &facts);
+	doctor_probe(config_path, moment != DOCTOR_START, &facts);
 	return doctor_run(config, &facts, log_visit, &says_all);
 }

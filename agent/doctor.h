@@ -42,7 +42,11 @@ struct doctor_result {
 struct doctor_result doctor_run(
 	const struct config *config, const struct doctor_facts *facts, doctor_visit_fn *visit, void *context);
 
-/* Probe, run and write each finding to the log; with says_all also what is good. */
-struct doctor_result doctor_report(const struct config *config, const char *config_path, bool says_all);
+/* Why the checks run: at the start, by `--check`, which also says what is good, or while we run, for a reload.  In the
+ * last two the sockets may be our own daemon's. */
+enum doctor_moment { DOCTOR_START = 0, DOCTOR_CHECK, DOCTOR_RUNNING };
+
+/* Probe, run and write each finding to the log. */
+struct doctor_result doctor_report(const struct config *config, const char *config_path, enum doctor_moment moment);
 
 #endif

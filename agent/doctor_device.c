@@ -18,15 +18,14 @@ static void device_check(struct doctor *d, uint32_t i, const char *path)
 static bool twin_of(const char *path, char ret_twin[PATH_MAX])
 {
 	const char *name = strrchr(path, '/');
-	const int directory = name != NULL ? (int)(name - path) : 0;
-	unsigned number;
-	int len = 0;
+	const bool is_managed = name != NULL && strncmp(name, "/tpmrm", 6) == 0;
+	const char *number = name != NULL ? name + (is_managed ? 6 : 4) : NULL;
 
-	if (name != NULL && sscanf(name, "/tpm%u%n", &number, &len) == 1 && name[len] == '\0')
-		return snprintf(ret_twin, PATH_MAX, "%.*s/tpmrm%u", directory, path, number) < PATH_MAX;
-	if (name != NULL && sscanf(name, "/tpmrm%u%n", &number, &len) == 1 && name[len] == '\0')
-		return snprintf(ret_twin, PATH_MAX, "%.*s/tpm%u", directory, path, number) < PATH_MAX;
-	return false;
+	if (name == NULL || strncmp(name, "/tpm", 4) != 0 || number[0] == '\0' ||
+		number[strspn(number, "0123456789")] != '\0')
+		return false;
+	return snprintf(ret_twin, PATH_MAX, "%.*s/tpm%s%s", (int)(name - path), path, is_managed ? "" : "rm", number) <
+	       PATH_MAX;
 }
 
 static void tpm_device_check(struct doctor *d, uint32_t i)

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -210,6 +211,24 @@ static struct status harden(void)
 	return OK;
 }
 
+/* The directory, not the file: Kubernetes exchanges links in it, and editors put another file in place.  Without it
+ * changes are read after SIGHUP only. */
+static int watch_directory(const char *config_path)
+{
+	AUTO(own_close) int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	const char *slash = strrchr(config_path, '/');
+	char directory[PATH_MAX] = ".";
+
+	if (slash != NULL)
+		(void)snprintf(directory, sizeof(directory), "%.*s",
+			slash == config_path ? 1 : (int)(slash - config_path), config_path);
+	if (fd >= 0 && inotify_add_watch(fd, directory,
+			       IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_ATTRIB | IN_ONLYDIR) >= 0)
+		return own_take_fd(&fd);
+	log_warning("%s cannot be watched: %s; changes are read after SIGHUP only", directory, strerror(errno));
+	return -1;
+}
+
 /* Inherited by every role, which narrows it. */
 static struct status enter_sandbox(const struct supervised *s)
 {
@@ -228,6 +247,7 @@ static struct status open_all(struct supervised *s)
 	TRY(open_secrets(s));
 	TRY(open_listeners(s));
 	s->notify_fd = notify_open();
+	s->watch_fd = watch_directory(s->config_path);
 	TRY(become_user(s->config));
 	TRY(harden());
 	return enter_sandbox(s);
@@ -247,7 +267,7 @@ static int start(struct supervised *s, const struct options *options)
 		log_error("%s: %s", options->config, why);
 		return EXIT_REFUSED;
 	}
-	found = doctor_report(s->config, options->config, options->check);
+	found = doctor_report(s->config, options->config, options->check ? DOCTOR_CHECK : DOCTOR_START);
 	s->providers_down = found.providers_down;
 	if (options->check)
 		return found.refused > 0 || found.providers_down != 0 ? EXIT_FINDINGS : EXIT_GOOD;
@@ -269,9 +289,12 @@ static int start(struct supervised *s, const struct options *options)
 
 int main(int argc, char **argv)
 {
-	struct supervised s = {
-		.libexec_fd = -1, .state_lock = -1, .signal_fd = -1, .notify_fd = -1, .tree = buf_make(CONFIG_TREE_MAX)
-	};
+	struct supervised s = { .libexec_fd = -1,
+		.state_lock = -1,
+		.signal_fd = -1,
+		.notify_fd = -1,
+		.watch_fd = -1,
+		.tree = buf_make(CONFIG_TREE_MAX) };
 	struct options options;
 	int code = parse_options(argc, argv, &options);
 

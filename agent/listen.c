@@ -106,6 +106,22 @@ struct status listen_bind(
 	return OK;
 }
 
+struct status listen_change(const char *path, mode_t mode, uid_t owner, gid_t group, char ret_text[LISTEN_TEXT_BYTES])
+{
+	/* The directory is ours (DOC-11): nobody else can put something here between the look and the change. */
+	struct stat there;
+
+	(void)snprintf(ret_text, LISTEN_TEXT_BYTES,
+		"mode and group of %s cannot be changed: the service account must own it and belong to the group; "
+		"restart",
+		path);
+	if (lstat(path, &there) < 0 || !S_ISSOCK(there.st_mode) || there.st_uid != owner)
+		return FAIL(CHECK_FAILED);
+	if (chmod(path, there.st_mode & mode & 07777) < 0 || lchown(path, (uid_t)-1, group) < 0)
+		return FAIL_RC(CHECK_FAILED, errno);
+	return chmod(path, mode) < 0 ? FAIL_RC(CHECK_FAILED, errno) : OK;
+}
+
 struct status listen_peer(int fd, struct principal *ret_principal)
 {
 	struct ucred peer;

@@ -18,6 +18,10 @@ enum { LISTEN_BACKLOG = 4096, LISTEN_TEXT_BYTES = 256 };
 struct status listen_bind(
 	const char *path, mode_t mode, uid_t owner, gid_t group, char ret_text[LISTEN_TEXT_BYTES], int *ret_fd);
 
+/* Another mode and group for the socket at `path`, which must be a socket of `owner`.  At no moment is it open to more
+ * than the old or the new ones.  Fails: CHECK_FAILED, with a sentence. */
+struct status listen_change(const char *path, mode_t mode, uid_t owner, gid_t group, char ret_text[LISTEN_TEXT_BYTES]);
+
 /* The kernel's view of who connected (SO_PEERCRED: as of connect). */
 struct principal {
 	uid_t uid;

@@ -18,11 +18,21 @@ enum { STOP_MS = 12000 }; /* the agent drains for at most ten seconds */
 
 /* ---- starting roles ----------------------------------------------------------------------------- */
 
+static const char checked_out[] = "a start-up check takes it out of service";
+
+/* A check takes its provider out of service.  Of one that runs already this holds from its end on. */
+static bool is_checked_out(const struct supervisor *s, const struct child *child)
+{
+	return (s->given->providers_down >> child->provider & 1) != 0;
+}
+
 /* Everything but the agent needs the agent's control socket. */
 static bool may_start(const struct supervisor *s, const struct child *child)
 {
 	const struct child *agent = &s->children[CHILD_AGENT];
 
+	if (child->provider >= 0 && is_checked_out(s, child))
+		return false;
 	return child == agent || (agent->ctl != NULL && agent->is_ready);
 }
 
@@ -94,7 +104,7 @@ static void child_ready(struct supervisor *s, struct child *child, struct bytes 
 		supervise_join_idp(s, &s->children[CHILD_IDP]).code != STATUS_OK)
 		(void)kill(s->children[CHILD_IDP].pid, SIGKILL); /* a new one gets a new socket */
 	for (size_t i = CHILD_FIRST_WORKER; i < s->child_count && child == &s->children[CHILD_AGENT]; i++)
-		if (s->children[i].stays_down)
+		if (s->children[i].stays_down || is_checked_out(s, &s->children[i]))
 			tell_down(s, &s->children[i]);
 	if (child == &s->children[CHILD_AGENT] && !s->announced) {
 		s->announced = true;
@@ -165,6 +175,9 @@ static void reap(struct supervisor *s)
 			if (child->failed == STATUS_OK && child->early_deaths >= CHILD_EARLY_DEATHS) {
 				(void)snprintf(child->reason, sizeof(child->reason), "its worker does not start");
 				tell_down(s, child);
+			} else if (child->provider >= 0 && is_checked_out(s, child)) {
+				(void)snprintf(child->reason, sizeof(child->reason), "%s", checked_out);
+				tell_down(s, child);
 			}
 		}
 }
@@ -198,7 +211,7 @@ static void take_signals(struct supervisor *s)
 			break;
 		case SIGHUP:
 			log_notice("SIGHUP from uid %u pid %u", info.ssi_uid, info.ssi_pid);
-			supervise_reload(s);
+			supervise_reload_want(s, true, clock_mono_us());
 			break;
 		default:
 			log_notice("signal %u from uid %u pid %u", info.ssi_signo, info.ssi_uid, info.ssi_pid);
@@ -215,6 +228,8 @@ static int wait_ms(const struct supervisor *s)
 
 	if (s->stopping)
 		at = s->stop_at_us;
+	else if (s->reload.at_us != 0)
+		at = s->reload.at_us;
 	for (size_t i = 0; i < s->child_count && !s->stopping; i++) {
 		const struct child *child = &s->children[i];
 
@@ -269,9 +284,8 @@ static void add_children(struct supervisor *s)
 	for (uint32_t i = 0; i < config->provider_count; i++) {
 		struct child *child = &s->children[s->child_count++];
 
-		*child = (struct child){ .provider = (int)i,
-			.stays_down = (s->given->providers_down >> i & 1) != 0,
-			.reason = "a start-up check takes it out of service" };
+		*child = (struct child){ .provider = (int)i };
+		(void)snprintf(child->reason, sizeof(child->reason), "%s", checked_out);
 		(void)snprintf(child->name, sizeof(child->name), "%s", config->providers[i].name);
 		(void)snprintf(child->program, sizeof(child->program), "%s", programs[config->providers[i].type]);
 		s->wrap_waiting[i] = -1;
@@ -284,8 +298,10 @@ int supervise(struct supervised *given)
 
 	add_children(&s);
 	for (;;) {
-		struct pollfd polls[CHILDREN_MAX + 1] = { { .fd = given->signal_fd, .events = POLLIN } };
+		struct pollfd polls[CHILDREN_MAX + 2] = { { .fd = given->signal_fd, .events = POLLIN } };
+		struct pollfd *watch = &polls[s.child_count + 1];
 
+		supervise_reload_due(&s, clock_mono_us());
 		start_due(&s, clock_mono_us());
 		if (s.stopping && (s.children[CHILD_AGENT].pid == 0 || clock_mono_us() >= s.stop_at_us))
 			break;
@@ -294,13 +310,16 @@ int supervise(struct supervised *given)
 
 			polls[i + 1] = (struct pollfd){ .fd = ctl != NULL ? ipc_fd(ctl) : -1, .events = POLLIN };
 		}
-		if (poll(polls, s.child_count + 1, wait_ms(&s)) < 0 && errno != EINTR)
+		*watch = (struct pollfd){ .fd = given->watch_fd, .events = POLLIN };
+		if (poll(polls, s.child_count + 2, wait_ms(&s)) < 0 && errno != EINTR)
 			break;
 		for (size_t i = 0; i < s.child_count; i++)
 			if (polls[i + 1].revents != 0 && s.children[i].ctl != NULL)
 				child_readable(&s, &s.children[i]);
 		if (polls[0].revents != 0)
 			take_signals(&s);
+		if (watch->revents != 0 && !supervise_reload_watch(&s, clock_mono_us()))
+			own_close(&given->watch_fd);
 	}
 	end_all(&s);
 	log_notice("stopped");

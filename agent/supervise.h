@@ -21,6 +21,7 @@ struct supervised {
 	int state_lock;			       /* owned: one daemon per state directory */
 	int signal_fd;			       /* owned: SIGTERM, SIGINT, SIGHUP, SIGCHLD */
 	int notify_fd;			       /* owned: the service manager; -1 none */
+	int watch_fd;			       /* owned: inotify on the configuration's directory; -1 none */
 };
 
 /* Run keyreeve-config on the file; the tree, or its error text in ret_text.  Also used for a reload.

@@ -21,6 +21,12 @@ struct supervisor {
 	int wrap_waiting[CONFIG_PROVIDERS_MAX]; /* a socket to soft for a wrapping worker that does not run yet; -1 */
 	bool stopping, announced;
 	uint64_t stop_at_us;
+	struct {
+		bool is_asked;		/* by SIGHUP: then it is said also that nothing changed */
+		uint64_t at_us;		/* when it is due; 0 none is */
+		uint64_t first_us;	/* when the first of those was wanted that it answers */
+		uint64_t not_before_us; /* the last one's end, and a pause */
+	} reload;
 };
 
 /* The worker of that provider; NULL none. */
@@ -30,7 +36,12 @@ struct status supervise_start(struct supervisor *s, struct child *child);
 /* A socket between idp and the agent; a new one when the agent was started again. */
 struct status supervise_join_idp(struct supervisor *s, struct child *idp);
 
-/* Read the file again; what cannot be in force leaves the old one in force, with a line that says why. */
-void supervise_reload(struct supervisor *s);
+/* A reload is wanted, by a signal or by a change of the directory: soon, and once for many that come together. */
+void supervise_reload_want(struct supervisor *s, bool is_asked, uint64_t now_us);
+/* Changes of the directory.  false: it cannot be watched any more. */
+bool supervise_reload_watch(struct supervisor *s, uint64_t now_us);
+/* If one is due: read the file again, check it and this machine; what cannot be in force leaves the old one in force,
+ * with a line that says why. */
+void supervise_reload_due(struct supervisor *s, uint64_t now_us);
 
 #endif

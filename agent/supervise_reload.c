@@ -1,9 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
 #include <string.h>
+#include <sys/inotify.h>
+#include <unistd.h>
 
+#include "agent/doctor.h"
+#include "agent/listen.h"
 #include "agent/supervise_parts.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/own.h"
+
+/* In force within a second after the last change: SETTLE_MS, or PAUSE_MS at most, and the time to read and check. */
+enum {
+	SETTLE_MS = 50,	      /* an editor, or the kubelet, makes several changes at once */
+	SETTLE_MOST_MS = 250, /* but somebody who never stops does not hold it up */
+	PAUSE_MS = 500,	      /* between two reloads: a storm of signals costs little more than one */
+	TAKE_MS = 1000,
+	EVENTS_BYTES = 4096,
+};
 
 /* What a running daemon cannot change; the rest goes to the agent. */
 static const char *needs_restart(const struct config *was, const struct config *now)
@@ -12,6 +27,10 @@ static const char *needs_restart(const struct config *was, const struct config *
 		return "posture";
 	if (strcmp(was->paths.state, now->paths.state) != 0)
 		return "paths.state";
+	if (strcmp(was->paths.private_sockets, now->paths.private_sockets) != 0)
+		return "paths.private";
+	if (strcmp(was->user, now->user) != 0)
+		return "user";
 	if (was->listener_count != now->listener_count)
 		return "listeners";
 	for (uint32_t i = 0; i < now->listener_count; i++)
@@ -25,42 +44,152 @@ static const char *needs_restart(const struct config *was, const struct config *
 	return NULL;
 }
 
-void supervise_reload(struct supervisor *s)
+static void keep_old(const char *why)
+{
+	log_error("the old configuration stays in force: %s", why);
+}
+
+/* The same checks as at the start, on the machine as it is now; our own sockets are there. */
+static bool passes_checks(struct supervisor *s, const struct config *config, uint32_t *ret_providers_down)
+{
+	const struct doctor_result found = doctor_report(config, s->given->config_path, DOCTOR_RUNNING);
+
+	*ret_providers_down = found.providers_down;
+	if (found.refused == 0)
+		return true;
+	keep_old("a check above refuses the new one");
+	return false;
+}
+
+static struct status change_listener(const struct config *config, uint32_t i, char ret_text[LISTEN_TEXT_BYTES])
+{
+	const struct config_listener *l = &config->listeners[i];
+
+	return listen_change(
+		l->path, (mode_t)l->mode, config->uid, l->gid == (gid_t)CONFIG_UNSET ? (gid_t)-1 : l->gid, ret_text);
+}
+
+/* Mode and group of the sockets that are there: of all, or of none. */
+static bool change_listeners(const struct config *was, const struct config *now)
+{
+	char why[LISTEN_TEXT_BYTES], again[LISTEN_TEXT_BYTES];
+
+	for (uint32_t i = 0; i < now->listener_count; i++) {
+		if (was->listeners[i].mode == now->listeners[i].mode && was->listeners[i].gid == now->listeners[i].gid)
+			continue;
+		if (change_listener(now, i, why).code == STATUS_OK)
+			continue;
+		keep_old(why);
+		for (uint32_t undo = 0; undo < i; undo++)
+			if (change_listener(was, undo, again).code != STATUS_OK)
+				log_error("%s", again);
+		return false;
+	}
+	return true;
+}
+
+/* From here on it counts; config and tree are taken over. */
+static void put_in_force(struct supervisor *s, struct config **config, struct buf *tree)
 {
 	struct child *agent = &s->children[CHILD_AGENT];
+	struct ipc_message message = ipc_message_of(ROLE_RELOAD, 0);
+
+	config_free(s->given->config);
+	buf_done(&s->given->tree);
+	s->given->config = TAKE(*config);
+	s->given->tree = TAKE(*tree);
+	message.part[1] = buf_bytes(&s->given->tree);
+	if (agent->ctl == NULL) {
+		log_notice("the agent gets the new configuration when it is started again");
+		return;
+	}
+	if (ipc_send(agent->ctl, &message).code != STATUS_OK || ipc_flush_wait(agent->ctl, TAKE_MS).code != STATUS_OK)
+		log_error("the agent does not take the new configuration");
+}
+
+static void free_config(struct config **config)
+{
+	config_free(*config);
+}
+
+static void reload(struct supervisor *s, bool is_asked)
+{
 	AUTO(buf_done) struct buf tree = buf_make(CONFIG_TREE_MAX);
 	AUTO(buf_done) struct buf text = buf_make(CONFIG_TREE_MAX);
-	struct ipc_message message = ipc_message_of(ROLE_RELOAD, 0);
-	struct config *config = NULL;
+	AUTO(free_config) struct config *config = NULL;
 	const char *fixed;
 	char why[CONFIG_TEXT_BYTES];
+	uint32_t providers_down;
 
 	if (config_load(s->given->libexec_fd, s->given->config_path, &config, &tree, &text).code != STATUS_OK) {
 		log_error("the old configuration stays in force: %.*s", (int)text.len, (const char *)text.data);
 		return;
 	}
 	fixed = needs_restart(s->given->config, config);
-	if (fixed != NULL)
-		log_error("the old configuration stays in force: a change of %s needs a restart", fixed);
-	else if (config_resolve(config, why).code != STATUS_OK)
-		log_error("the old configuration stays in force: %s", why);
-	else {
-		buf_clear(&tree);
-		if (config_put(&tree, config).code != STATUS_OK || agent->ctl == NULL)
-			log_error("the old configuration stays in force: it could not be handed over");
-		else {
-			struct config *was = s->given->config;
-			struct buf old_tree = s->given->tree;
-
-			s->given->config = config;
-			s->given->tree = TAKE(tree);
-			config = was;
-			buf_done(&old_tree);
-			message.part[1] = buf_bytes(&s->given->tree);
-			if (ipc_send(agent->ctl, &message).code != STATUS_OK ||
-				ipc_flush_wait(agent->ctl, 1000).code != STATUS_OK)
-				log_error("the agent does not take the new configuration");
-		}
+	if (fixed != NULL) {
+		(void)snprintf(why, sizeof(why), "a change of %s needs a restart", fixed);
+		keep_old(why);
+		return;
 	}
-	config_free(config);
+	if (config_resolve(config, why).code != STATUS_OK) {
+		keep_old(why);
+		return;
+	}
+	buf_clear(&tree);
+	if (config_put(&tree, config).code != STATUS_OK) {
+		keep_old("it could not be handed over");
+		return;
+	}
+	/* Another file of the directory changed: what is in force need not be checked again for that. */
+	if (!is_asked && bytes_equal(buf_bytes(&tree), buf_bytes(&s->given->tree)))
+		return;
+	if (!passes_checks(s, config, &providers_down) || !change_listeners(s->given->config, config))
+		return;
+	s->given->providers_down = providers_down;
+	put_in_force(s, &config, &tree);
+}
+
+void supervise_reload_want(struct supervisor *s, bool is_asked, uint64_t now_us)
+{
+	uint64_t at = now_us + (uint64_t)SETTLE_MS * US_PER_MS;
+
+	if (s->reload.at_us == 0)
+		s->reload.first_us = now_us;
+	if (at > s->reload.first_us + (uint64_t)SETTLE_MOST_MS * US_PER_MS)
+		at = s->reload.first_us + (uint64_t)SETTLE_MOST_MS * US_PER_MS;
+	s->reload.at_us = at > s->reload.not_before_us ? at : s->reload.not_before_us;
+	s->reload.is_asked |= is_asked;
+}
+
+void supervise_reload_due(struct supervisor *s, uint64_t now_us)
+{
+	const bool is_asked = s->reload.is_asked;
+
+	if (s->reload.at_us == 0 || s->reload.at_us > now_us || s->stopping)
+		return;
+	s->reload.at_us = 0;
+	s->reload.is_asked = false;
+	reload(s, is_asked);
+	s->reload.not_before_us = clock_mono_us() + (uint64_t)PAUSE_MS * US_PER_MS;
+}
+
+bool supervise_reload_watch(struct supervisor *s, uint64_t now_us)
+{
+	/* What happened is not looked at, only that something did. */
+	char events[EVENTS_BYTES] __attribute__((aligned(__alignof__(struct inotify_event))));
+	bool is_there = true;
+	ssize_t len;
+
+	while ((len = read(s->given->watch_fd, events, sizeof(events))) > 0) {
+		const struct inotify_event *event;
+
+		for (ssize_t at = 0; at < len; at += (ssize_t)(sizeof(*event) + event->len)) {
+			event = (const void *)(events + at);
+			is_there = is_there && (event->mask & IN_IGNORED) == 0;
+		}
+		supervise_reload_want(s, false, now_us);
+	}
+	if (!is_there)
+		log_warning("the directory of the configuration is gone: changes are read after SIGHUP only");
+	return is_there;
 }
