@@ -303,7 +303,7 @@ unsigned config_check(const struct config *config, config_visit_fn *visit, void 
 
 /* Look up user, groups and the users of tenants and admins.  The first that does not exist stops it, with a sentence
  * in ret_text.  Reads the account database: keyreeved's, before any role starts.  Fails: CONFIG_SYNTAX, LIMIT. */
-enum { CONFIG_TEXT_BYTES = 256 };
+enum { CONFIG_TEXT_BYTES = 320 }; /* all words of a field, and the one that was meant */
 struct status config_resolve(struct config *config, char ret_text[CONFIG_TEXT_BYTES]);
 /* Only what the policy needs: the users of tenants and admins. */
 struct status config_resolve_users(struct config *config, char ret_text[CONFIG_TEXT_BYTES]);

@@ -6,6 +6,8 @@
 
 #include <stdio.h>
 
+#include "agent/policy_case.h"
+
 /* ---- reference page -------------------------------------------------------------------------------------------- */
 
 static void words_put(struct buf *to, const struct config_word *words)
@@ -182,6 +184,10 @@ void config_reference_put(struct buf *to)
 		buf_printf(to, "| %s | %s |\n", verb_groups[i][0], verb_groups[i][1]);
 	buf_put_text(to, "\n");
 	buf_put_text(to, on_verbs);
+	buf_put_text(to,
+		"\n# Policy tests\n\n`keyreeve policy test FILE` reads cases with the decisions that are expected, "
+		"from a file of the same YAML beside the configuration.\n");
+	section_put(to, &policy_cases_shape, "PolicyTest");
 }
 
 /* ---- manual page ----------------------------------------------------------------------------------------------- */

@@ -7,7 +7,7 @@
 
 #include "base/own.h"
 
-enum { PATH_BYTES = 256, SENTENCE_BYTES = 400 };
+enum { PATH_BYTES = 256, SENTENCE_BYTES = 640 };
 
 /* Where a field stands, so that a later check can point at it. */
 struct place {
@@ -511,7 +511,7 @@ static void map_walk(struct walk *w, const struct config_shape *shape, void *bas
 
 /* ---- the whole file ---------------------------------------------------------------------------------------------- */
 
-static void document_walk(struct walk *w, struct config *config)
+static void document_walk(struct walk *w, const struct config_shape *shape, void *base)
 {
 	yaml_mark_t first = { 0 };
 
@@ -533,7 +533,7 @@ static void document_walk(struct walk *w, struct config *config)
 		report(w, w->event.start_mark, "must be a map");
 		return;
 	}
-	map_walk(w, &config_shape_root, config);
+	map_walk(w, shape, base);
 	advance(w); /* end of the document */
 	advance(w);
 	if (!w->is_over && w->event.type != YAML_STREAM_END_EVENT)
@@ -628,17 +628,19 @@ static void walk_done(struct walk *w)
 	free(w->places);
 }
 
-static struct status file_walk(struct walk *w, struct config *config)
+static struct status file_walk(
+	struct walk *w, const struct config_shape *shape, const struct config_yaml_checker *checker, void *base)
 {
 	if (w->text.len > CONFIG_FILE_MAX)
 		report_at(w, (yaml_mark_t){ 0 }, "the file is larger than %d bytes", CONFIG_FILE_MAX);
 	else
-		document_walk(w, config);
+		document_walk(w, shape, base);
 	ENSURE(!w->no_memory, NO_MEMORY);
 	if (w->error_count == w->later_count) {
-		twins_add(w, config);
+		if (shape == &config_shape_root)
+			twins_add(w, base);
 		ENSURE(!w->no_memory, NO_MEMORY);
-		(void)config_check(config, check_visit, w); /* its count is in w->error_count */
+		checker->run(checker->context, base, check_visit, w);
 	}
 	if (w->error_count > CONFIG_ERRORS_MAX)
 		buf_printf(w->errors, "%s: %u more errors\n", w->file, w->error_count - CONFIG_ERRORS_MAX);
@@ -652,16 +654,37 @@ static void auto_config(struct config **config)
 	config_free(*config);
 }
 
-struct status config_yaml_parse(struct bytes text, const char *file, struct buf *errors, struct config **ret_config)
+struct status config_yaml_read(struct bytes text, const char *file, struct buf *errors,
+	const struct config_shape *shape, const struct config_yaml_checker *checker, void *base)
 {
-	AUTO(auto_config) struct config *config = calloc(1, sizeof(*config));
 	AUTO(walk_done) struct walk walk = { .text = text, .file = file, .errors = errors };
 
-	ENSURE(config != NULL, NO_MEMORY);
 	ENSURE(yaml_parser_initialize(&walk.parser) == 1, NO_MEMORY);
 	yaml_parser_set_encoding(&walk.parser, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(&walk.parser, text.data, text.len);
-	TRY(file_walk(&walk, config));
+	return file_walk(&walk, shape, checker, base);
+}
+
+struct status config_yaml_parse_with(struct bytes text, const char *file, struct buf *errors,
+	const struct config_yaml_checker *checker, struct config **ret_config)
+{
+	AUTO(auto_config) struct config *config = calloc(1, sizeof(*config));
+
+	ENSURE(config != NULL, NO_MEMORY);
+	TRY(config_yaml_read(text, file, errors, &config_shape_root, checker, config));
 	*ret_config = TAKE(config);
 	return OK;
+}
+
+static void check_run(void *context, const void *base, config_visit_fn *visit, void *visit_context)
+{
+	(void)context;
+	(void)config_check(base, visit, visit_context); /* its count is in walk.error_count */
+}
+
+struct status config_yaml_parse(struct bytes text, const char *file, struct buf *errors, struct config **ret_config)
+{
+	static const struct config_yaml_checker checker = { .run = check_run };
+
+	return config_yaml_parse_with(text, file, errors, &checker, ret_config);
 }

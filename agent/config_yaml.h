@@ -20,4 +20,17 @@
  * Fails: CONFIG_SYNTAX; CONFIG_UNSUPPORTED when all that is wrong is not built yet; NO_MEMORY. */
 struct status config_yaml_parse(struct bytes text, const char *file, struct buf *errors, struct config **ret_config);
 
+/* What the fields of a struct mean together; each finding becomes one line with its place. */
+struct config_yaml_checker {
+	void (*run)(void *context, const void *base, config_visit_fn *visit, void *visit_context);
+	void *context;
+};
+
+/* The same for any shape, zeroed in `base`, which the caller frees with config_shape_done() in any case; and for a
+ * configuration with a checker of the caller's in the place of config_check(). */
+struct status config_yaml_read(struct bytes text, const char *file, struct buf *errors,
+	const struct config_shape *shape, const struct config_yaml_checker *checker, void *base);
+struct status config_yaml_parse_with(struct bytes text, const char *file, struct buf *errors,
+	const struct config_yaml_checker *checker, struct config **ret_config);
+
 #endif

@@ -45,6 +45,10 @@ struct policy_request {
 struct status policy_check(const struct policy *policy, const struct tenant_match *match,
 	const struct policy_request *request, struct decision *decision);
 
+/* What is no error but can hardly be meant: tenants that overlap, rules that are never reached, rules that can never
+ * allow.  For a configuration that config_check() passes; findings as its.  Returns their number.  Pure. */
+unsigned policy_lint(const struct config *config, config_visit_fn *visit, void *context);
+
 /* Is the identity an administrator?  Says nothing of the listener it came by. */
 bool policy_is_admin(const struct policy *policy, const struct identity *identity);
 

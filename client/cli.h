@@ -103,6 +103,9 @@ int cmd_client_list(struct cli *cli, const char *const *argument);
 int cmd_client_delete(struct cli *cli, const char *const *argument);
 int cmd_token_inspect(struct cli *cli, const char *const *argument);
 int cmd_audit_show(struct cli *cli, const char *const *argument);
+/* Every line of the audit log's segments in cli->directory, or where it usually is, oldest first; 0 or an exit code. */
+#define CLI_AUDIT_DIRECTORY "/var/lib/keyreeve/audit"
+int cli_audit_each(const struct cli *cli, void (*visit)(void *context, const json_t *line), void *context);
 /* From the word "policy" on: it has options of its own, which keyreeve-config parses. */
 int cmd_policy(int argc, char **argv);
 

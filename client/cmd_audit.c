@@ -13,7 +13,6 @@
 #include "base/buf.h"
 #include "client/cli.h"
 
-#define AUDIT_DIRECTORY "/var/lib/keyreeve/audit"
 enum {
 	NAME_DIGITS = 16, /* NNNNNNNNNNNNNNNN.log: the first number inside */
 
@@ -112,6 +111,8 @@ struct follow {
 	struct buf line; /* under way, within one pass */
 	bool head_done;
 	int code;
+	void (*visit)(void *context, const json_t *line); /* instead of showing it */
+	void *context;
 };
 
 static void line_show(struct follow *f, struct bytes text)
@@ -125,6 +126,8 @@ static void line_show(struct follow *f, struct bytes text)
 		f->code = CLI_FINDINGS;
 		(void)cli_refuse(f->cli, KEYREEVE_FAILED, path, "it has a line that the service did not write",
 			"somebody changed the file, or the disk did: keep a copy, and see the lines around it");
+	} else if (f->visit != NULL) {
+		f->visit(f->context, line);
 	} else if (passes(f->cli, f->since, line)) {
 		if (f->cli->json) {
 			(void)fwrite(text.data, 1, text.len, stdout);
@@ -234,31 +237,48 @@ static int show(struct follow *f)
 	}
 }
 
-int cmd_audit_show(struct cli *cli, const char *const *argument)
+static int follow_run(struct follow *f)
 {
-	struct follow f = { .cli = cli, .directory = cli->directory != NULL ? cli->directory : AUDIT_DIRECTORY };
-	DIR *directory;
+	DIR *directory = opendir(f->directory);
 	int code = 0;
 
-	(void)argument;
-	if (cli->since != NULL && !since_parse(cli->since, f.since))
-		return cli_refuse(
-			cli, KEYREEVE_INVALID, "--since", "it is no time", "10m, 2h, 1d, or 2026-11-23T15:04");
-	directory = opendir(f.directory);
-	if (directory == NULL || access(f.directory, X_OK) != 0)
-		code = cli_refuse(cli, KEYREEVE_INVALID, f.directory, strerror(errno),
+	if (directory == NULL || access(f->directory, X_OK) != 0)
+		code = cli_refuse(f->cli, KEYREEVE_INVALID, f->directory, strerror(errno),
 			errno == EACCES ? "the log is its daemon's and root's: read it as one of them"
 					: "--dir says where the log is: the directory audit of paths.state");
 	if (directory != NULL)
 		(void)closedir(directory);
 	if (code != 0)
 		return code;
+	f->line = buf_make(LINE_MAX_BYTES);
+	code = show(f);
+	if (f->file != NULL)
+		(void)fclose(f->file);
+	buf_done(&f->line);
+	return code;
+}
+
+static const char *directory_of(const struct cli *cli)
+{
+	return cli->directory != NULL ? cli->directory : CLI_AUDIT_DIRECTORY;
+}
+
+int cli_audit_each(const struct cli *cli, void (*visit)(void *context, const json_t *line), void *context)
+{
+	struct follow f = { .cli = cli, .directory = directory_of(cli), .visit = visit, .context = context };
+
+	return follow_run(&f);
+}
+
+int cmd_audit_show(struct cli *cli, const char *const *argument)
+{
+	struct follow f = { .cli = cli, .directory = directory_of(cli) };
+
+	(void)argument;
+	if (cli->since != NULL && !since_parse(cli->since, f.since))
+		return cli_refuse(
+			cli, KEYREEVE_INVALID, "--since", "it is no time", "10m, 2h, 1d, or 2026-11-23T15:04");
 	if (cli->follow)
 		(void)setvbuf(stdout, NULL, _IOLBF, BUFSIZ); /* whole lines, whenever it is ended */
-	f.line = buf_make(LINE_MAX_BYTES);
-	code = show(&f);
-	if (f.file != NULL)
-		(void)fclose(f.file);
-	buf_done(&f.line);
-	return code;
+	return follow_run(&f);
 }

@@ -115,7 +115,9 @@ static int help(FILE *to, int code)
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
 		command_print(to, &cli_commands[i]);
 	(void)fputs("  policy explain [FILE] ...  who may do what, and by which rule\n"
-		    "  policy check [FILE]        is this configuration good?\n\nfor every command:\n",
+		    "  policy check [FILE]        is this configuration good?\n"
+		    "  policy test FILE           does it decide as these cases expect?\n"
+		    "  policy diff OLD NEW        whose requests would it answer otherwise?\n\nfor every command:\n",
 		to);
 	options_print(to, GLOBAL);
 	(void)fputs("\nkeyreeve COMMAND --help shows a command's own options.  Exit codes: 0 good, 1 usage, 2 cannot "

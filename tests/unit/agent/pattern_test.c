@@ -188,7 +188,81 @@ static void direct_patterns_take_names_without_a_scheme(void **state)
 	}
 }
 
+static void a_pattern_matches_whole_names(void **state)
+{
+	static const struct {
+		const char *pattern, *id;
+		bool matches;
+	} rows[] = {
+		{ "spiffe://d/a/{x}", "spiffe://d/a/b", true },
+		{ "spiffe://d/a/{x}", "spiffe://d/a", false },
+		{ "spiffe://d/a/{x}", "spiffe://d/a/b/c", false },
+		{ "spiffe://d/a/{x}", "spiffe://e/a/b", false },
+		{ "spiffe://d/a/b", "spiffe://d/a/b", true },
+		{ "spiffe://d/a/b", "spiffe://d/a/bb", false },
+		{ "spiffe://d/a/**", "spiffe://d/a/b/c", true },
+		{ "spiffe://d/a/**", "spiffe://d/a", false },
+		{ "spiffe://d/a/{x}/**", "spiffe://d/a/b", false },
+		{ "spiffe://d/**", "spiffe://d/a", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct pattern pattern;
+		struct bytes domain, path;
+		const char *why;
+
+		assert_ok(pattern_spiffe(bytes_from_text(rows[i].pattern), &pattern, &why));
+		assert_true(pattern_split(bytes_from_text(rows[i].id), &domain, &path));
+		if (pattern_matches(&pattern, domain, path) != rows[i].matches)
+			fail_msg("%s, %s", rows[i].pattern, rows[i].id);
+	}
+}
+
+/* With the name that shows it, which both patterns do match. */
+static void patterns_meet_where_a_name_matches_both(void **state)
+{
+	static const struct {
+		const char *a, *b, *example; /* NULL: none */
+	} rows[] = {
+		{ "spiffe://d/{a}/b", "spiffe://d/a/{b}", "spiffe://d/a/b" },
+		{ "spiffe://d/{a}", "spiffe://d/{b}", "spiffe://d/x" },
+		{ "spiffe://d/a", "spiffe://d/b", NULL },
+		{ "spiffe://d/a", "spiffe://e/a", NULL },
+		{ "spiffe://d/a", "spiffe://d/a/b", NULL },
+		{ "spiffe://d/**", "spiffe://d/a/{b}/c", "spiffe://d/a/x/c" },
+		{ "spiffe://d/a/**", "spiffe://d/a", NULL },
+		{ "spiffe://d/a/**", "spiffe://d/**", "spiffe://d/a/x" },
+		{ "spiffe://d/a/**", "spiffe://d/b/**", NULL },
+		{ "spiffe://d/{a}/**", "spiffe://d/b/**", "spiffe://d/b/x" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		for (int turn = 0; turn < 2; turn++) {
+			struct buf example = buf_make(256);
+			struct pattern a, b;
+			struct bytes domain, path;
+			const char *why;
+			bool meet;
+
+			assert_ok(pattern_spiffe(bytes_from_text(turn ? rows[i].b : rows[i].a), &a, &why));
+			assert_ok(pattern_spiffe(bytes_from_text(turn ? rows[i].a : rows[i].b), &b, &why));
+			meet = pattern_meet(&a, &b, &example);
+			if (meet != (rows[i].example != NULL) || pattern_meet(&a, &b, NULL) != meet)
+				fail_msg("%s, %s", rows[i].a, rows[i].b);
+			assert_bytes(buf_bytes(&example), bytes_from_text(meet ? rows[i].example : ""));
+			if (meet) {
+				assert_true(pattern_split(buf_bytes(&example), &domain, &path));
+				assert_true(pattern_matches(&a, domain, path) && pattern_matches(&b, domain, path));
+			}
+			buf_done(&example);
+		}
+}
+
 static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(a_pattern_matches_whole_names),
+	cmocka_unit_test(patterns_meet_where_a_name_matches_both),
 	cmocka_unit_test(a_star_is_any_run_of_bytes_and_nothing_else_is_special),
 	cmocka_unit_test(a_hostile_key_name_costs_no_more_than_the_product),
 	cmocka_unit_test(an_earlier_match_covers_what_it_matches_entirely),

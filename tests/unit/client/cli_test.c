@@ -211,6 +211,10 @@ static void wrong_usage_is_1_and_says_what(void **state)
 		{ { "policy", "explain", "/dev/null", "--as", "uid:1" }, "--as ID and --op OPERATION" },
 		{ { "policy", "check", "/nowhere" }, "No such file" },
 		{ { "policy", "check", "/dev/null", "--key", "k" }, "it has no options" },
+		{ { "policy", "diff", "/dev/null" }, "OLD and NEW are needed" },
+		{ { "policy", "test" }, "FILE is needed" },
+		{ { "policy", "check", "/dev/null", "--dir", "/" }, "--dir is for diff" },
+		{ { "policy", "diff", "/dev/null", "/dev/null", "x" }, "too many arguments" },
 		{ { "--json", "policy", "check" }, "it is the first word" },
 	};
 
