@@ -435,11 +435,6 @@ static struct status load_space(void *context, const struct namespace_record *re
 	return keyindex_parent_put(space, record->provider, record->parent);
 }
 
-static struct status load_intent(void *context, const struct intent *intent)
-{
-	return recovery_found(context, intent);
-}
-
 static struct status load_states(struct agent *agent, struct keystore *store)
 {
 	for (size_t i = 0; i < agent->lane_count; i++) {
@@ -470,7 +465,6 @@ static struct status open_log(struct agent *agent, struct audit_log **ret_log)
 static struct status open_state(struct agent *agent)
 {
 	const struct keystore_visitor rows = { .context = agent, .key = load_key, .space = load_space };
-	const struct keystore_visitor journal = { .context = agent, .intent = load_intent };
 	struct keystore *store = NULL;
 	struct audit_log *log = NULL;
 
@@ -479,7 +473,7 @@ static struct status open_state(struct agent *agent)
 	TRY(keyindex_new(AGENT_KEYS_MAX, &agent->index));
 	TRY(open_log(agent, &log));
 	TRY(keystore_load(store, &rows));
-	TRY(keystore_load(store, &journal));
+	TRY(recovery_load(agent, store));
 	TRY(load_states(agent, store));
 	TRY(durable_start(&agent->loop, store, log, &agent->durable));
 	TRY(audit_events_new(agent->durable, agent->boot, &agent->events));

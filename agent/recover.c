@@ -117,25 +117,45 @@ static struct status item_new(struct bytes record, struct recovery_item **ret_it
 	return OK;
 }
 
+/* By an older row of the same name, whose deletion once failed. */
+static bool is_held(const struct agent *agent, const struct keyindex_entry *entry)
+{
+	for (size_t i = 0; i < agent->lane_count; i++)
+		for (const struct recovery_item *item = agent->recoveries[i].head; item != NULL; item = item->next)
+			if (item->entry == entry)
+				return true;
+	return false;
+}
+
+/* The id is the name's; the hardware id is this key's alone. */
+static bool is_key_of(const struct recovery_item *item, const struct key_record *row)
+{
+	return memcmp(row->id.bytes, item->key.bytes, sizeof(item->key.bytes)) == 0 &&
+	       memcmp(row->hardware_id, item->hardware_id, sizeof(item->hardware_id)) == 0;
+}
+
 /* The name is the index's while the intent lives; a destroy's key loses its use. */
 static struct status hold_name(struct agent *agent, struct recovery_item *item, const struct intent_record *record)
 {
 	struct keyindex_space *space;
+	struct keyindex_entry *entry;
 
 	TRY(keyindex_space_make(agent->index, &record->space, &space));
-	item->entry = keyindex_find(agent->index, space, record->name);
-	item->has_row = item->entry != NULL && item->entry->record != NULL &&
-			memcmp(item->entry->record->id.bytes, item->key.bytes, sizeof(item->key.bytes)) == 0;
-	if (item->entry == NULL)
-		TRY(keyindex_take(agent->index, space, record->name, &item->entry));
+	entry = keyindex_find(agent->index, space, record->name);
+	item->has_row = entry != NULL && entry->record != NULL && is_key_of(item, entry->record);
 	item->is_done = item->op == INTENT_CREATE && item->has_row;
-	if (!item->is_done)
-		keyindex_withdraw(item->entry);
+	if (item->is_done || (entry != NULL && (is_held(agent, entry) || (entry->record != NULL && !item->has_row))))
+		return OK; /* it is the key's, an older row's or a younger key's */
+	if (entry == NULL)
+		TRY(keyindex_take(agent->index, space, record->name, &entry));
+	keyindex_withdraw(entry);
+	item->entry = entry;
 	return OK;
 }
 
-struct status recovery_found(struct agent *agent, const struct intent *intent)
+static struct status found(void *context, const struct intent *intent)
 {
+	struct agent *agent = context;
 	struct recovery *recovery = recovery_of(agent, intent->provider);
 	struct intent_record record = { 0 };
 	struct recovery_item *item;
@@ -146,8 +166,7 @@ struct status recovery_found(struct agent *agent, const struct intent *intent)
 	item->intent_id = intent->id;
 	item->key = intent->key;
 	memcpy(item->hardware_id, intent->hardware_id, sizeof(item->hardware_id));
-	/* A number in the row is in the log, or it was lost with the log's unsynced end. */
-	item->owes_line = intent->seq == 0 || intent->seq >= agent->first_number;
+	item->owes_line = intent->seq == 0; /* any other number is in the log: see owe_lines() */
 	if (hold_name(agent, item, &record).code != STATUS_OK) {
 		item_free(item);
 		return FAIL(NO_MEMORY);
@@ -160,6 +179,29 @@ struct status recovery_found(struct agent *agent, const struct intent *intent)
 	}
 	add(recovery, item);
 	return OK;
+}
+
+/* A number that is not in the log was lost with its unsynced end, and the next lines get it: the row must not look
+ * settled by them if we die before it is. */
+static struct status owe_lines(struct keystore *store, uint64_t first_number)
+{
+	struct status st;
+
+	TRY(keystore_begin(store));
+	st = keystore_intent_owe(store, first_number);
+	if (st.code == STATUS_OK)
+		st = keystore_commit(store);
+	if (st.code != STATUS_OK)
+		keystore_rollback(store);
+	return st;
+}
+
+struct status recovery_load(struct agent *agent, struct keystore *store)
+{
+	const struct keystore_visitor journal = { .context = agent, .intent = found };
+
+	TRY(owe_lines(store, agent->first_number));
+	return keystore_load(store, &journal);
 }
 
 void recovery_take_over(struct request *rq, enum intent_op op, bool owes_line)
@@ -176,7 +218,7 @@ void recovery_take_over(struct request *rq, enum intent_op op, bool owes_line)
 	memcpy(item->hardware_id, rq->hardware_id, sizeof(item->hardware_id));
 	item->key = rq->key_id;
 	item->entry = rq->entry;
-	item->has_row = op == INTENT_DESTROY;
+	item->has_row = true; /* of a create, too, if it could not be undone */
 	item->owes_line = owes_line;
 	rq->entry = NULL;
 	rq->intent_id = 0;
@@ -225,13 +267,25 @@ static void finish_item(struct recovery *recovery)
 	recovery_run(recovery);
 }
 
+static void wait_at_the_end(struct recovery *recovery)
+{
+	recovery->now->next = NULL;
+	add(recovery, recovery->now);
+	recovery->now = NULL;
+	recovery->waits_for_second = true;
+}
+
 static void forgotten(struct post *post)
 {
 	struct recovery *recovery = (struct recovery *)((char *)post - offsetof(struct recovery, job.post));
 
-	if (recovery->job.result != STATUS_OK)
-		log_warning("a finished intent could not be deleted: %s", status_name(recovery->job.result));
-	finish_item(recovery);
+	if (recovery->job.result == STATUS_OK) {
+		finish_item(recovery);
+		return;
+	}
+	/* Its name must not go to another key while the row could be taken for that one's. */
+	log_warning("a finished intent could not be deleted now: %s", status_name(recovery->job.result));
+	wait_at_the_end(recovery);
 }
 
 static void forget(struct recovery *recovery)
@@ -253,6 +307,8 @@ static void lined(struct post *post)
 	struct recovery *recovery = (struct recovery *)((char *)post - offsetof(struct recovery, job.post));
 
 	if (recovery->job.result == STATUS_OK) {
+		recovery->now->owes_line = false;
+		recovery->now->has_row = false;
 		forget(recovery);
 		return;
 	}
@@ -261,17 +317,13 @@ static void lined(struct post *post)
 		write_line(recovery);
 		return;
 	}
-	/* No space for the line, or no store: the item waits at the end of the line. */
-	recovery->now->next = NULL;
-	add(recovery, recovery->now);
-	recovery->now = NULL;
-	recovery->waits_for_second = true;
+	wait_at_the_end(recovery); /* no space for the line, or no store */
 }
 
 static void write_line(struct recovery *recovery)
 {
 	struct recovery_item *item = recovery->now;
-	bool destroys = item->op == INTENT_DESTROY && item->has_row;
+	bool destroys = item->has_row && !item->is_done;
 
 	put_line(recovery);
 	if (recovery->job.line.len == 0 && !destroys) {

@@ -25,7 +25,7 @@ struct recovery_item {
 	uint8_t hardware_id[KEYSTORE_HARDWARE_ID_BYTES];
 	struct keyindex_entry *entry; /* the name that it keeps taken; NULL none */
 	struct buf record;	      /* owned: the intent's, see intent_record_put() */
-	bool has_row;		      /* the key's row is still there */
+	bool has_row;		      /* the key's row may still be there */
 	bool owes_line;		      /* its line is not in the log */
 	bool is_done;		      /* a create that was complete: only line and row are left */
 };
@@ -47,8 +47,10 @@ void recovery_done(struct recovery *recovery);
 /* What recovery needs to know of a request, as kept in its intent row. */
 void intent_record_put(struct buf *to, const struct request *rq);
 
-/* An intent row found at the start; its name is taken in the index.  Fails: NO_MEMORY, RECORD_CORRUPT. */
-struct status recovery_found(struct agent *agent, const struct intent *intent);
+/* The journal at the start, after the keys are in the index and before anything is written: lines that are owed get new
+ * numbers, names of unfinished acts are taken.  The store is borrowed for the call.
+ * Fails: NO_MEMORY, LIMIT, CRYPTO, RECORD_CORRUPT, STORE_IO, STORE_FULL. */
+struct status recovery_load(struct agent *agent, struct keystore *store);
 /* An act of this request ended in doubt: recovery takes over its intent and its name.  Without memory for that the row
  * waits for the next start. */
 void recovery_take_over(struct request *rq, enum intent_op op, bool owes_line);

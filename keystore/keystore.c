@@ -465,6 +465,7 @@ struct status keystore_intent_put(struct keystore *store, const struct intent *i
 	ENSURE(intent->op != INTENT_NONE, LIMIT);
 	TRY(intent_body_put(&body, intent));
 	intent_columns_put(&columns, intent, keystore_tag(store));
+	TRY(buf_check(&columns));
 	TRY(record_close(store->id_key, RECORD_LABEL_INTENT, buf_bytes(&columns), buf_bytes(&body), &envelope));
 	stmt_bind_number(&q, (int64_t)intent->seq);
 	stmt_bind_number(&q, intent->op);
@@ -490,6 +491,15 @@ struct status keystore_intent_number(struct keystore *store, int64_t id, uint64_
 	return OK;
 }
 
+struct status keystore_intent_owe(struct keystore *store, uint64_t first)
+{
+	AUTO(stmt_end) struct stmt q = stmt_use(&store->statements, STMT_INTENT_OWE);
+
+	TRY(in_transaction(store));
+	stmt_bind_number(&q, (int64_t)first);
+	return stmt_run(&q);
+}
+
 struct status keystore_intent_delete(struct keystore *store, int64_t id)
 {
 	AUTO(stmt_end) struct stmt q = stmt_use(&store->statements, STMT_INTENT_DELETE);
@@ -513,6 +523,7 @@ static struct status intent_of_row(struct keystore *store, struct stmt *q, struc
 	ENSURE(bytes_equal(stmt_column(q, 4), keystore_tag(store)), RECORD_CORRUPT);
 	TRY(column_array(q, 5, intent.hardware_id, KEYSTORE_HARDWARE_ID_BYTES));
 	intent_columns_put(&columns, &intent, keystore_tag(store));
+	TRY(buf_check(&columns));
 	TRY(record_open(store->id_key, RECORD_LABEL_INTENT, buf_bytes(&columns), stmt_column(q, 6), &body));
 	TRY(intent_body_get(body, &intent));
 	*ret_intent = intent;

@@ -140,6 +140,8 @@ void keystore_rewind(struct keystore *store);
  * there, while deleting one is no failure.  namespace_put replaces the row of the same namespace and provider. */
 struct status keystore_intent_put(struct keystore *store, const struct intent *intent, int64_t *ret_id);
 struct status keystore_intent_number(struct keystore *store, int64_t id, uint64_t seq);
+/* Numbers from `first` on become 0: their lines are not in the log, and other lines get these numbers now. */
+struct status keystore_intent_owe(struct keystore *store, uint64_t first);
 struct status keystore_intent_delete(struct keystore *store, int64_t id);
 struct status keystore_key_put(struct keystore *store, const struct key_record *record);
 struct status keystore_key_delete(struct keystore *store, const struct keystore_id *id);

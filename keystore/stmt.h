@@ -29,6 +29,7 @@
 	X(SPACE_ALL,     "SELECT id, provider, record FROM namespace") \
 	X(INTENT_PUT,    "INSERT INTO intent (seq, op, key, node, hardware_id, record) VALUES (?, ?, ?, ?, ?, ?)") \
 	X(INTENT_NUMBER, "UPDATE intent SET seq = ? WHERE id = ?") \
+	X(INTENT_OWE,    "UPDATE intent SET seq = 0 WHERE seq >= ?") \
 	X(INTENT_DELETE, "DELETE FROM intent WHERE id = ?") \
 	X(INTENT_ALL,    "SELECT id, seq, op, key, node, hardware_id, record FROM intent ORDER BY id") \
 	X(KV_PUT,        "INSERT INTO kv (name, value) VALUES (?, ?)" \
