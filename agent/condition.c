@@ -106,46 +106,92 @@ static enum answer subjects_ask(const struct rule *rule, const struct policy_req
 	return ANSWER_NO;
 }
 
+/* The key's algorithm is known, and in no set. */
+#define BIT_NONE (1u << 31)
+
+void condition_facts(const struct policy_request *rq, struct set_facts *ret_facts)
+{
+	const struct psa_alg *alg = alg_of(rq);
+	uint32_t algorithm = alg != NULL ? alg_bit(*alg) : 0, hash = algorithm != 0 ? hash_bit(*alg) : 0;
+
+	*ret_facts = (struct set_facts){ {
+		[SET_TYPES] = rq->attributes != NULL ? condition_type_bit(rq->attributes) : 0,
+		[SET_ALGORITHMS] = algorithm,
+		[SET_HASHES] = algorithm != 0 && hash == 0 ? BIT_NONE : hash,
+		[SET_PROVIDERS] = rq->provider < CONFIG_PROVIDERS_MAX ? 1u << rq->provider : 0,
+		[SET_AUTHENTICATORS] = rq->identity != NULL && rq->identity->authenticator <= AUTHENTICATOR_JWT_SVID
+					       ? 1u << rq->identity->authenticator
+					       : 0,
+	} };
+}
+
+enum answer condition_set(enum set set, uint32_t stated, const struct set_facts *facts)
+{
+	uint32_t bit = facts->bit[set];
+
+	if (stated == 0 || (stated & bit) != 0)
+		return ANSWER_YES;
+	/* a hash that is left open may turn out to be each of them */
+	return bit == 0 || (set == SET_HASHES && bit == HASH_BIT_ANY) ? ANSWER_UNKNOWN : ANSWER_NO;
+}
+
+uint32_t condition_set_stated(const struct rule *rule, enum set set)
+{
+	switch (set) {
+	case SET_TYPES:
+		return rule->from->types;
+	case SET_ALGORITHMS:
+		return rule->from->algorithms;
+	case SET_HASHES:
+		return rule->from->hashes;
+	case SET_PROVIDERS:
+		return rule->providers;
+	case SET_AUTHENTICATORS:
+		return rule->from->authenticators;
+	case SET_COUNT:
+		break;
+	}
+	return 0;
+}
+
+static enum answer set_ask(const struct rule *rule, enum set set, const struct policy_request *rq)
+{
+	struct set_facts facts;
+
+	condition_facts(rq, &facts);
+	return condition_set(set, condition_set_stated(rule, set), &facts);
+}
+
 static enum answer types_ask(const struct rule *rule, const struct policy_request *rq)
 {
-	uint32_t bit = rq->attributes != NULL ? condition_type_bit(rq->attributes) : 0;
+	return set_ask(rule, SET_TYPES, rq);
+}
 
-	return bit == 0 ? ANSWER_UNKNOWN : answer_of((rule->from->types & bit) != 0);
+static enum answer algorithms_ask(const struct rule *rule, const struct policy_request *rq)
+{
+	return set_ask(rule, SET_ALGORITHMS, rq);
+}
+
+static enum answer hashes_ask(const struct rule *rule, const struct policy_request *rq)
+{
+	return set_ask(rule, SET_HASHES, rq);
+}
+
+static enum answer providers_ask(const struct rule *rule, const struct policy_request *rq)
+{
+	return set_ask(rule, SET_PROVIDERS, rq);
+}
+
+static enum answer authenticators_ask(const struct rule *rule, const struct policy_request *rq)
+{
+	return set_ask(rule, SET_AUTHENTICATORS, rq);
 }
 
 static enum answer size_ask(const struct rule *rule, const struct policy_request *rq)
 {
 	if (rq->attributes == NULL || rq->attributes->bits == 0)
 		return ANSWER_UNKNOWN;
-	return answer_of(within(rq->attributes->bits, rule->from->min_bits, rule->from->max_bits));
-}
-
-static enum answer algorithms_ask(const struct rule *rule, const struct policy_request *rq)
-{
-	const struct psa_alg *alg = alg_of(rq);
-	uint32_t bit = alg != NULL ? alg_bit(*alg) : 0;
-
-	return bit == 0 ? ANSWER_UNKNOWN : answer_of((rule->from->algorithms & bit) != 0);
-}
-
-static enum answer hashes_ask(const struct rule *rule, const struct policy_request *rq)
-{
-	const struct psa_alg *alg = alg_of(rq);
-	uint32_t bit;
-
-	if (alg == NULL || alg_bit(*alg) == 0)
-		return ANSWER_UNKNOWN;
-	bit = hash_bit(*alg);
-	if (bit == HASH_BIT_ANY && (rule->from->hashes & bit) == 0)
-		return ANSWER_UNKNOWN; /* it may turn out to be each of them */
-	return answer_of((rule->from->hashes & bit) != 0);
-}
-
-static enum answer providers_ask(const struct rule *rule, const struct policy_request *rq)
-{
-	if (rq->provider >= CONFIG_PROVIDERS_MAX)
-		return ANSWER_UNKNOWN;
-	return answer_of((rule->providers >> rq->provider & 1) != 0);
+	return answer_of(within(rq->attributes->bits, rule->min_bits, rule->max_bits));
 }
 
 static enum answer key_age_ask(const struct rule *rule, const struct policy_request *rq)
@@ -153,15 +199,7 @@ static enum answer key_age_ask(const struct rule *rule, const struct policy_requ
 	/* no key yet, or a clock that went back */
 	if (rq->key_created_s <= 0 || rq->now_s < rq->key_created_s)
 		return ANSWER_UNKNOWN;
-	return answer_of(within(
-		(uint64_t)(rq->now_s - rq->key_created_s), rule->from->min_key_age_s, rule->from->max_key_age_s));
-}
-
-static enum answer authenticators_ask(const struct rule *rule, const struct policy_request *rq)
-{
-	if (rq->identity == NULL || rq->identity->authenticator > AUTHENTICATOR_JWT_SVID)
-		return ANSWER_UNKNOWN;
-	return answer_of((rule->from->authenticators >> rq->identity->authenticator & 1) != 0);
+	return answer_of(within((uint64_t)(rq->now_s - rq->key_created_s), rule->min_key_age_s, rule->max_key_age_s));
 }
 
 /* A window over midnight belongs to the day on which it began. */
@@ -183,7 +221,7 @@ static bool clock_fits(const struct config_time *time, int64_t now_s)
 
 static enum answer time_ask(const struct rule *rule, const struct policy_request *rq)
 {
-	const struct config_time *time = &rule->from->time;
+	const struct config_time *time = &rule->time;
 
 	if (rq->now_s <= 0)
 		return ANSWER_UNKNOWN;
@@ -193,17 +231,17 @@ static enum answer time_ask(const struct rule *rule, const struct policy_request
 
 static enum answer binding_ask(const struct rule *rule, const struct policy_request *rq)
 {
-	return rq->binding == 0 ? ANSWER_UNKNOWN : answer_of((rule->from->binding & rq->binding) != 0);
+	return rq->binding == 0 ? ANSWER_UNKNOWN : answer_of((rule->binding & rq->binding) != 0);
 }
 
 static enum answer principals_ask(const struct rule *rule, const struct policy_request *rq)
 {
-	return rq->principals == 0 ? ANSWER_UNKNOWN : answer_of(rq->principals <= rule->from->max_principals);
+	return rq->principals == 0 ? ANSWER_UNKNOWN : answer_of(rq->principals <= rule->max_principals);
 }
 
 static enum answer token_ask(const struct rule *rule, const struct policy_request *rq)
 {
-	return answer_of(tenant_token_fits(&rule->from->token, rq->token));
+	return answer_of(tenant_token_fits(&rule->token, rq->token));
 }
 
 bool condition_created_fits(const struct config_created *limits, const struct psa_key_attributes *key)
@@ -302,22 +340,21 @@ bool condition_bounds_token(const struct config_token *token)
 
 /* clang-format off */
 static const struct {
-	const char *name; /* of the field, or of what both fields bound */
 	bool (*is_stated)(const struct config_rule *rule);
 	enum answer (*ask)(const struct rule *rule, const struct policy_request *rq);
 } conditions[CONDITION_COUNT] = {
-	[CONDITION_SUBJECTS]       = { "subjects",       has_subjects,       subjects_ask },
-	[CONDITION_TYPES]          = { "types",          has_types,          types_ask },
-	[CONDITION_SIZE]           = { "size",           has_size,           size_ask },
-	[CONDITION_ALGORITHMS]     = { "algorithms",     has_algorithms,     algorithms_ask },
-	[CONDITION_HASHES]         = { "hashes",         has_hashes,         hashes_ask },
-	[CONDITION_PROVIDERS]      = { "providers",      has_providers,      providers_ask },
-	[CONDITION_KEY_AGE]        = { "key age",        has_key_age,        key_age_ask },
-	[CONDITION_AUTHENTICATORS] = { "authenticators", has_authenticators, authenticators_ask },
-	[CONDITION_TIME]           = { "time",           has_time,           time_ask },
-	[CONDITION_BINDING]        = { "binding",        has_binding,        binding_ask },
-	[CONDITION_PRINCIPALS]     = { "principals",     has_principals,     principals_ask },
-	[CONDITION_TOKEN]          = { "token",          has_token,          token_ask },
+	[CONDITION_SUBJECTS]       = { has_subjects,       subjects_ask },
+	[CONDITION_TYPES]          = { has_types,          types_ask },
+	[CONDITION_SIZE]           = { has_size,           size_ask },
+	[CONDITION_ALGORITHMS]     = { has_algorithms,     algorithms_ask },
+	[CONDITION_HASHES]         = { has_hashes,         hashes_ask },
+	[CONDITION_PROVIDERS]      = { has_providers,      providers_ask },
+	[CONDITION_KEY_AGE]        = { has_key_age,        key_age_ask },
+	[CONDITION_AUTHENTICATORS] = { has_authenticators, authenticators_ask },
+	[CONDITION_TIME]           = { has_time,           time_ask },
+	[CONDITION_BINDING]        = { has_binding,        binding_ask },
+	[CONDITION_PRINCIPALS]     = { has_principals,     principals_ask },
+	[CONDITION_TOKEN]          = { has_token,          token_ask },
 };
 /* clang-format on */
 
@@ -331,9 +368,19 @@ uint32_t condition_stated(const struct config_rule *rule)
 	return stated;
 }
 
-const char *condition_name(enum condition condition)
+void condition_compile(const struct config_rule *from, struct rule *to)
 {
-	return conditions[condition].name;
+	to->from = from;
+	to->conditions = condition_stated(from);
+	to->min_bits = from->min_bits;
+	to->max_bits = from->max_bits;
+	to->min_key_age_s = from->min_key_age_s;
+	to->max_key_age_s = from->max_key_age_s;
+	to->time = from->time;
+	to->token = from->token;
+	to->binding = from->binding;
+	to->max_principals = from->max_principals;
+	to->limits_created = condition_limits_created(&from->created);
 }
 
 enum answer condition_ask(const struct rule *rule, enum condition condition, const struct policy_request *rq)
@@ -341,11 +388,11 @@ enum answer condition_ask(const struct rule *rule, enum condition condition, con
 	return conditions[condition].ask(rule, rq);
 }
 
-enum answer condition_all(const struct rule *rule, const struct policy_request *rq)
+enum answer condition_rest(const struct rule *rule, const struct policy_request *rq)
 {
 	enum answer all = ANSWER_YES;
 
-	for (uint32_t left = rule->conditions; left != 0; left &= left - 1) {
+	for (uint32_t left = rule->conditions & ~CONDITION_SETS; left != 0; left &= left - 1) {
 		enum answer one = conditions[__builtin_ctz(left)].ask(rule, rq);
 
 		if (one == ANSWER_NO)

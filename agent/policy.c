@@ -107,16 +107,48 @@ static bool creates(enum verb verb)
 	return verb == VERB_GENERATE || verb == VERB_IMPORT;
 }
 
-/* All that a rule asks of a request whose verb and key it covers. */
+/* All that a rule asks beyond verb, key and sets. */
 static enum answer rule_ask(const struct rule *rule, const struct policy_request *rq)
 {
-	enum answer all = condition_all(rule, rq);
+	enum answer all = condition_rest(rule, rq);
 
 	if (all == ANSWER_NO || !rule->limits_created || !creates(rq->verb))
 		return all;
 	if (rq->attributes == NULL)
 		return ANSWER_UNKNOWN;
 	return condition_created_fits(&rule->from->created, rq->attributes) ? all : ANSWER_NO;
+}
+
+static enum answer head_ask(const struct rule_head *head, const struct set_facts *facts)
+{
+	enum answer all = ANSWER_YES;
+
+	for (unsigned set = 0; set < SET_COUNT; set++) {
+		enum answer one = condition_set((enum set)set, head->set[set], facts);
+
+		if (one == ANSWER_NO)
+			return ANSWER_NO;
+		if (one == ANSWER_UNKNOWN)
+			all = ANSWER_UNKNOWN;
+	}
+	return all;
+}
+
+/* NO: this rule is not about the request. */
+static enum answer ask(
+	const struct tenant *tenant, uint32_t i, const struct policy_request *rq, const struct set_facts *facts)
+{
+	const struct rule_head *head = &tenant->heads[i];
+	const struct rule *rule = &tenant->rules[i];
+	enum answer sets, rest;
+
+	if (!head->is_whole && !head->covers_any && !rule_covers_key(rule, rq->key))
+		return ANSWER_NO;
+	sets = tenant->has_sets ? head_ask(head, facts) : ANSWER_YES;
+	if (sets == ANSWER_NO || !head->asks_more)
+		return sets;
+	rest = rule_ask(rule, rq);
+	return rest == ANSWER_NO || sets == ANSWER_YES ? rest : sets;
 }
 
 /* The first rule that denies; else the first that allows. */
@@ -128,7 +160,10 @@ struct found {
 static struct found rules_find(const struct tenant *tenant, const struct policy_request *rq)
 {
 	struct found found = { 0 };
+	struct set_facts facts = { 0 };
 
+	if (tenant->has_sets)
+		condition_facts(rq, &facts);
 	for (uint32_t i = 0; i < tenant->rule_count; i++) {
 		const struct rule_head *head = &tenant->heads[i];
 		const struct rule *rule = &tenant->rules[i];
@@ -137,9 +172,9 @@ static struct found rules_find(const struct tenant *tenant, const struct policy_
 
 		if (((head->allow | head->deny) & VERB_BIT(rq->verb)) == 0 || !head_covers_key(head, rq->key))
 			continue;
-		if ((!denies && found.allowing != NULL) || !rule_covers_key(rule, rq->key))
+		if (!denies && found.allowing != NULL)
 			continue;
-		answer = rule_ask(rule, rq);
+		answer = ask(tenant, i, rq, &facts);
 		if (answer == ANSWER_NO)
 			continue;
 		if (denies)

@@ -5,6 +5,7 @@
 #define AGENT_POLICY_PARTS_H
 
 #include <stdatomic.h>
+#include <stddef.h>
 
 #include "agent/pattern.h"
 #include "agent/policy.h"
@@ -27,29 +28,50 @@ enum condition {
 	CONDITION_COUNT
 };
 
+#define CONDITION_SETS                                                                                             \
+	(1u << CONDITION_TYPES | 1u << CONDITION_ALGORITHMS | 1u << CONDITION_HASHES | 1u << CONDITION_PROVIDERS | \
+		1u << CONDITION_AUTHENTICATORS)
+
 enum answer { ANSWER_UNKNOWN = 0, ANSWER_NO, ANSWER_YES };
 
-/* What decides about most rules that do not match, two in a line of cache: verbs, and how every key begins that the
- * rule covers. */
-enum { RULE_PREFIX_BYTES = 22 };
+/* Conditions that compare one thing of the request with a set. */
+enum set { SET_TYPES = 0, SET_ALGORITHMS, SET_HASHES, SET_PROVIDERS, SET_AUTHENTICATORS, SET_COUNT };
+
+/* That one thing, as a bit of the set; 0: not known. */
+struct set_facts {
+	uint32_t bit[SET_COUNT];
+};
+
+/* What decides about most rules, one line of cache each: verbs, how every key begins that the rule covers, and its
+ * sets.  A rule of which this is all is not looked at itself. */
+enum { RULE_PREFIX_BYTES = 32 };
 struct rule_head {
 	uint32_t allow, deny; /* VERB_BIT()s */
 	uint8_t prefix_len;
-	bool is_whole; /* the prefix is the whole name */
+	bool is_whole;	 /* the prefix is the whole name */
+	bool covers_any; /* whatever follows the prefix */
+	bool asks_more;	 /* than verb, key and sets */
 	uint8_t prefix[RULE_PREFIX_BYTES];
+	uint32_t set[SET_COUNT]; /* 0: not stated */
 };
-_Static_assert(sizeof(struct rule_head) == 32, "two in a line of cache");
+_Static_assert(sizeof(struct rule_head) == 64, "a line of cache");
 
+/* The conditions that are numbers stand in one line of cache, before all else. */
 struct rule {
+	_Alignas(64) uint32_t conditions; /* bits of enum condition: stated */
+	uint32_t min_bits, max_bits, min_key_age_s, max_key_age_s;
+	struct config_time time;
+	struct config_token token;
+	uint32_t binding, max_principals;
 	const struct config_rule *from; /* borrowed from the policy's tree */
 	struct bytes *keys;		/* owned; patterns, views into the policy's tree */
 	uint32_t key_count;
-	uint32_t conditions;	  /* bits of enum condition: stated */
 	struct pattern *subjects; /* owned; NULL: none */
 	uint32_t providers;	  /* bits of instances */
 	bool limits_created;
 	char name[RULE_NAME_BYTES];
 };
+_Static_assert(offsetof(struct rule, from) == 64, "a line of cache");
 
 /* A part of the tenant's name: a literal, or the identity's segment number `segment`. */
 struct name_part {
@@ -69,7 +91,7 @@ struct tenant {
 	struct rule *rules;		      /* owned */
 	struct rule_head *heads;	      /* owned; of the rules, in their order */
 	uint32_t rule_count;
-	bool has_allow, limits_created;
+	bool has_allow, has_sets, limits_created;
 	char name[RULE_NAME_BYTES], token_name[RULE_NAME_BYTES], providers_name[RULE_NAME_BYTES],
 		rules_name[RULE_NAME_BYTES], created_name[RULE_NAME_BYTES];
 };
@@ -111,11 +133,15 @@ bool tenant_token_fits(const struct config_token *bounds, const struct token_fac
 /* What the segments of a match are counted in: the path of a SPIFFE ID, a whole Direct name; false for others. */
 bool tenant_name_split(const struct identity *identity, struct bytes *ret_domain, struct bytes *ret_path);
 
-/* condition.c.  Which conditions a rule states, as bits; does a request meet one, or all of them? */
+/* condition.c.  Which conditions a rule states, as bits; take them over; does a request meet one? */
 uint32_t condition_stated(const struct config_rule *rule);
-const char *condition_name(enum condition condition);
+void condition_compile(const struct config_rule *from, struct rule *to);
 enum answer condition_ask(const struct rule *rule, enum condition condition, const struct policy_request *request);
-enum answer condition_all(const struct rule *rule, const struct policy_request *request);
+/* All that a rule asks but for its sets; and one set. */
+enum answer condition_rest(const struct rule *rule, const struct policy_request *request);
+enum answer condition_set(enum set set, uint32_t stated, const struct set_facts *facts);
+void condition_facts(const struct policy_request *request, struct set_facts *ret_facts);
+uint32_t condition_set_stated(const struct rule *rule, enum set set);
 /* Is the key within the limits?  One that is not known is, where there are none. */
 bool condition_created_fits(const struct config_created *limits, const struct psa_key_attributes *key);
 bool condition_limits_created(const struct config_created *limits);

@@ -89,6 +89,10 @@ static void head_compile(const struct rule *rule, struct rule_head *to)
 				prefix.len = k;
 	}
 	to->is_whole = rule->key_count == 1 && prefix.len == rule->keys[0].len && prefix.len <= RULE_PREFIX_BYTES;
+	to->covers_any = rule->key_count == 1 && prefix.len + 1 == rule->keys[0].len && prefix.len <= RULE_PREFIX_BYTES;
+	to->asks_more = (rule->conditions & ~CONDITION_SETS) != 0 || rule->limits_created;
+	for (unsigned set = 0; set < SET_COUNT; set++)
+		to->set[set] = condition_set_stated(rule, (enum set)set);
 	to->prefix_len = (uint8_t)(prefix.len < RULE_PREFIX_BYTES ? prefix.len : RULE_PREFIX_BYTES);
 	if (to->prefix_len > 0)
 		memcpy(to->prefix, prefix.data, to->prefix_len);
@@ -117,8 +121,7 @@ static struct status subjects_compile(const struct config_rule *from, uint8_t au
 static struct status rule_compile(const struct config *tree, const struct config_rule *from, uint8_t authenticator,
 	const char *name, struct rule *to)
 {
-	*to = (struct rule){ .from = from, .conditions = condition_stated(from) };
-	to->limits_created = condition_limits_created(&from->created);
+	condition_compile(from, to);
 	(void)snprintf(to->name, sizeof(to->name), "%s", name);
 	to->keys = calloc(from->key_count + 1, sizeof(*to->keys));
 	ENSURE(to->keys != NULL, NO_MEMORY);
@@ -138,14 +141,16 @@ static struct status rules_compile(
 {
 	char name[RULE_NAME_BYTES];
 
-	to->rules = calloc(from->rule_count + 1, sizeof(*to->rules));
-	to->heads = calloc(from->rule_count + 1, sizeof(*to->heads));
+	to->rules = aligned_alloc(_Alignof(struct rule), (from->rule_count + 1) * sizeof(*to->rules));
+	to->heads = aligned_alloc(sizeof(*to->heads), (from->rule_count + 1) * sizeof(*to->heads));
 	ENSURE(to->rules != NULL && to->heads != NULL, NO_MEMORY);
 	for (uint32_t i = 0; i < from->rule_count; i++) {
+		to->rules[i] = (struct rule){ 0 };
 		to->rule_count++; /* first, so that a half-compiled rule is freed */
 		(void)snprintf(name, sizeof(name), "tenants[%u].rules[%u]", number, i);
 		TRY(rule_compile(tree, &from->rules[i], to->authenticator, name, &to->rules[i]));
 		head_compile(&to->rules[i], &to->heads[i]);
+		to->has_sets |= (to->rules[i].conditions & CONDITION_SETS) != 0;
 		to->has_allow |= from->rules[i].allow != 0;
 	}
 	return OK;
@@ -264,9 +269,15 @@ static int uid_order(const void *a, const void *b)
 
 static struct status index_room(struct policy *policy)
 {
+	struct pattern pattern;
 	uint32_t places = 16;
 
-	policy->node_room = policy->tenant_count * (CONFIG_SEGMENTS_MAX + 1) + 1;
+	policy->node_room = 1;
+	/* as many nodes as there are segments, and as many edges at most */
+	for (uint32_t i = 0; i < policy->tenant_count; i++) {
+		TRY(match_pattern(&policy->tree->tenants[i].match, &pattern));
+		policy->node_room += pattern.count + 1;
+	}
 	while (places < 2 * policy->node_room)
 		places *= 2;
 	policy->nodes = calloc(policy->node_room, sizeof(*policy->nodes));

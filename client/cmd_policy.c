@@ -220,6 +220,14 @@ static void request_put(void *context, const json_t *line)
 	number_put(to, json_object_get(token, "exp"));
 }
 
+/* Whoever ends early has said why; the child has the signal as it was. */
+static void pipe_signal(void (*handler)(int number))
+{
+	struct sigaction action = { .sa_handler = handler };
+
+	(void)sigaction(SIGPIPE, &action, NULL);
+}
+
 /* The program with the log's requests on its standard input; its exit code. */
 static int diff_run(struct policy_call *call)
 {
@@ -229,10 +237,10 @@ static int diff_run(struct policy_call *call)
 
 	if (pipe2(ends, O_CLOEXEC) != 0 || (to = fdopen(ends[1], "w")) == NULL)
 		return cli_refuse(&call->cli, KEYREEVE_FAILED, "policy diff", strerror(errno), "");
-	(void)signal(SIGPIPE, SIG_IGN); /* the program may end early, and has said why */
+	pipe_signal(SIG_IGN);
 	child = fork();
 	if (child == 0) {
-		(void)signal(SIGPIPE, SIG_DFL);
+		pipe_signal(SIG_DFL);
 		(void)dup2(ends[0], STDIN_FILENO);
 		(void)execv(call->argument[0], call->argument);
 		_exit(KEYREEVE_FAILED);

@@ -226,7 +226,7 @@ static void binding_and_principals_wait_for_their_caller(void **state)
 		.max_key_age_s = CONFIG_UNSET,
 		.time = { 0, CONFIG_UNSET, CONFIG_UNSET, CONFIG_UNSET, CONFIG_UNSET },
 		.token = { CONFIG_UNSET, CONFIG_UNSET, CONFIG_UNSET, CONFIG_UNSET } };
-	struct rule rule = { .from = &from };
+	struct rule rule = { 0 };
 	static const struct {
 		uint32_t binding, principals;
 		enum answer want;
@@ -243,12 +243,12 @@ static void binding_and_principals_wait_for_their_caller(void **state)
 	};
 
 	(void)state;
-	rule.conditions = condition_stated(&from);
+	condition_compile(&from, &rule);
 	assert_int_equal(rule.conditions, 1u << CONDITION_BINDING | 1u << CONDITION_PRINCIPALS);
 	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
 		struct policy_request rq = { .binding = asked[i].binding, .principals = asked[i].principals };
 
-		if (condition_all(&rule, &rq) != asked[i].want)
+		if (condition_rest(&rule, &rq) != asked[i].want)
 			fail_msg("row %zu", i);
 	}
 }
