@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/own.h"
+#include "tests/support/disk_shim.h"
 #include "tests/support/failalloc.h"
 
 enum { TICKS_MAX = 30, KEYS_MAX = 100, SEGMENTS_MAX = 8, HELLO_BYTES_MAX = 8192 };
@@ -309,8 +310,10 @@ static void clean(struct world *w, size_t lane, const struct ipc_message *heard)
 		return;
 	answer.status = worker->clean_fails;
 	answer.native = worker->clean_fails != STATUS_OK ? 77 : 0;
-	if (worker->clean_fails == STATUS_OK)
+	if (worker->clean_fails == STATUS_OK) {
 		w->objects[rq.hardware_id[0]] = false;
+		disk_mark(WORLD_MARK_CLEANED + rq.hardware_id[0]);
+	}
 	say(worker, &answer);
 }
 

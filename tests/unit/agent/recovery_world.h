@@ -11,6 +11,8 @@
 #include "agent/agent.h"
 
 enum { WORLD_HSM = 0, WORLD_SOFT, WORLD_LANES, WORLD_OBJECTS_MAX = 16, WORLD_LOG_MAX = 64 * 1024 };
+/* disk_mark(): an object is gone from hsm; its first byte is added. */
+enum { WORLD_MARK_CLEANED = 0x300 };
 
 struct world_worker {
 	struct ipc *ipc; /* its end; NULL while there is none */
