@@ -29,9 +29,9 @@ print(f'seed {SEED}, {KILLS} kills, {AIMED} of them aimed', flush=True)
 class Worker(threading.Thread):
     """Creates and destroys keys of one provider until it is told to stop; notes what was acknowledged."""
 
-    def __init__(self, rig, provider, lane, known):
+    def __init__(self, rig, provider, lane, known, destroyed):
         super().__init__()
-        self.rig, self.provider, self.lane, self.known = rig, provider, lane, known
+        self.rig, self.provider, self.lane, self.known, self.destroyed = rig, provider, lane, known, destroyed
         self.stopping = False
         self.acknowledged = 0
 
@@ -48,6 +48,7 @@ class Worker(threading.Thread):
                     self.known[name] = 'destroying'
                     client.destroy(self.provider, name)
                     self.known[name] = 'gone'
+                    self.destroyed.append(name)
                 else:
                     self.known[name] = 'creating'
                     client.generate(self.provider, name)
@@ -90,7 +91,7 @@ def token_ids(rig):
     return found, hollow
 
 
-def compare(rig, known):
+def compare(rig, known, destroyed=()):
     """Every acknowledged key is there and signs; every key that is there was at least asked for; the token holds a pair
     per key and nothing else."""
     client = Client(rig.socket, timeout=60)
@@ -127,11 +128,11 @@ def compare(rig, known):
     seqs = [line['seq'] for line in rig.audit()]
     assert seqs == list(range(seqs[0], seqs[0] + len(seqs))), 'gap in the audit log'
     # every acknowledged create and destroy has its line
-    for op, verb in (('PsaGenerateKey', 'there'),):
+    for op, names in (('PsaGenerateKey', [n for n, s in known.items() if s == 'there']), ('PsaDestroyKey', destroyed)):
         lined = {line['key'] for line in rig.audit() if line.get('op') == op and (line.get('wire') == 0 or
                  line.get('event') == 'recovered')}
-        missing = [n for n, s in known.items() if s == verb and n not in lined]
-        assert not missing, f'no line for {missing}'
+        missing = [n for n in names if n not in lined]
+        assert not missing, f'no line of {op} for {missing}'
 
 
 # ---- aimed kills -----------------------------------------------------------------------------------------------------
@@ -319,10 +320,10 @@ def kills_lose_nothing_and_leave_nothing():
     windows, per_role = {}, {}
     with Rig() as rig:
         rig.start()
-        known = {}
+        known, destroyed = {}, []
         kill = 0
         while kill < KILLS - AIMED:
-            workers = [Worker(rig, provider, name, known) for name, provider in PROVIDERS.items() for _ in range(2)]
+            workers = [Worker(rig, provider, name, known, destroyed) for name, provider in PROVIDERS.items() for _ in range(2)]
             for w in workers:
                 w.start()
             for _ in range(5):                            # five kills between two comparisons
@@ -348,7 +349,7 @@ def kills_lose_nothing_and_leave_nothing():
                 w.stopping = True
             for w in workers:
                 w.join()
-            compare(rig, known)
+            compare(rig, known, destroyed)
             print(f'        {kill} kills, {sum(1 for s in known.values() if s == "there")} keys there', flush=True)
     print('        killed:', ', '.join(f'{k} {v}' for k, v in sorted(per_role.items())))
     print('        journal rows found at a restart:', flush=True)
