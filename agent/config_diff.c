@@ -60,9 +60,9 @@ static bool identity_make(char *const field[DIFF_FIELDS], struct identity *to)
 	char *end;
 
 	*to = (struct identity){ .name = bytes_from_text(field[IDENTITY]) };
-	for (uint8_t i = AUTHENTICATOR_DIRECT; i <= AUTHENTICATOR_JWT_SVID; i++)
+	for (uint32_t i = AUTHENTICATOR_DIRECT; i <= AUTHENTICATOR_JWT_SVID; i++)
 		if (strcmp(config_authenticator_name(i), field[AUTHN]) == 0)
-			to->authenticator = i;
+			to->authenticator = (uint8_t)i;
 	if (to->authenticator == AUTHENTICATOR_UNIX_PEER)
 		to->uid = (uint32_t)strtoul(field[IDENTITY], &end, 10);
 	return to->authenticator != 0;

@@ -8,6 +8,7 @@
 
 #include "agent/config_yaml.h"
 #include "agent/policy.h"
+#include "agent/policy_case.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -59,14 +60,51 @@ static void compile(const struct config *config, bool was_checked)
 	policy_unref(policy);
 }
 
+static void ignore(void *context, const char *path, const char *text, bool is_later)
+{
+	(void)context;
+	(void)path;
+	(void)text;
+	(void)is_later;
+}
+
+static void cases_run(void *context, const void *base, config_visit_fn *visit, void *visit_context)
+{
+	const struct policy_cases *cases = base;
+	const struct config nothing = { 0 };
+
+	(void)context;
+	(void)visit;
+	(void)visit_context;
+	for (uint32_t i = 0; i < cases->case_count; i++) {
+		struct policy_question question;
+		char why[CONFIG_TEXT_BYTES];
+
+		(void)policy_question_make(&cases->cases[i], &nothing, &question, why);
+	}
+}
+
+/* The same bytes as cases of a policy test. */
+static void as_cases(struct bytes text, struct buf *errors)
+{
+	static const struct config_yaml_checker checker = { .run = cases_run };
+	struct policy_cases cases = { 0 };
+
+	(void)!config_yaml_read(text, "f", errors, &policy_cases_shape, &checker, &cases).code;
+	config_shape_done(&policy_cases_shape, &cases);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct buf errors = buf_make(64 * 1024);
 	struct config *config = NULL;
 
+	as_cases(bytes_of(data, size), &errors);
+	buf_clear(&errors);
 	if (config_yaml_parse(bytes_of(data, size), "f", &errors, &config).code == STATUS_OK) {
 		same_again(config);
 		compile(config, true);
+		(void)policy_lint(config, ignore, NULL);
 	}
 	config_free(config);
 	config = NULL;

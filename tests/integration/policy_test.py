@@ -25,7 +25,8 @@ def a_rule_asks_for_type_and_hash_and_the_wire_does_not_say_which():
     tenant = ('    rules:\n      - {allow: [create, destroy, read, verify]}\n'
               '      - {allow: sign, types: ecc-p256, hashes: [sha-256, sha-384]}\n'
               '      - {deny: sign, hashes: sha-384, keys: "s-*"}\n'
-              '      - {deny: sign, keys: "old-*", min_key_age: 1s, max_key_age: 36500d}\n')
+              '      - {deny: sign, keys: "old-*", min_key_age: 1s, max_key_age: 36500d}\n'
+              '      - {allow: sign, keys: "aged-*", types: rsa, min_key_age: 1s}\n')
     with soft(tenant) as rig:
         rig.start()
         client = Client(rig.socket)
@@ -47,6 +48,9 @@ def a_rule_asks_for_type_and_hash_and_the_wire_does_not_say_which():
         client.generate(SOFT, 'old-1')
         wait_for('its first second', lambda: status_of(client.sign, SOFT, 'old-1', DIGEST) == DENIED, 60)
         assert rules_of(rig, 'PsaSignHash', 'old-1')[-1] == ('POLICY_DENIED', 'tenants[0].rules[3]')
+        client.generate(SOFT, 'aged-1', attributes('rsa', 2048))
+        wait_for('its first second', lambda: status_of(client.sign, SOFT, 'aged-1', DIGEST, sign_alg('pkcs1')) == 0, 60)
+        assert rules_of(rig, 'PsaSignHash', 'aged-1')[-1] == ('OK', 'tenants[0].rules[4]')
 
 
 def a_key_beyond_the_limits_is_not_made():

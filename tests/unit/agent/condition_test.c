@@ -534,6 +534,30 @@ static void a_tree_cannot_state_what_the_file_cannot(void **state)
 	}
 }
 
+/* A number has one form in the tree: the last two are not stated, a zero byte each. */
+static void a_number_of_the_tree_has_one_form(void **state)
+{
+	static const struct bytes longer[] = { BYTES_LITERAL("\x80\0"), BYTES_LITERAL("\x80\x80\0"),
+		BYTES_LITERAL("\x80\x80\x80\x80\x10"), BYTES_LITERAL("\x80\x80\x80\x80\x80\0"), BYTES_LITERAL("\x80") };
+	AUTO(buf_done) struct buf errors = buf_make(8192), tree = buf_make(CONFIG_TREE_MAX);
+	AUTO(auto_config) struct config *config = NULL, *copy = NULL;
+
+	(void)state;
+	assert_ok(config_yaml_parse(bytes_from_text(HEAD), "f", &errors, &config));
+	assert_ok(config_put(&tree, config));
+	assert_int_equal(tree.data[tree.len - 1], 0);
+	assert_ok(config_get(buf_bytes(&tree), &copy));
+	assert_int_equal(copy->gid, CONFIG_UNSET);
+	for (size_t i = 0; i < sizeof(longer) / sizeof(longer[0]); i++) {
+		AUTO(buf_done) struct buf changed = buf_make(CONFIG_TREE_MAX);
+		struct config *none = NULL;
+
+		buf_put(&changed, bytes_of(tree.data, tree.len - 1));
+		buf_put(&changed, longer[i]);
+		assert_fails(config_get(buf_bytes(&changed), &none), IPC_MALFORMED);
+	}
+}
+
 static void moments_are_read_and_written(void **state)
 {
 	static const struct {
@@ -578,6 +602,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_key_past_its_expiry_only_verifies),
 	cmocka_unit_test(conditions_that_cannot_be_meant_are_errors),
 	cmocka_unit_test(a_tree_cannot_state_what_the_file_cannot),
+	cmocka_unit_test(a_number_of_the_tree_has_one_form),
 	cmocka_unit_test(moments_are_read_and_written),
 };
 

@@ -70,6 +70,8 @@ static const struct {
 	{ "  - {match: {spiffe: spiffe://d/a}, tenant: t, created: {min_bits: 3072}, rules: [{allow: create, types: [ecc, rsa-2048]}]}\n", "" },
 	{ "  - {match: {spiffe: spiffe://d/a}, tenant: t, created: {min_bits: 3072}, rules: [{allow: create, types: [ecc-p256, rsa-2048]}]}\n",
 		"f:5:83: tenants[0].rules[0] can never allow: no key is within all the limits of what may be created\n" },
+	{ "  - {match: {spiffe: spiffe://d/a}, tenant: t, created: {min_bits: 3000}, rules: [{allow: create, created: {max_bits: 2048}}]}\n",
+		"f:5:83: tenants[0].rules[0] can never allow: no key is within all the limits of what may be created\n" },
 	/* tenants: exceptions before the rule, and others, are fine; what crosses is shown */
 	{ "  - {match: {spiffe: 'spiffe://d/a/b'}, tenant: t}\n  - {match: {spiffe: 'spiffe://d/**'}, tenant: u}\n", "" },
 	{ "  - {match: {spiffe: 'spiffe://d/{a}'}, tenant: t}\n  - {match: {spiffe: 'spiffe://e/{a}'}, tenant: u}\n", "" },
