@@ -462,7 +462,6 @@ int fdatasync(int fd)
 static void a_create_that_was_given_up_is_undone_and_the_log_says_so(void **state)
 {
 	struct durable_job create = job_of(DURABLE_CREATE), line = job_of(DURABLE_LINE);
-	AUTO(own_free) char *text = NULL;
 	struct fixture_rows rows;
 	struct key_record key;
 
