@@ -45,6 +45,19 @@ static void job_failed(struct durable_job *job, struct status st)
 	job->native = fault.native;
 }
 
+static struct status apply_facts(struct durable *d, const struct durable_job *job)
+{
+	for (size_t i = 0; i < job->change_count; i++) {
+		const struct fact_change *change = &job->changes[i];
+
+		if (change->is_out)
+			TRY(keystore_fact_delete(d->store, &change->fact));
+		else
+			TRY(keystore_fact_put(d->store, &change->fact));
+	}
+	return OK;
+}
+
 static struct status apply(struct durable *d, struct durable_job *job, uint64_t number)
 {
 	switch (job->kind) {
@@ -64,6 +77,8 @@ static struct status apply(struct durable *d, struct durable_job *job, uint64_t 
 		return keystore_kv_put(d->store, job->state_name, job->state);
 	case DURABLE_PARENT:
 		return keystore_namespace_put(d->store, job->parent);
+	case DURABLE_FACTS:
+		return apply_facts(d, job);
 	}
 	return FAIL(STORE_IO);
 }

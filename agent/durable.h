@@ -24,10 +24,16 @@ enum durable_kind {
 	DURABLE_FORGET,	 /* intent out */
 	DURABLE_STATE,	 /* a worker's state under state_name */
 	DURABLE_PARENT,	 /* a namespace's parent blob */
+	DURABLE_FACTS,	 /* facts in or out; such a job has no line of its own */
 };
 
 /* Of a create: whoever comes first decides whether it is there, the thread or the loop's patience. */
 enum durable_outcome { DURABLE_OPEN, DURABLE_DONE, DURABLE_GIVEN_UP };
+
+struct fact_change {
+	struct fact fact;
+	bool is_out; /* deleted, if it is there */
+};
 
 /* Owned by the submitter, untouched by it until post.done runs on the loop, but for durable_give_up(). */
 struct durable_job {
@@ -43,7 +49,9 @@ struct durable_job {
 	char state_name[KEYSTORE_PROVIDER_MAX + 16];
 	struct bytes state;		       /* STATE: borrowed */
 	const struct namespace_record *parent; /* PARENT: borrowed */
-	enum status_code result;	       /* AUDIT_IO: the line is not there */
+	const struct fact_change *changes;     /* FACTS: borrowed; all or none */
+	size_t change_count;
+	enum status_code result; /* AUDIT_IO: the line is not there */
 	int64_t native;
 	uint64_t number;		       /* of the line */
 	_Atomic(enum durable_outcome) outcome; /* CREATE */

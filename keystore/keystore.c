@@ -6,10 +6,10 @@
 
 #include "base/own.h"
 #include "base/secret.h"
+#include "keystore/fact.h"
 #include "keystore/intent.h"
 #include "keystore/record.h"
 #include "keystore/schema.h"
-#include "keystore/stmt.h"
 
 enum {
 	STATE_LIVE = 1, /* key.state; others are for later */
@@ -23,15 +23,7 @@ enum {
 static const char KV_ID_KEY[] = OWN_PREFIX "id-key";
 static const char KV_TAG[] = OWN_PREFIX "tag";
 
-struct keystore {
-	sqlite3 *db;
-	struct stmt_set statements;
-	uint8_t id_key[RECORD_KEY_BYTES]; /* of every HMAC; never changed */
-	uint8_t tag[KEYSTORE_TAG_BYTES];
-};
-
-/* A write outside a transaction would commit alone: SQLite may have rolled the batch back after an earlier failure. */
-static struct status in_transaction(const struct keystore *store)
+struct status keystore_in_transaction(const struct keystore *store)
 {
 	ENSURE(sqlite3_get_autocommit(store->db) == 0, STORE_IO);
 	return OK;
@@ -142,7 +134,7 @@ static bool is_own(const char *name)
 struct status keystore_kv_put(struct keystore *store, const char *name, struct bytes value)
 {
 	ENSURE(!is_own(name), NOT_PERMITTED);
-	TRY(in_transaction(store));
+	TRY(keystore_in_transaction(store));
 	return kv_put(store, name, value);
 }
 
@@ -266,7 +258,7 @@ struct status keystore_begin(struct keystore *store)
 
 struct status keystore_commit(struct keystore *store)
 {
-	TRY(in_transaction(store));
+	TRY(keystore_in_transaction(store));
 	return run(store, STMT_COMMIT);
 }
 
@@ -274,26 +266,26 @@ void keystore_rollback(struct keystore *store)
 {
 	/* Without a transaction SQLite did it already.  If it fails, nothing was committed, and the next begin says so.
 	 */
-	if (in_transaction(store).code == STATUS_OK)
+	if (keystore_in_transaction(store).code == STATUS_OK)
 		(void)!run(store, STMT_ROLLBACK).code;
 }
 
 struct status keystore_savepoint(struct keystore *store)
 {
-	TRY(in_transaction(store));
+	TRY(keystore_in_transaction(store));
 	return run(store, STMT_SAVEPOINT);
 }
 
 struct status keystore_release(struct keystore *store)
 {
-	TRY(in_transaction(store));
+	TRY(keystore_in_transaction(store));
 	return run(store, STMT_RELEASE);
 }
 
 void keystore_rewind(struct keystore *store)
 {
 	/* As in keystore_rollback(); a batch that cannot be rewound in part must not be committed as a whole. */
-	if (in_transaction(store).code != STATUS_OK)
+	if (keystore_in_transaction(store).code != STATUS_OK)
 		return;
 	if (run(store, STMT_REWIND).code != STATUS_OK || run(store, STMT_RELEASE).code != STATUS_OK)
 		keystore_rollback(store);
@@ -318,7 +310,7 @@ struct status keystore_key_put(struct keystore *store, const struct key_record *
 	AUTO(buf_done) struct buf envelope = buf_make(RECORD_STORED_MAX);
 	AUTO(stmt_end) struct stmt q = stmt_use(&store->statements, STMT_KEY_PUT);
 
-	TRY(in_transaction(store));
+	TRY(keystore_in_transaction(store));
 	ENSURE(record->generation >= 1 && record->generation <= INT64_MAX, LIMIT);
 	TRY(check_key_ids(store, record));
 	TRY(record_key_put(&body, record));
@@ -339,7 +331,7 @@ struct status keystore_key_delete(struct keystore *store, const struct keystore_
 {
 	AUTO(stmt_end) struct stmt q = stmt_use(&store->statements, STMT_KEY_DELETE);
 
-	TRY(in_transaction(store));
+	TRY(keystore_in_transaction(store));
 	stmt_bind_bytes(&q, id_bytes(id));
 	TRY(stmt_run(&q));
 	ENSURE(sqlite3_changes(store->db) == 1, KEY_ABSENT);
@@ -405,7 +397,7 @@ struct status keystore_namespace_put(struct keystore *store, const struct namesp
 	AUTO(buf_done) struct buf envelope = buf_make(RECORD_STORED_MAX);
 	AUTO(stmt_end) struct stmt q = stmt_use(&store->statements, STMT_SPACE_PUT);
 
-	TRY(in_transaction(store));
+	TRY(keystore_in_transaction(store));
 	TRY(check_space_id(store, record));
 	TRY(record_space_put(&body, record));
 	TRY(space_columns(record, &columns));
@@ -461,7 +453,7 @@ struct status keystore_intent_put(struct keystore *store, const struct intent *i
 	AUTO(buf_done) struct buf envelope = buf_make(RECORD_STORED_MAX);
 	AUTO(stmt_end) struct stmt q = stmt_use(&store->statements, STMT_INTENT_PUT);
 
-	TRY(in_transaction(store));
+	TRY(keystore_in_transaction(store));
 	ENSURE(intent->op != INTENT_NONE, LIMIT);
 	TRY(intent_body_put(&body, intent));
 	intent_columns_put(&columns, intent, keystore_tag(store));
@@ -482,7 +474,7 @@ struct status keystore_intent_number(struct keystore *store, int64_t id, uint64_
 {
 	AUTO(stmt_end) struct stmt q = stmt_use(&store->statements, STMT_INTENT_NUMBER);
 
-	TRY(in_transaction(store));
+	TRY(keystore_in_transaction(store));
 	stmt_bind_number(&q, (int64_t)seq);
 	stmt_bind_number(&q, id);
 	TRY(stmt_run(&q));
@@ -495,7 +487,7 @@ struct status keystore_intent_owe(struct keystore *store, uint64_t first)
 {
 	AUTO(stmt_end) struct stmt q = stmt_use(&store->statements, STMT_INTENT_OWE);
 
-	TRY(in_transaction(store));
+	TRY(keystore_in_transaction(store));
 	stmt_bind_number(&q, (int64_t)first);
 	return stmt_run(&q);
 }
@@ -504,7 +496,7 @@ struct status keystore_intent_delete(struct keystore *store, int64_t id)
 {
 	AUTO(stmt_end) struct stmt q = stmt_use(&store->statements, STMT_INTENT_DELETE);
 
-	TRY(in_transaction(store));
+	TRY(keystore_in_transaction(store));
 	stmt_bind_number(&q, id);
 	return stmt_run(&q);
 }
@@ -548,6 +540,8 @@ static struct status load_intents(struct keystore *store, const struct keystore_
 
 struct status keystore_load(struct keystore *store, const struct keystore_visitor *visitor)
 {
+	if (visitor->fact != NULL)
+		TRY(fact_load(store, visitor));
 	if (visitor->space != NULL)
 		TRY(load_spaces(store, visitor));
 	if (visitor->key != NULL)

@@ -8,8 +8,9 @@
  *
  * Tables (DESIGN section 5): key(id PRIMARY KEY, ns, provider, state, generation, record), namespace(id, provider,
  * record, PRIMARY KEY (id, provider)), intent(id PRIMARY KEY, seq, op, key, node, hardware_id, record), kv(name PRIMARY
- * KEY, value).  id and ns are HMAC-SHA-256 under 32 random bytes kept in kv, so that no plaintext name is a column;
- * node is the store's tag.  Every record and value lies in an envelope that binds it to its row (record.h). */
+ * KEY, value), fact(id PRIMARY KEY, kind, record).  id and ns are HMAC-SHA-256 under 32 random bytes kept in kv, so
+ * that no plaintext name is a column; node is the store's tag.  Every record and value lies in an envelope that binds
+ * it to its row (record.h). */
 #ifndef KEYSTORE_KEYSTORE_H
 #define KEYSTORE_KEYSTORE_H
 
@@ -30,6 +31,9 @@ enum {
 	KEYSTORE_RECORD_MAX = 64 * 1024,
 	KEYSTORE_KEYS_MAX = 1000000, /* records loaded at start */
 	KEYSTORE_KV_MAX = 16 * 1024,
+	KEYSTORE_FACT_ID_MAX = 8 * 1024, /* a namespace and a key name */
+	KEYSTORE_FACT_MAX = 16 * 1024,	 /* value */
+	KEYSTORE_FACTS_MAX = 1000000,	 /* loaded at start */
 };
 
 struct keystore_id {
@@ -93,6 +97,28 @@ struct intent {
 		record; /* the caller's: what recovery needs to write the audit line; at most KEYSTORE_RECORD_MAX */
 };
 
+/* What the agent has to remember beside keys, one row per kind and id; what id and value hold is the kind's business.
+ * Numbers are in the file: they are never used for something else. */
+enum fact_kind {
+	FACT_NONE = 0,
+	FACT_REVOCATION = 1,	   /* agent/revoke.c */
+	FACT_CLOCK = 2,		   /* agent/floor.c */
+	FACT_QUOTA = 3,		   /* agent/quota.c: what a day has used */
+	FACT_KEY_USE = 4,	   /* when a key was last used */
+	FACT_KEY_SUSPENDED = 5,	   /* by an administrator */
+	FACT_TENANT_SUSPENDED = 6, /* the same */
+	FACT_LINK = 7,		   /* one identity sees another's keys */
+	FACT_ACCOUNT = 8,	   /* what an account looked like when its namespace began */
+	FACT_STRENGTH = 9,	   /* the authenticator that a namespace's owner must use at least */
+	FACT_TRUST = 10,	   /* of a trust domain's key documents */
+	FACT_KIND_COUNT
+};
+struct fact {
+	enum fact_kind kind;
+	struct bytes id;    /* at most KEYSTORE_FACT_ID_MAX; borrowed, as value */
+	struct bytes value; /* at most KEYSTORE_FACT_MAX */
+};
+
 struct keystore;
 
 /* Open or make `directory`/keys.db (0600) with WAL and synchronous=FULL, upgrade it by numbered migrations, make the
@@ -112,12 +138,13 @@ struct status keystore_namespace_id(
 struct status keystore_key_id(
 	const struct keystore *store, const struct keystore_id *ns, struct bytes name, struct keystore_id *ret_id);
 
-/* Everything at start, one call per row: namespaces, keys, then intents in order of their making; kinds without a
- * function are left out.  A failing visit stops and is returned.  The record belongs to the visitor (one reference);
- * namespace and intent rows are borrowed for the call.  A row whose record does not open or decode, or whose id is not
- * the HMAC of its names, is RECORD_CORRUPT; more than KEYSTORE_KEYS_MAX keys are LIMIT. */
+/* Everything at start, one call per row: facts, namespaces, keys, then intents in order of their making; kinds without
+ * a function are left out.  A failing visit stops and is returned.  The record belongs to the visitor (one reference);
+ * fact, namespace and intent rows are borrowed for the call.  A row whose record does not open or decode, or whose id
+ * is not the HMAC of its names, is RECORD_CORRUPT; more than KEYSTORE_KEYS_MAX keys are LIMIT. */
 struct keystore_visitor {
 	void *context;
+	struct status (*fact)(void *context, const struct fact *fact);
 	struct status (*key)(void *context, struct key_record *record);
 	struct status (*space)(void *context, const struct namespace_record *record);
 	struct status (*intent)(void *context, const struct intent *intent);
@@ -146,6 +173,9 @@ struct status keystore_intent_delete(struct keystore *store, int64_t id);
 struct status keystore_key_put(struct keystore *store, const struct key_record *record);
 struct status keystore_key_delete(struct keystore *store, const struct keystore_id *id);
 struct status keystore_namespace_put(struct keystore *store, const struct namespace_record *record);
+/* A fact replaces the one of its kind and id; deleting one that is not there is no failure. */
+struct status keystore_fact_put(struct keystore *store, const struct fact *fact);
+struct status keystore_fact_delete(struct keystore *store, const struct fact *fact);
 /* A named value, at most KEYSTORE_KV_MAX bytes; get leaves ret_value empty when there is none, and needs no
  * transaction.  Names that begin with "keystore." are NOT_PERMITTED.  get fails also: RECORD_CORRUPT, LIMIT. */
 struct status keystore_kv_put(struct keystore *store, const char *name, struct bytes value);

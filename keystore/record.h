@@ -37,6 +37,8 @@ enum record_label {
 	RECORD_LABEL_SPACE = 4,
 	RECORD_LABEL_INTENT = 5,
 	RECORD_LABEL_KV = 6,
+	RECORD_LABEL_FACT_ID = 7,
+	RECORD_LABEL_FACT = 8,
 };
 
 /* HMAC of label, columns (with their length) and rest.  Fails: CRYPTO, NO_MEMORY. */

@@ -30,6 +30,8 @@ static const struct schema_step steps_[] = {
 	  "CREATE TABLE intent (id INTEGER PRIMARY KEY AUTOINCREMENT, seq INTEGER NOT NULL, op INTEGER NOT NULL,"
 	  " key BLOB NOT NULL, node BLOB NOT NULL, hardware_id BLOB NOT NULL, record BLOB NOT NULL) STRICT;"
 	  "CREATE TABLE kv (name TEXT NOT NULL PRIMARY KEY, value BLOB NOT NULL) STRICT;" },
+	{ "CREATE TABLE fact (id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 32), kind INTEGER NOT NULL,"
+	  " record BLOB NOT NULL) STRICT;" },
 };
 
 const struct schema_step *schema_steps(size_t *ret_count)

@@ -34,7 +34,12 @@
 	X(INTENT_ALL,    "SELECT id, seq, op, key, node, hardware_id, record FROM intent ORDER BY id") \
 	X(KV_PUT,        "INSERT INTO kv (name, value) VALUES (?, ?)" \
 			 " ON CONFLICT (name) DO UPDATE SET value = excluded.value") \
-	X(KV_GET,        "SELECT value FROM kv WHERE name = ?")
+	X(KV_GET,        "SELECT value FROM kv WHERE name = ?") \
+	X(FACT_PUT,      "INSERT INTO fact (id, kind, record) VALUES (?, ?, ?)" \
+			 " ON CONFLICT (id) DO UPDATE SET record = excluded.record") \
+	X(FACT_DELETE,   "DELETE FROM fact WHERE id = ?") \
+	X(FACT_COUNT,    "SELECT count(*) FROM fact") \
+	X(FACT_ALL,      "SELECT id, kind, record FROM fact")
 /* clang-format on */
 
 enum stmt_id {

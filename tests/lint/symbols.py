@@ -14,7 +14,7 @@ PREFIXES = {
     'spiffe_workload': 'workload',
     'x509': 'x509svid',
     'jwtsvid': 'jws jwk keyset jwtsvid',
-    'keystore': 'keystore key_record namespace intent record schema stmt',
+    'keystore': 'keystore key_record namespace fact intent record schema stmt',
     'policy': 'config policy tenant pattern condition explain',
     'config_yaml': 'config',
     'doctor': 'doctor',

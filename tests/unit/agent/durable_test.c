@@ -664,6 +664,63 @@ static void what_was_submitted_is_done_before_the_thread_ends(void **state)
 	world_end();
 }
 
+struct fact_seen {
+	unsigned revocations, links;
+};
+
+static struct status see_fact(void *context, const struct fact *fact)
+{
+	struct fact_seen *seen = context;
+
+	assert_bytes(fact->value, BYTES_LITERAL("because"));
+	seen->revocations += fact->kind == FACT_REVOCATION;
+	seen->links += fact->kind == FACT_LINK;
+	return OK;
+}
+
+static struct fact_seen facts_now(void)
+{
+	struct fact_seen seen = { 0 };
+	const struct keystore_visitor visitor = { .context = &seen, .fact = see_fact };
+	struct keystore *store = NULL;
+
+	world_stop();
+	assert_ok(keystore_open(w.f.directory, &store));
+	assert_ok(keystore_load(store, &visitor));
+	keystore_close(store);
+	world_start();
+	return seen;
+}
+
+static void facts_of_a_job_come_and_go_together(void **state)
+{
+	struct fact_change changes[] = {
+		{ .fact = { FACT_REVOCATION, BYTES_LITERAL("a"), BYTES_LITERAL("because") } },
+		{ .fact = { FACT_LINK, BYTES_LITERAL("b"), BYTES_LITERAL("because") } },
+	};
+	struct durable_job job = job_of(DURABLE_FACTS);
+	struct fact_seen seen;
+
+	(void)state;
+	world_begin();
+	job.changes = changes;
+	job.change_count = 2;
+	assert_int_equal(run_one(&job), STATUS_OK);
+	assert_int_equal(job.number, 0); /* no line, no number */
+	seen = facts_now();
+	assert_true(seen.revocations == 1 && seen.links == 1);
+	changes[0].is_out = true;
+	changes[1].fact.kind = FACT_NONE; /* refused, so the first stays, too */
+	assert_int_equal(run_one(&job), STATUS_LIMIT);
+	seen = facts_now();
+	assert_true(seen.revocations == 1 && seen.links == 1);
+	job.change_count = 1;
+	assert_int_equal(run_one(&job), STATUS_OK);
+	seen = facts_now();
+	assert_true(seen.revocations == 0 && seen.links == 1);
+	world_end();
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(lines_get_the_next_numbers_in_order_of_submission),
 	cmocka_unit_test(a_create_is_intent_then_record_and_line_then_neither),
@@ -677,6 +734,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(and_so_they_are_when_loop_and_thread_take_turns),
 	cmocka_unit_test(the_loop_writes_a_line_but_waits_for_no_disk),
 	cmocka_unit_test(what_was_submitted_is_done_before_the_thread_ends),
+	cmocka_unit_test(facts_of_a_job_come_and_go_together),
 };
 
 UNIT_MAIN(tests)

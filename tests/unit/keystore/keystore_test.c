@@ -612,7 +612,7 @@ static void a_newer_store_is_refused(void **state)
 	fixture_begin(&f);
 	assert_ok(keystore_open(f.directory, &store));
 	keystore_close(store);
-	fixture_exec(&f, "PRAGMA user_version = 2");
+	fixture_exec(&f, "PRAGMA user_version = 99");
 	assert_fails(keystore_open(f.directory, &store), STORE_NEWER);
 	fixture_end(&f);
 }

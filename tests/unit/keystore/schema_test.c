@@ -28,8 +28,8 @@ static void a_file_from_nothing_reaches_the_newest_version(void **state)
 	assert_int_equal(number(db, "PRAGMA user_version"), count);
 	assert_int_equal(number(db, "PRAGMA application_id"), SCHEMA_APPLICATION_ID);
 	assert_int_equal(number(db, "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN"
-				    " ('key', 'namespace', 'intent', 'kv')"),
-		4);
+				    " ('key', 'namespace', 'intent', 'kv', 'fact')"),
+		5);
 	schema_close(db);
 	assert_ok(schema_open(f.directory, NULL, &db)); /* and stays there */
 	assert_int_equal(number(db, "PRAGMA user_version"), count);
