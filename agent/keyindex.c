@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/own.h"
-#include "base/secret.h"
 
 enum { BUCKETS_MIN = 1024, SPACE_BUCKETS = 4096, SPACES_MAX = 1000000, ENCODED_MAX = 4096 };
 
@@ -16,50 +16,8 @@ struct keyindex {
 	struct keyindex_space *spaces[SPACE_BUCKETS];
 	struct keyindex_space *all, **all_tail;
 	size_t space_count;
-	uint64_t seed[2];
+	struct hash_seed seed; /* names are the clients' choice */
 };
-
-/* Names are the clients' choice: the hash is keyed, so that nobody can aim at one bucket (SipHash-1-3). */
-#define ROTATE(x, n) (((x) << (n)) | ((x) >> (64 - (n))))
-#define SIP_ROUND                         \
-	do {                              \
-		v0 += v1;                 \
-		v1 = ROTATE(v1, 13) ^ v0; \
-		v0 = ROTATE(v0, 32);      \
-		v2 += v3;                 \
-		v3 = ROTATE(v3, 16) ^ v2; \
-		v0 += v3;                 \
-		v3 = ROTATE(v3, 21) ^ v0; \
-		v2 += v1;                 \
-		v1 = ROTATE(v1, 17) ^ v2; \
-		v2 = ROTATE(v2, 32);      \
-	} while (0)
-
-static uint64_t keyed_hash(const uint64_t seed[2], uint64_t tweak, struct bytes data)
-{
-	uint64_t v0 = seed[0] ^ 0x736f6d6570736575u, v1 = seed[1] ^ 0x646f72616e646f6du ^ tweak;
-	uint64_t v2 = seed[0] ^ 0x6c7967656e657261u, v3 = seed[1] ^ 0x7465646279746573u;
-	struct reader r = reader_of(data);
-	uint64_t word;
-
-	while (r.left.len >= 8) {
-		word = reader_u64(&r);
-		v3 ^= word;
-		SIP_ROUND;
-		v0 ^= word;
-	}
-	word = (uint64_t)data.len << 56;
-	for (size_t i = 0; i < r.left.len; i++)
-		word |= (uint64_t)r.left.data[i] << (8 * i);
-	v3 ^= word;
-	SIP_ROUND;
-	v0 ^= word;
-	v2 ^= 0xff;
-	SIP_ROUND;
-	SIP_ROUND;
-	SIP_ROUND;
-	return v0 ^ v1 ^ v2 ^ v3;
-}
 
 struct status keyindex_new(size_t max_keys, struct keyindex **ret_index)
 {
@@ -71,7 +29,7 @@ struct status keyindex_new(size_t max_keys, struct keyindex **ret_index)
 	index->bucket_count = BUCKETS_MIN;
 	index->buckets = calloc(index->bucket_count, sizeof(struct keyindex_entry *));
 	index->all_tail = &index->all;
-	st = index->buckets != NULL ? random_fill(index->seed, sizeof(index->seed)) : FAIL(NO_MEMORY);
+	st = index->buckets != NULL ? hash_seed(&index->seed) : FAIL(NO_MEMORY);
 	if (st.code != STATUS_OK) {
 		keyindex_free(index);
 		return st;
@@ -135,7 +93,7 @@ struct keyindex_space *keyindex_space_find(struct keyindex *index, const struct 
 
 	if (encoded.len == 0)
 		return NULL;
-	return find_encoded(index, keyed_hash(index->seed, 0, encoded), encoded);
+	return find_encoded(index, hash_keyed(&index->seed, 0, encoded), encoded);
 }
 
 struct status keyindex_space_make(
@@ -148,7 +106,7 @@ struct status keyindex_space_make(
 	uint64_t hash;
 
 	ENSURE(encoded.len > 0, LIMIT);
-	hash = keyed_hash(index->seed, 0, encoded);
+	hash = hash_keyed(&index->seed, 0, encoded);
 	space = find_encoded(index, hash, encoded);
 	if (space != NULL) {
 		*ret_space = space;
@@ -183,7 +141,7 @@ struct keyindex_space *keyindex_spaces(struct keyindex *index)
 
 struct keyindex_entry *keyindex_find(struct keyindex *index, const struct keyindex_space *space, struct bytes name)
 {
-	uint64_t hash = keyed_hash(index->seed, space->hash, name);
+	uint64_t hash = hash_keyed(&index->seed, space->hash, name);
 	struct keyindex_entry *entry = index->buckets[hash & (index->bucket_count - 1)];
 
 	while (entry != NULL && !(entry->hash == hash && entry->space == space && bytes_equal(entry->name, name)))
@@ -226,7 +184,7 @@ struct status keyindex_take(
 	if (name.len > 0)
 		memcpy(entry + 1, name.data, name.len);
 	entry->name = bytes_of(entry + 1, name.len);
-	entry->hash = keyed_hash(index->seed, space->hash, name);
+	entry->hash = hash_keyed(&index->seed, space->hash, name);
 	entry->space = space;
 	bucket = &index->buckets[entry->hash & (index->bucket_count - 1)];
 	entry->next = *bucket;

@@ -4,7 +4,7 @@
 import glob, os, re, subprocess, sys
 
 PREFIXES = {
-    'base': 'status fault buf secret ct_equal random_fill clock log ipc role program',
+    'base': 'status fault buf secret hash ct_equal random_fill clock log ipc role program',
     'sandbox': 'sandbox landlock __asan_default_options',
     'crypto': 'psa digest aead der public worker',
     'crypto_worker': 'worker wrap',
