@@ -25,6 +25,7 @@
 
 enum {
 	AGENT_UID_SLOTS = 4096,
+	AGENT_DESCRIPTORS = 64, /* that are no connection's: listeners, workers, store, log; half of it in use */
 	AGENT_BOOT_BYTES = 33,
 	AGENT_FINISH_MS = 5000,	   /* complete request to answer */
 	AGENT_LINE_MS = 250,	   /* a create's audit line to the disk: then it is undone */
@@ -65,7 +66,9 @@ struct agent {
 	struct jwtsvid_cache *tokens;
 	struct public_cache *public_keys; /* decoded, for verification; shared by the compute threads */
 	/* connections */
+	struct principal_facts facts;
 	size_t conn_count, conn_max, uid_max;
+	size_t conn_possible; /* with the descriptors that this process may have */
 	size_t unknown_bytes;
 	uint64_t conn_ids;
 	struct conn *dead_conns;

@@ -58,6 +58,7 @@ static void conn_close(struct conn *conn)
 	deadline_disarm(&agent->loop, &conn->deadline);
 	conn->watch.added = false;
 	(void)close(conn->watch.fd); /* its only descriptor: the epoll set forgets it, too */
+	principal_done(&conn->peer);
 	uncharge(conn);
 	agent_uid_left(agent, conn->peer.uid);
 	agent->conn_count--;
@@ -362,20 +363,21 @@ static void conn_expired(struct deadline *deadline)
 static struct status conn_new(struct listener *listener, int fd)
 {
 	struct agent *agent = listener->agent;
-	struct conn *conn;
-	struct principal peer;
+	struct conn *conn = calloc(1, sizeof(*conn));
+	struct status st;
 
-	TRY(listen_peer(fd, &peer));
-	TRY(agent_uid_came(agent, peer.uid));
-	conn = calloc(1, sizeof(*conn));
-	if (conn == NULL) {
-		agent_uid_left(agent, peer.uid);
-		return FAIL(NO_MEMORY);
+	ENSURE(conn != NULL, NO_MEMORY);
+	st = principal_take(fd, &agent->facts, &conn->peer);
+	if (st.code == STATUS_OK)
+		st = agent_uid_came(agent, conn->peer.uid);
+	if (st.code != STATUS_OK) {
+		principal_done(&conn->peer);
+		free(conn);
+		return st;
 	}
 	conn->agent = agent;
 	conn->listener = listener;
 	conn->id = ++agent->conn_ids;
-	conn->peer = peer;
 	conn->in = buf_make(FRAME_HEADER_BYTES + FRAME_BODY_MAX + UINT16_MAX + CONN_FIRST_BYTES);
 	conn->out = buf_make(FRAME_HEADER_BYTES + FRAME_ANSWER_MAX);
 	conn->watch = (struct watch){ .fd = fd, .events = EPOLLIN, .ready = conn_ready };

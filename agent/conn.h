@@ -7,8 +7,8 @@
 #ifndef AGENT_CONN_H
 #define AGENT_CONN_H
 
-#include "agent/listen.h"
 #include "agent/loop.h"
+#include "agent/principal.h"
 #include "agent/request.h"
 
 struct agent;
@@ -43,9 +43,9 @@ struct conn {
 	struct conn *next_dead;
 	uint64_t id;
 	enum conn_state state;
-	struct principal peer;
-	struct buf in;	/* the frame being read, and what follows it */
-	size_t charged; /* of CONN_UNKNOWN_MAX */
+	struct principal peer; /* as of accept; holds its pidfd as long as the connection */
+	struct buf in;	       /* the frame being read, and what follows it */
+	size_t charged;	       /* of CONN_UNKNOWN_MAX */
 	struct buf out;
 	size_t out_at;
 	size_t drained;

@@ -121,14 +121,3 @@ struct status listen_change(const char *path, mode_t mode, uid_t owner, gid_t gr
 		return FAIL_RC(CHECK_FAILED, errno);
 	return chmod(path, mode) < 0 ? FAIL_RC(CHECK_FAILED, errno) : OK;
 }
-
-struct status listen_peer(int fd, struct principal *ret_principal)
-{
-	struct ucred peer;
-	socklen_t len = sizeof(peer);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
-		return FAIL_RC(IO, errno);
-	*ret_principal = (struct principal){ .uid = peer.uid, .gid = peer.gid, .pid = peer.pid };
-	return OK;
-}

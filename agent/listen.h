@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Listening sockets, and what the kernel says of a peer.  keyreeved binds them, before it gives up what it was
- * started with; the agent accepts.  DESIGN decisions 16 and 17. */
+ * Listening sockets.  keyreeved binds them, before it gives up what it was started with; the agent accepts.
+ * DESIGN decisions 16 and 17. */
 #ifndef AGENT_LISTEN_H
 #define AGENT_LISTEN_H
 
@@ -21,14 +21,5 @@ struct status listen_bind(
 /* Another mode and group for the socket at `path`, which must be a socket of `owner`.  At no moment is it open to more
  * than the old or the new ones.  Fails: CHECK_FAILED, with a sentence. */
 struct status listen_change(const char *path, mode_t mode, uid_t owner, gid_t group, char ret_text[LISTEN_TEXT_BYTES]);
-
-/* The kernel's view of who connected (SO_PEERCRED: as of connect). */
-struct principal {
-	uid_t uid;
-	gid_t gid;
-	pid_t pid; /* 0 when it lives in a PID namespace that we cannot see */
-};
-/* Fails: IO. */
-struct status listen_peer(int fd, struct principal *ret_principal);
 
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <fcntl.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "agent/agent.h"
@@ -220,6 +221,8 @@ static struct status take_descriptor(struct agent *agent, struct bytes name, int
 static void set_limits(struct agent *agent)
 {
 	agent->conn_max = agent->config->limits.connections;
+	if (agent->conn_max > agent->conn_possible)
+		agent->conn_max = agent->conn_possible;
 	agent->uid_max = agent->config->limits.connections_per_uid;
 	for (size_t i = 0; i < agent->lane_count; i++)
 		agent->lanes[i].queue_max = agent->config->limits.queue;
@@ -558,6 +561,24 @@ static struct status build_listeners(struct agent *agent)
 	return OK;
 }
 
+/* A connection has two descriptors, its socket and its peer's pidfd.  Beyond what is possible the one that has kept us
+ * waiting longest makes room, as beyond what is configured. */
+static void bound_connections(struct agent *agent)
+{
+	const size_t each = agent->facts.has_pidfd ? 2 : 1;
+	struct rlimit files;
+
+	agent->conn_possible = SIZE_MAX;
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur == RLIM_INFINITY)
+		return;
+	agent->conn_possible = 1;
+	if (files.rlim_cur > AGENT_DESCRIPTORS + each)
+		agent->conn_possible = (files.rlim_cur - AGENT_DESCRIPTORS) / each;
+	if (agent->conn_possible < agent->config->limits.connections)
+		log_warning("%ju descriptors are enough for %zu connections, not for limits.connections",
+			(uintmax_t)files.rlim_cur, agent->conn_possible);
+}
+
 /* The sandbox comes first: everything after it, threads included, lives inside. */
 static struct status build(struct agent *agent)
 {
@@ -566,7 +587,10 @@ static struct status build(struct agent *agent)
 	TRY(config_get(buf_bytes(&agent->role->config), &agent->config));
 	read_boot_id(agent);
 	TRY(digest_init());
+	principal_probe(&agent->facts);
+	bound_connections(agent);
 	options.write[0] = agent->config->paths.state;
+	options.reads_proc = principal_needs_proc(&agent->facts);
 	TRY(sandbox_enter(SANDBOX_AGENT, &options, &agent->posture));
 	TRY(policy_new(agent->config, &agent->policy));
 	TRY(build_loop(agent));

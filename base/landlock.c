@@ -192,6 +192,8 @@ static struct status allow_paths(int ruleset, const struct sandbox_options *o, u
 		TRY(allow_path(ruleset, o->read[i], FS_READ_FILE | FS_READ_DIR));
 	for (size_t i = 0; i < SANDBOX_PATHS_MAX && o->write[i] != NULL; i++)
 		TRY(allow_path(ruleset, o->write[i], rights));
+	if (o->reads_proc)
+		TRY(allow_path(ruleset, "/proc", FS_READ_FILE));
 	return o->write_fd >= 0 ? allow_fd(ruleset, o->write_fd, rights) : OK;
 }
 

@@ -18,6 +18,7 @@
 
 #include "base/landlock.h"
 #include "base/own.h"
+#include "base/pidfd.h"
 
 /* A sanitizer's reports read /proc and the program's own image. */
 #ifdef KEYREEVE_SANITIZED
@@ -162,7 +163,7 @@ static const struct allow_row allowed[] = {
 static const struct { int number; unsigned roles; int error; } refused[] = {
 	{ SCMP_SYS(openat), I | F | T | C, EACCES }, { SCMP_SYS(open), ALL, EACCES }, { SCMP_SYS(access), I | F | T | C, EACCES },
 	{ SCMP_SYS(readlink), I | F | T | C, EACCES }, { SCMP_SYS(stat), I | F | T | C, EACCES },
-	{ SCMP_SYS(fchown), A, EPERM }, { SCMP_SYS(ioctl), ALL, ENOTTY }, { SCMP_SYS(sched_setscheduler), ALL, EPERM },
+	{ SCMP_SYS(fchown), A, EPERM }, { SCMP_SYS(ioctl), ALL & ~A, ENOTTY }, { SCMP_SYS(sched_setscheduler), ALL, EPERM },
 	{ SCMP_SYS(socketpair), I, EACCES }, { SCMP_SYS(prctl), I, EPERM },
 	{ SCMP_SYS(statx), ALL, ENOSYS },
 	{ SCMP_SYS(getcpu), ALL, ENOSYS },
@@ -264,6 +265,18 @@ static int add_fcntl(scmp_filter_ctx ctx)
 	return rc;
 }
 
+/* The agent may ask the kernel about the process behind a pidfd; any other ioctl is none. */
+static int add_pidfd_info(scmp_filter_ctx ctx, enum sandbox_role role)
+{
+	int rc = 0;
+
+	if (role != SANDBOX_AGENT || IS_SANITIZED)
+		return 0;
+	rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, EQUALS(1, PIDFD_GET_INFO));
+	return rc != 0 ? rc
+		       : seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOTTY), SCMP_SYS(ioctl), 1, DIFFERS(1, PIDFD_GET_INFO));
+}
+
 /* Its own limits a library may read, nobody else's. */
 static int add_limits(scmp_filter_ctx ctx, enum sandbox_role role)
 {
@@ -303,6 +316,8 @@ static int build_allow_list(scmp_filter_ctx ctx, enum sandbox_role role, const s
 		rc = add_memory(ctx);
 	if (rc == 0)
 		rc = add_fcntl(ctx);
+	if (rc == 0)
+		rc = add_pidfd_info(ctx, role);
 	if (rc == 0)
 		rc = add_limits(ctx, role);
 	return rc != 0 ? rc : add_sockets(ctx, role, o);

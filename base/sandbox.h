@@ -32,6 +32,7 @@ struct sandbox_options {
 	int write_fd;			      /* the same, by a directory's descriptor; -1 none */
 	const char *closed;	 /* p11: the one directory that may be neither read nor written; NULL none */
 	int execute_fd;		 /* keyreeved: the directory whose programs may be executed; -1 none */
+	bool reads_proc;	 /* agent: may read files below /proc, to know its clients on older kernels */
 	bool needs_unix_sockets; /* p11, tpm: may make sockets of the local kind */
 	bool needs_network;	 /* p11, idp, keyreeved: may make internet sockets */
 };

@@ -18,7 +18,7 @@ PREFIXES = {
     'policy': 'config policy tenant pattern condition explain',
     'config_yaml': 'config',
     'doctor': 'doctor',
-    'request': 'trust loop watch deadline post audit durable compute lane listen listener keyindex count random conn request '
+    'request': 'trust principal bind loop watch deadline post audit durable compute lane listen listener keyindex count random conn request '
                'op ops authn recovery intent_record key decode begin finish',
 }
 

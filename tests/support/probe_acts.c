@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/fsuid.h>
+#include <sys/ioctl.h>
 #include <sys/klog.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -335,6 +336,23 @@ static bool act_open_by_handle(void)
 static bool act_open_device(void)
 {
 	return open("/dev/zero", O_RDWR | O_CLOEXEC) >= 0;
+}
+
+/* Of every ioctl the agent may use one, which asks about a pidfd. */
+static bool act_ioctl(void)
+{
+	int waiting = -1, fd = memfd_create("file", MFD_CLOEXEC);
+
+	return fd >= 0 && ioctl(fd, FIONREAD, &waiting) == 0;
+}
+
+/* Who it is, not what is in it: open to everybody. */
+static bool act_read_process(void)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)probe_target.victim);
+	return open(path, O_RDONLY | O_CLOEXEC) >= 0;
 }
 
 static bool act_state_file(void)
@@ -748,6 +766,7 @@ const struct probe_act probe_acts[] = {
 	{ "make-socket-file", act_make_socket_file }, { "make-device", act_make_device },
 	{ "open-beneath", act_open_beneath }, { "new-open", act_new_open },
 	{ "open-by-handle", act_open_by_handle }, { "open-device", act_open_device },
+	{ "ioctl", act_ioctl }, { "read-process", act_read_process },
 	{ "state-file", act_state_file }, { "read-store", act_read_store }, { "write-store", act_write_store },
 	{ "empty-store", act_empty_store }, { "replace-store", act_replace_store }, { "link-store", act_link_store },
 	{ "remove-store", act_remove_store }, { "list-audit", act_list_audit }, { "read-audit", act_read_audit },

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/support/unit.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/principal.h"
+#include "base/own.h"
+
+/* A listening socket with an abstract name that the kernel gives. */
+struct place {
+	int fd;
+	struct sockaddr_un address;
+	socklen_t len;
+};
+
+static void place_begin(struct place *p)
+{
+	*p = (struct place){ .address.sun_family = AF_UNIX, .len = sizeof(p->address) };
+	p->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_true(p->fd >= 0);
+	assert_int_equal(bind(p->fd, (const struct sockaddr *)&p->address, sizeof(sa_family_t)), 0);
+	assert_int_equal(getsockname(p->fd, (struct sockaddr *)&p->address, &p->len), 0);
+	assert_int_equal(listen(p->fd, 16), 0);
+}
+
+static int connect_to(const struct place *p)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd >= 0 && connect(fd, (const struct sockaddr *)&p->address, p->len) < 0)
+		own_close(&fd);
+	return fd;
+}
+
+/* A child that has connected, and waits to be ended. */
+static pid_t child_of(const struct place *p, int *ret_server)
+{
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		if (connect_to(p) < 0)
+			_exit(1);
+		for (;;)
+			(void)pause();
+	}
+	*ret_server = accept4(p->fd, NULL, NULL, SOCK_CLOEXEC);
+	assert_true(*ret_server >= 0);
+	return pid;
+}
+
+static void end(pid_t pid)
+{
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+/* This kernel as it is, and as older ones are. */
+static size_t facts_of_kernels(struct principal_facts ret_facts[4])
+{
+	struct principal_facts now;
+	size_t count = 1;
+
+	principal_probe(&now);
+	ret_facts[0] = now;
+	ret_facts[count] = now; /* 6.9 to 6.12 */
+	ret_facts[count++].has_info = false;
+	ret_facts[count] = now; /* 6.5 to 6.8 */
+	ret_facts[count].has_info = false;
+	ret_facts[count++].has_inodes = false;
+	ret_facts[count++] = (struct principal_facts){ .has_label = now.has_label, .cgroups = now.cgroups };
+	return count;
+}
+
+static void a_principal_is_who_the_kernel_says_on_every_kernel(void **state)
+{
+	struct principal_facts kernels[4];
+	struct place p;
+
+	(void)state;
+	place_begin(&p);
+	for (size_t i = 0; i < facts_of_kernels(kernels); i++) {
+		AUTO(own_close) int client = connect_to(&p);
+		AUTO(own_close) int server = accept4(p.fd, NULL, NULL, SOCK_CLOEXEC);
+		struct principal who;
+
+		assert_ok(principal_take(server, &kernels[i], &who));
+		assert_int_equal(who.uid, geteuid());
+		assert_int_equal(who.gid, getegid());
+		assert_int_equal(who.pid, getpid());
+		assert_true(principal_process_known(&who.process));
+		assert_int_equal(who.pidfd >= 0, kernels[i].has_pidfd);
+		assert_false(principal_process_ended(&who.process, who.pidfd));
+		principal_done(&who);
+		assert_int_equal(who.pidfd, -1);
+	}
+	own_close(&p.fd);
+}
+
+static void a_process_is_the_same_on_all_its_connections_and_no_other(void **state)
+{
+	struct principal_facts kernels[4];
+	struct place p;
+
+	(void)state;
+	place_begin(&p);
+	for (size_t i = 0; i < facts_of_kernels(kernels); i++) {
+		struct principal first, again, other;
+		AUTO(own_close) int child = -1;
+		pid_t pid = child_of(&p, &child);
+		AUTO(own_close) int client = connect_to(&p);
+		AUTO(own_close) int server = accept4(p.fd, NULL, NULL, SOCK_CLOEXEC);
+		AUTO(own_close) int second = connect_to(&p);
+		AUTO(own_close) int server_2 = accept4(p.fd, NULL, NULL, SOCK_CLOEXEC);
+
+		assert_ok(principal_take(server, &kernels[i], &first));
+		assert_ok(principal_take(server_2, &kernels[i], &again));
+		assert_ok(principal_take(child, &kernels[i], &other));
+		assert_true(principal_same(PRINCIPAL_PROCESS, &first, &again));
+		assert_true(principal_same(PRINCIPAL_ACCOUNT, &first, &other));
+		assert_false(principal_same(PRINCIPAL_PROCESS, &first, &other));
+		assert_int_equal(principal_same(PRINCIPAL_CGROUP, &first, &other), first.cgroup != 0);
+		assert_false(principal_process_ended(&other.process, other.pidfd));
+		end(pid);
+		assert_true(principal_process_ended(&other.process, other.pidfd));
+		assert_false(principal_process_ended(&first.process, first.pidfd));
+		principal_done(&first);
+		principal_done(&again);
+		principal_done(&other);
+	}
+	own_close(&p.fd);
+}
+
+/* It connected, wrote, and ended before it was accepted: on a kernel whose pidfds outlive the process it is still
+ * known; from /proc it is not, and never mistaken for another. */
+static void a_process_that_has_ended_before_the_accept_is_nobody_else(void **state)
+{
+	struct principal_facts kernels[4];
+	struct place p;
+
+	(void)state;
+	place_begin(&p);
+	for (size_t i = 0; i < facts_of_kernels(kernels); i++) {
+		struct principal who;
+		pid_t pid = fork();
+
+		if (pid == 0)
+			_exit(connect_to(&p) < 0);
+		assert_int_equal(waitpid(pid, NULL, 0), pid);
+		AUTO(own_close) int server = accept4(p.fd, NULL, NULL, SOCK_CLOEXEC);
+		assert_ok(principal_take(server, &kernels[i], &who));
+		assert_int_equal(who.uid, geteuid());
+		assert_int_equal(who.pid, pid);
+		if (principal_process_known(&who.process))
+			assert_true(kernels[i].has_inodes && principal_process_ended(&who.process, who.pidfd));
+		assert_int_equal(who.cgroup, 0);
+		principal_done(&who);
+	}
+	own_close(&p.fd);
+}
+
+static void what_is_compared_is_what_the_scope_says(void **state)
+{
+	static const struct principal one = { .uid = 1, .gid = 2, .pid = 3, .process = { 4, 0 }, .cgroup = 5 };
+	static const struct {
+		const char *what;
+		struct principal other;
+		bool account, process, cgroup;
+	} rows[] = {
+		{ "the same", { .uid = 1, .gid = 2, .process = { 4, 0 }, .cgroup = 5 }, true, true, true },
+		{ "uid", { .uid = 9, .gid = 2, .process = { 4, 0 }, .cgroup = 5 }, false, false, false },
+		{ "gid", { .uid = 1, .gid = 9, .process = { 4, 0 }, .cgroup = 5 }, false, false, false },
+		{ "label", { .uid = 1, .gid = 2, .process = { 4, 0 }, .cgroup = 5, .label_len = 1, .label = "l" },
+			false, false, false },
+		{ "process", { .uid = 1, .gid = 2, .process = { 9, 0 }, .cgroup = 5 }, true, false, true },
+		{ "start", { .uid = 1, .gid = 2, .process = { 4, 9 }, .cgroup = 5 }, true, false, true },
+		{ "cgroup", { .uid = 1, .gid = 2, .process = { 4, 0 }, .cgroup = 9 }, true, true, false },
+		{ "nothing known", { .uid = 1, .gid = 2 }, true, false, false },
+	};
+	static const struct principal unknown = { .uid = 1, .gid = 2 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		bool is_good = principal_same(PRINCIPAL_ACCOUNT, &one, &rows[i].other) == rows[i].account &&
+			       principal_same(PRINCIPAL_PROCESS, &one, &rows[i].other) == rows[i].process &&
+			       principal_same(PRINCIPAL_CGROUP, &one, &rows[i].other) == rows[i].cgroup;
+
+		if (!is_good)
+			fail_msg("%s", rows[i].what);
+	}
+	/* two of whom nothing is known are not the same */
+	assert_false(principal_same(PRINCIPAL_PROCESS, &unknown, &unknown));
+	assert_false(principal_same(PRINCIPAL_CGROUP, &unknown, &unknown));
+}
+
+/* The path of our own cgroup, as the kernel shows it. */
+static void own_cgroup(char ret_path[512])
+{
+	FILE *file = fopen("/proc/self/cgroup", "re");
+
+	ret_path[0] = '\0';
+	assert_non_null(file);
+	while (fgets(ret_path, 512, file) != NULL && strncmp(ret_path, "0::", 3) != 0)
+		ret_path[0] = '\0';
+	(void)fclose(file);
+	memmove(ret_path, ret_path + 3, strlen(ret_path + 3) + 1);
+	ret_path[strcspn(ret_path, "\n")] = '\0';
+}
+
+static void a_cgroup_is_known_by_its_path(void **state)
+{
+	struct principal_facts kernels[4];
+	struct place p;
+	char path[512];
+
+	(void)state;
+	own_cgroup(path);
+	place_begin(&p);
+	for (size_t i = 0; i < facts_of_kernels(kernels); i++) {
+		AUTO(own_close) int client = connect_to(&p);
+		AUTO(own_close) int server = accept4(p.fd, NULL, NULL, SOCK_CLOEXEC);
+		struct principal who;
+
+		if (kernels[i].cgroups == NULL)
+			skip();
+		assert_ok(principal_take(server, &kernels[i], &who));
+		assert_true(who.cgroup != 0);
+		assert_true(principal_in_cgroup(&who, &kernels[i], path));
+		assert_false(principal_in_cgroup(&who, &kernels[i], "/keyreeve-has-no-such-cgroup"));
+		kernels[i].cgroups = NULL;
+		assert_false(principal_in_cgroup(&who, &kernels[i], path));
+		principal_done(&who);
+	}
+	own_close(&p.fd);
+}
+
+static void without_a_descriptor_for_the_process_there_is_no_principal(void **state)
+{
+	AUTO(own_close) int client = -1;
+	AUTO(own_close) int server = -1;
+	struct principal_facts facts;
+	struct rlimit before, none;
+	struct principal who;
+	struct status st;
+	struct place p;
+
+	(void)state;
+	principal_probe(&facts);
+	if (!facts.has_pidfd)
+		skip();
+	place_begin(&p);
+	client = connect_to(&p);
+	server = accept4(p.fd, NULL, NULL, SOCK_CLOEXEC);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = (struct rlimit){ .rlim_cur = 0, .rlim_max = before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	st = principal_take(server, &facts, &who);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_fails(st, NO_DESCRIPTORS);
+	principal_done(&who);
+	assert_fails(principal_take(-1, &facts, &who), IO);
+	own_close(&p.fd);
+}
+
+static void proc_is_needed_by_older_kernels_only(void **state)
+{
+	struct principal_facts facts = { .has_pidfd = true, .has_inodes = true, .has_info = true };
+
+	(void)state;
+	assert_false(principal_needs_proc(&facts));
+	facts.has_info = false;
+	assert_true(principal_needs_proc(&facts));
+	facts = (struct principal_facts){ .has_pidfd = true, .has_info = true };
+	assert_true(principal_needs_proc(&facts));
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(a_principal_is_who_the_kernel_says_on_every_kernel),
+	cmocka_unit_test(a_process_is_the_same_on_all_its_connections_and_no_other),
+	cmocka_unit_test(a_process_that_has_ended_before_the_accept_is_nobody_else),
+	cmocka_unit_test(what_is_compared_is_what_the_scope_says),
+	cmocka_unit_test(a_cgroup_is_known_by_its_path),
+	cmocka_unit_test(without_a_descriptor_for_the_process_there_is_no_principal),
+	cmocka_unit_test(proc_is_needed_by_older_kernels_only),
+};
+
+UNIT_MAIN(tests)
