@@ -40,7 +40,8 @@
 	X(JWT_ALG,              11,   "token algorithm is not allowed") \
 	X(JWT_PAYLOAD,          11,   "token payload is malformed") \
 	X(JWT_SUBJECT,          11,   "token subject is not a SPIFFE ID") \
-	X(JWT_DOMAIN_UNKNOWN,   11,   "no keys for the token's trust domain") \
+	X(JWT_ISSUER,           11,   "token is of no issuer that is configured") \
+	X(JWT_DOMAIN_UNKNOWN,   11,   "no keys for the token's trust domain or issuer") \
 	X(JWT_KEY_UNKNOWN,      11,   "no key fits the token") \
 	X(JWT_SIGNATURE,        11,   "token signature is wrong") \
 	X(JWT_AUDIENCE,         11,   "token is for another audience") \

@@ -131,7 +131,7 @@ void jwtsvid_cache_free(struct jwtsvid_cache *cache)
 
 static bool key_is_trusted(const struct jwtsvid_cache *c, const struct jwtsvid *svid)
 {
-	return c->keys != NULL && keyset_has_key(c->keys, spiffe_id_domain(&svid->id), svid->key_id);
+	return c->keys != NULL && keyset_has_key(c->keys, jwtsvid_domain(svid), svid->key_id);
 }
 
 void jwtsvid_cache_keys(struct jwtsvid_cache *cache, struct keyset *keys)

@@ -66,13 +66,6 @@ static struct bytes text_of(const json_t *value)
 				     : (struct bytes){ 0 };
 }
 
-/* "MUST be JWT or JOSE" when present (JWT-SVID 2.3); exact case. */
-static bool typ_fits(const json_t *typ)
-{
-	return typ == NULL || bytes_equal(text_of(typ), BYTES_LITERAL("JWT")) ||
-	       bytes_equal(text_of(typ), BYTES_LITERAL("JOSE"));
-}
-
 /* "The only supported JOSE headers are alg, kid and typ; others MUST NOT be included" (JWT-SVID 2): so neither "crit"
  * nor "b64", and no key that the token brings along. */
 static bool members_are_known(json_t *header)
@@ -85,26 +78,34 @@ static bool members_are_known(json_t *header)
 	return true;
 }
 
+/* An optional member that is a text, copied: it outlives the JSON. */
+static struct status text_read(const json_t *value, struct buf *storage, bool *ret_has, struct bytes *ret_text)
+{
+	struct bytes text = text_of(value);
+	const uint8_t *at;
+
+	*ret_has = value != NULL;
+	if (value == NULL)
+		return OK;
+	ENSURE(text.len > 0, JWT_HEADER);
+	at = buf_reserve(storage, text.len);
+	ENSURE(at != NULL, NO_MEMORY);
+	buf_put(storage, text);
+	*ret_text = bytes_of(at, text.len);
+	return OK;
+}
+
 static struct status header_read(struct bytes text, struct jws *jws)
 {
 	AUTO(json_done) json_t *header = strict_json(text, JWS_HEADER_DEPTH_MAX);
-	const json_t *kid;
 
 	ENSURE(header != NULL || errno != ENOMEM, NO_MEMORY);
 	ENSURE(json_is_object(header), JWT_HEADER);
 	jws->alg = jwk_alg_from(text_of(json_object_get(header, "alg")));
 	ENSURE(jws->alg != JWK_ALG_NONE, JWT_ALG);
 	ENSURE(members_are_known(header), JWT_HEADER);
-	ENSURE(typ_fits(json_object_get(header, "typ")), JWT_HEADER);
-	kid = json_object_get(header, "kid");
-	jws->has_kid = kid != NULL;
-	if (!jws->has_kid)
-		return OK;
-	ENSURE(text_of(kid).len > 0, JWT_HEADER);
-	jws->kid = bytes_of(buf_reserve(&jws->storage, text_of(kid).len), text_of(kid).len);
-	ENSURE(jws->kid.data != NULL, NO_MEMORY);
-	buf_put(&jws->storage, text_of(kid));
-	return OK;
+	TRY(text_read(json_object_get(header, "typ"), &jws->storage, &jws->has_typ, &jws->typ));
+	return text_read(json_object_get(header, "kid"), &jws->storage, &jws->has_kid, &jws->kid);
 }
 
 /* ---- both ------------------------------------------------------------------------------------------ */
@@ -116,7 +117,8 @@ struct status jws_parse(struct bytes token, struct jws *ret_jws)
 	struct jws_parts parts;
 
 	TRY(jws_split(token, &parts));
-	/* All is decoded into one block that never moves: three parts, and a kid no longer than the header. */
+	/* All is decoded into one block that never moves: three parts, and kid and typ, together no longer than the
+	 * header. */
 	jws.storage = buf_make(2 * JWS_MAX_BYTES);
 	ENSURE(buf_reserve(&jws.storage, token.len + parts.header.len) != NULL, NO_MEMORY);
 	TRY(decode(parts.header, &jws.storage, &header));

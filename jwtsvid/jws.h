@@ -26,15 +26,16 @@ struct status jws_split(struct bytes token, struct jws_parts *ret_parts);
 struct jws {
 	struct bytes signing_input; /* view into the token: "header.payload" as received */
 	enum jwk_alg alg;
-	bool has_kid;
-	struct bytes kid;	/* views into storage */
+	bool has_kid, has_typ;
+	struct bytes kid, typ;	/* views into storage */
 	struct bytes payload;	/* decoded, not yet read */
 	struct bytes signature; /* decoded */
 	struct buf storage;	/* owned; wiped when freed */
 };
 
-/* Fails: JWT_LONG, JWT_MALFORMED (not three strict base64url parts), JWT_HEADER (not a JSON object of "alg", "kid" and
- * "typ" with fitting values), JWT_ALG, NO_MEMORY. */
+/* Which "typ" fits is the caller's question: it differs between JWT-SVIDs and other tokens.
+ * Fails: JWT_LONG, JWT_MALFORMED (not three strict base64url parts), JWT_HEADER (not a JSON object of "alg", "kid" and
+ * "typ", the last two texts), JWT_ALG, NO_MEMORY. */
 struct status jws_parse(struct bytes token, struct jws *ret_jws);
 void jws_done(struct jws *jws);
 

@@ -39,7 +39,13 @@ void jwtsvid_unref(struct jwtsvid *svid)
 	spiffe_id_done(&svid->id);
 	free(svid->audiences);
 	free(svid->storage);
+	free(svid->names);
 	free(svid);
+}
+
+struct bytes jwtsvid_domain(const struct jwtsvid *svid)
+{
+	return svid->issuer.len > 0 ? svid->issuer : spiffe_id_domain(&svid->id);
 }
 
 static void svid_done(struct jwtsvid **svid)
@@ -170,14 +176,50 @@ static void key_note(struct jwtsvid *svid, const struct keyset_key *key, const s
 
 /* ---- authenticate ------------------------------------------------------------------------------------ */
 
-/* "sub" decides whose keys count; nothing else is read before the signature is known to be good. */
+/* "MUST be JWT or JOSE" when present (JWT-SVID 2.3); exact case. */
+static bool typ_is_svid(const struct jws *jws)
+{
+	return !jws->has_typ || bytes_equal(jws->typ, BYTES_LITERAL("JWT")) ||
+	       bytes_equal(jws->typ, BYTES_LITERAL("JOSE"));
+}
+
+static struct status claims_parse(const struct jws *jws, json_t **ret_claims)
+{
+	*ret_claims = strict_json(jws->payload, JWTSVID_PAYLOAD_DEPTH_MAX);
+	ENSURE(*ret_claims != NULL || errno != ENOMEM, NO_MEMORY);
+	ENSURE(json_is_object(*ret_claims), JWT_PAYLOAD);
+	return OK;
+}
+
+static struct status svid_new(struct jwtsvid **ret_svid)
+{
+	struct jwtsvid *svid = calloc(1, sizeof(*svid));
+
+	ENSURE(svid != NULL, NO_MEMORY);
+	atomic_init(&svid->refs, 1);
+	*ret_svid = svid;
+	return OK;
+}
+
 static struct status subject_read(const json_t *claims, struct spiffe_id *ret_id)
 {
-	struct status st;
+	struct status st = spiffe_id_parse(text_of(json_object_get(claims, "sub")), ret_id);
 
-	ENSURE(json_is_object(claims), JWT_PAYLOAD);
-	st = spiffe_id_parse(text_of(json_object_get(claims, "sub")), ret_id);
 	return st.code == STATUS_ID_MALFORMED ? FAIL(JWT_SUBJECT) : st;
+}
+
+/* The token says who it is of; that decides whose keys count, and nothing else is read before its signature is known
+ * to be good. */
+static struct status verify(
+	const struct jws *jws, const json_t *claims, const struct keyset *keys, struct jwtsvid *svid)
+{
+	const struct keyset_key *signer;
+
+	TRY(signer_find(jws, keys, jwtsvid_domain(svid), &signer));
+	TRY(audiences_read(claims, svid));
+	TRY(dates_read(claims, svid));
+	key_note(svid, signer, keys, jws->alg);
+	return OK;
 }
 
 struct status jwtsvid_authenticate(struct bytes token, const struct keyset *keys, struct jwtsvid **ret_svid)
@@ -185,19 +227,81 @@ struct status jwtsvid_authenticate(struct bytes token, const struct keyset *keys
 	AUTO(svid_done) struct jwtsvid *svid = NULL;
 	AUTO(jws_done) struct jws jws = { 0 };
 	AUTO(json_done) json_t *claims = NULL;
-	const struct keyset_key *signer;
 
 	TRY(jws_parse(token, &jws));
-	claims = strict_json(jws.payload, JWTSVID_PAYLOAD_DEPTH_MAX);
-	ENSURE(claims != NULL || errno != ENOMEM, NO_MEMORY);
-	svid = calloc(1, sizeof(*svid));
-	ENSURE(svid != NULL, NO_MEMORY);
-	atomic_init(&svid->refs, 1);
+	ENSURE(typ_is_svid(&jws), JWT_HEADER);
+	TRY(claims_parse(&jws, &claims));
+	TRY(svid_new(&svid));
 	TRY(subject_read(claims, &svid->id));
-	TRY(signer_find(&jws, keys, spiffe_id_domain(&svid->id), &signer));
-	TRY(audiences_read(claims, svid));
-	TRY(dates_read(claims, svid));
-	key_note(svid, signer, keys, jws.alg);
+	TRY(verify(&jws, claims, keys, svid));
+	*ret_svid = TAKE(svid);
+	return OK;
+}
+
+/* ---- the tokens of other providers ------------------------------------------------------------------- */
+
+static const struct jwtsvid_issuer *issuer_find(
+	struct bytes name, const struct jwtsvid_issuer *issuers, size_t issuer_count)
+{
+	for (size_t i = 0; name.len > 0 && i < issuer_count; i++)
+		if (bytes_equal(issuers[i].name, name))
+			return &issuers[i];
+	return NULL;
+}
+
+static bool typ_is_issuers(const struct jwtsvid_issuer *issuer, const struct jws *jws)
+{
+	for (size_t i = 0; jws->has_typ && i < issuer->type_count; i++)
+		if (bytes_equal(issuer->types[i], jws->typ))
+			return true;
+	return !jws->has_typ && issuer->may_lack_type;
+}
+
+/* C0, DEL, and C1 as UTF-8 has it: what would steer a terminal or a log. */
+static bool has_control(struct bytes text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (text.data[i] < 0x20 || text.data[i] == 0x7f ||
+			(text.data[i] == 0xc2 && i + 1 < text.len && text.data[i + 1] < 0xa0))
+			return true;
+	return false;
+}
+
+static struct status names_read(const json_t *claims, const struct jwtsvid_issuer *issuer, struct jwtsvid *svid)
+{
+	char claim[JWTSVID_SUBJECT_MAX_BYTES + 1] = "";
+	struct bytes subject;
+
+	ENSURE(issuer->claim.len > 0 && issuer->claim.len < sizeof(claim), LIMIT);
+	memcpy(claim, issuer->claim.data, issuer->claim.len);
+	subject = text_of(json_object_get(claims, claim));
+	ENSURE(subject.len > 0 && subject.len <= JWTSVID_SUBJECT_MAX_BYTES && !has_control(subject), JWT_SUBJECT);
+	svid->names = malloc(issuer->name.len + subject.len);
+	ENSURE(svid->names != NULL, NO_MEMORY);
+	memcpy(svid->names, issuer->name.data, issuer->name.len);
+	memcpy(svid->names + issuer->name.len, subject.data, subject.len);
+	svid->issuer = bytes_of(svid->names, issuer->name.len);
+	svid->subject = bytes_of(svid->names + issuer->name.len, subject.len);
+	return OK;
+}
+
+struct status jwtsvid_authenticate_issued(struct bytes token, const struct keyset *keys,
+	const struct jwtsvid_issuer *issuers, size_t issuer_count, struct jwtsvid **ret_svid)
+{
+	AUTO(svid_done) struct jwtsvid *svid = NULL;
+	AUTO(jws_done) struct jws jws = { 0 };
+	AUTO(json_done) json_t *claims = NULL;
+	const struct jwtsvid_issuer *issuer;
+
+	TRY(jws_parse(token, &jws));
+	TRY(claims_parse(&jws, &claims));
+	issuer = issuer_find(text_of(json_object_get(claims, "iss")), issuers, issuer_count);
+	ENSURE(issuer != NULL, JWT_ISSUER);
+	ENSURE(issuer->algorithms == 0 || (issuer->algorithms >> jws.alg & 1) != 0, JWT_ALG);
+	ENSURE(typ_is_issuers(issuer, &jws), JWT_HEADER);
+	TRY(svid_new(&svid));
+	TRY(names_read(claims, issuer, svid));
+	TRY(verify(&jws, claims, keys, svid));
 	*ret_svid = TAKE(svid);
 	return OK;
 }

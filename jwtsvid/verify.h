@@ -16,6 +16,7 @@ enum {
 	JWTSVID_AUDIENCES_MAX = 32, /* values of "aud" (JT-15), and own audiences */
 	JWTSVID_LEEWAY_MAX_S = 120, /* JT-18 */
 	JWTSVID_KID_TEXT_BYTES = 96,
+	JWTSVID_SUBJECT_MAX_BYTES = 255, /* what names an identity at another provider (JT-26) */
 };
 
 /* Every bound of a decision.  Zero numbers and false turn a bound off, but for the audience, which is always asked. */
@@ -37,8 +38,9 @@ struct status jwtsvid_rules_check(const struct jwtsvid_rules *rules);
 /* A token whose signature was verified and whose claims have the right types.  Immutable and counted; holds no part
  * of the token that could be presented again. */
 struct jwtsvid {
-	struct spiffe_id id;
-	struct bytes *audiences; /* owned: 1 to JWTSVID_AUDIENCES_MAX, none empty */
+	struct spiffe_id id;	      /* of a JWT-SVID; zero for another provider's token */
+	struct bytes issuer, subject; /* of another provider's token, owned; empty for a JWT-SVID */
+	struct bytes *audiences;      /* owned: 1 to JWTSVID_AUDIENCES_MAX, none empty */
 	size_t audience_count;
 	int64_t exp_s;	    /* times are capped at +-2^61; a fraction of a second is rounded up */
 	int64_t nbf_s;	    /* if has_nbf; rounded up */
@@ -50,12 +52,14 @@ struct jwtsvid {
 	char kid[JWTSVID_KID_TEXT_BYTES]; /* of that key, for display only: printable ASCII, escaped, cut with "..." */
 	uint64_t generation;		  /* of the keyset that verified it */
 	/* the rest is verify.c's */
-	uint8_t *storage;
+	uint8_t *storage, *names;
 	_Atomic unsigned refs;
 };
 
 struct jwtsvid *jwtsvid_ref(struct jwtsvid *svid);
 void jwtsvid_unref(struct jwtsvid *svid);
+/* Whose keys verified it: the trust domain or the issuer, as the keyset calls it.  Borrowed from the token. */
+struct bytes jwtsvid_domain(const struct jwtsvid *svid);
 
 /* Parse and verify the signature with the keys of the trust domain that "sub" names; judge neither time nor audience.
  *   token   compact JWS, at most JWS_MAX_BYTES
@@ -64,6 +68,23 @@ void jwtsvid_unref(struct jwtsvid *svid);
  * Fails: those of jws_parse(), JWT_PAYLOAD, JWT_SUBJECT, JWT_DOMAIN_UNKNOWN, JWT_KEY_UNKNOWN, JWT_SIGNATURE, JWT_CLAIM,
  * JWT_AUDIENCE (over JWTSVID_AUDIENCES_MAX), NO_MEMORY. */
 struct status jwtsvid_authenticate(struct bytes token, const struct keyset *keys, struct jwtsvid **ret_svid);
+
+/* What is asked of the token of an identity provider that is no SPIFFE one (JT-26).  Everything is borrowed. */
+struct jwtsvid_issuer {
+	struct bytes name;	   /* "iss", byte for byte, and what the keyset calls its keys */
+	const struct bytes *types; /* one must equal "typ", byte for byte; RFC 8725 section 3.11 */
+	size_t type_count;
+	bool may_lack_type;
+	struct bytes claim;  /* names the identity: "sub" */
+	uint32_t algorithms; /* bits 1 << enum jwk_alg; 0: all nine */
+};
+
+/* The same for a token of one of these issuers, verified with that issuer's own keys only.  The claim that names the
+ * identity is opaque: 1 to JWTSVID_SUBJECT_MAX_BYTES bytes of UTF-8 without control characters, never a SPIFFE ID even
+ * where it reads like one.
+ * Fails: those of jwtsvid_authenticate(), and JWT_ISSUER. */
+struct status jwtsvid_authenticate_issued(struct bytes token, const struct keyset *keys,
+	const struct jwtsvid_issuer *issuers, size_t issuer_count, struct jwtsvid **ret_svid);
 
 /* Judge an authenticated token at now_s (seconds since 1970, UTC): no crypto, no memory, under a microsecond.
  * Fails: RULES_AUDIENCE, LIMIT, JWT_AUDIENCE, JWT_EXPIRED, JWT_NOT_YET, JWT_CLAIM (no start), JWT_LIFETIME, JWT_AGE. */

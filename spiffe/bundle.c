@@ -98,11 +98,14 @@ static bool has_private_member(const json_t *jwk)
 	return false;
 }
 
-/* JB-02: absent (SPIRE leaves it out) or "jwt-svid"; "sig" on request.  SB-07: in a SPIFFE bundle never absent. */
+/* JB-02: absent (SPIRE leaves it out) or "jwt-svid"; "sig" on request.  SB-07: in a SPIFFE bundle never absent.
+ * JT-26: another provider's are "sig". */
 static bool use_is_ours(const json_t *use, unsigned flags)
 {
 	if (use == NULL)
 		return (flags & BUNDLE_SPIFFE_DOCUMENT) == 0;
+	if ((flags & BUNDLE_ISSUER_DOCUMENT) != 0)
+		return is_text(use, "sig");
 	return is_text(use, "jwt-svid") || ((flags & BUNDLE_ALLOW_USE_SIG) != 0 && is_text(use, "sig"));
 }
 
@@ -155,7 +158,7 @@ static const char *reason_to_ignore(const json_t *jwk, unsigned flags)
 	if (kty_of(jwk) == BUNDLE_KTY_NONE)
 		return "key type is missing or not one of ours (ignored)";
 	if (!use_is_ours(json_object_get(jwk, "use"), flags))
-		return "not for JWT-SVIDs by its \"use\" (ignored)";
+		return "not for tokens by its \"use\" (ignored)";
 	if (text_of(json_object_get(jwk, "kid")).len == 0)
 		return "no kid (ignored)";
 	if (!members_fit(jwk))
@@ -358,6 +361,7 @@ static struct status document_decode(
 	if (fault == NULL)
 		return keys_decode(&at, elements, flags, bundle);
 	report_document(&at, fault);
+	bundle->is_malformed = true;
 	return OK;
 }
 
@@ -412,8 +416,9 @@ static struct status entry_decode(struct bundle_set *set, struct reader *r, unsi
 	struct bundle *bundle;
 	struct bytes domain;
 
-	ENSURE(!r->bad, BUNDLE_MALFORMED);
-	if (spiffe_map_key_domain(key, &domain).code != STATUS_OK)
+	ENSURE(!r->bad && key.len > 0, BUNDLE_MALFORMED);
+	domain = key;
+	if ((flags & BUNDLE_ISSUER_DOCUMENT) == 0 && spiffe_map_key_domain(key, &domain).code != STATUS_OK)
 		return FAIL(BUNDLE_MALFORMED);
 	TRY(bundle_add(set, domain, &bundle));
 	return document_decode(set, document, flags, bundle);

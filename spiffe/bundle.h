@@ -35,9 +35,10 @@ struct bundle_key {
 
 /* Borrowed from the set. */
 struct bundle {
-	struct bytes domain; /* bare name */
+	struct bytes domain; /* bare name; the issuer with BUNDLE_ISSUER_DOCUMENT */
 	const struct bundle_key *keys;
-	size_t key_count; /* 0: the domain is untrusted (JB-07, JB-08) */
+	size_t key_count;  /* 0: the domain is untrusted (JB-07, JB-08) */
+	bool is_malformed; /* the document as a whole */
 	/* Only with BUNDLE_SPIFFE_DOCUMENT: DER of the X.509 authorities, unparsed; they verify X509-SVIDs alone
 	 * (WA-08). */
 	const struct bytes *authorities;
@@ -52,6 +53,9 @@ enum bundle_flags {
 	/* Documents are SPIFFE bundles, not the Workload API's JWK Sets: "use" is mandatory, and "x509-svid" names an
 	 * authority, the first certificate of its "x5c" (SB-06 to SB-09). */
 	BUNDLE_SPIFFE_DOCUMENT = 2,
+	/* JWK Sets of identity providers that are no SPIFFE ones: the map key is the issuer, any text, and "use" is
+	 * absent or "sig" (RFC 7517, 4.2).  No set holds both kinds. */
+	BUNDLE_ISSUER_DOCUMENT = 4,
 };
 
 /* Decode pairs of reader_sized() values, map key and JWKS document (what WORKLOAD_... IDP_BUNDLES carries).
