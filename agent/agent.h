@@ -82,6 +82,8 @@ struct agent {
 	uint64_t first_number; /* of the audit line that this start writes first */
 	struct sandbox_report posture;
 	char boot[AGENT_BOOT_BYTES];
+	int64_t started_wall_us;
+	uint64_t started_us;
 };
 
 /* Per-uid bound on connections.  Fails: QUEUE_FULL. */

@@ -261,6 +261,7 @@ void audit_line_put(struct buf *to, const char *boot, const struct audit_record 
 		field(to, "key");
 		audit_text_put(to, r->key);
 	}
+	field_bytes(to, "target", r->target);
 	field_hash(to, "record", r->record);
 	field_text(to, "decision", r->decision);
 	field_text(to, "rule", r->rule);

@@ -40,6 +40,7 @@ struct audit_record {
 	const char *op;
 	struct bytes provider, key;
 	bool has_key;	       /* an empty key name is a name */
+	struct bytes target;   /* of an administrator's act: whom or what it is about */
 	const uint8_t *record; /* the key record's id */
 	const char *decision;  /* "allow", "deny" */
 	const char *rule;

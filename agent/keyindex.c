@@ -236,6 +236,11 @@ size_t keyindex_count(const struct keyindex *index)
 	return index->count;
 }
 
+size_t keyindex_space_count(const struct keyindex *index)
+{
+	return index->space_count;
+}
+
 /* ---- parents ---------------------------------------------------------------------------------- */
 
 struct bytes keyindex_parent(const struct keyindex_space *space, struct bytes provider)

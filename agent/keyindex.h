@@ -67,8 +67,9 @@ void keyindex_withdraw(struct keyindex_entry *entry);
 /* Free the name. */
 void keyindex_drop(struct keyindex *index, struct keyindex_entry *entry);
 
-/* Number of names taken. */
+/* Number of names taken, and of namespaces ever made. */
 size_t keyindex_count(const struct keyindex *index);
+size_t keyindex_space_count(const struct keyindex *index);
 
 /* The parent blob of a namespace for one provider instance; empty when there is none. */
 struct bytes keyindex_parent(const struct keyindex_space *space, struct bytes provider);

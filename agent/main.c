@@ -586,6 +586,8 @@ static struct status build(struct agent *agent)
 
 	TRY(config_get(buf_bytes(&agent->role->config), &agent->config));
 	read_boot_id(agent);
+	agent->started_wall_us = clock_wall_us();
+	agent->started_us = clock_mono_us();
 	TRY(digest_init());
 	principal_probe(&agent->facts);
 	bound_connections(agent);

@@ -21,14 +21,17 @@ static const struct op ops[] = {
 	{ OPCODE_PSA_SIGN_MESSAGE,    "PsaSignMessage",       false, WHO_TENANT, VERB_SIGN,          1 * MIB,   OP_LANE_DEVICE,   false, true,  false, decode_sign_message, begin_sign, finish_sign },
 	{ OPCODE_PSA_VERIFY_MESSAGE,  "PsaVerifyMessage",     false, WHO_TENANT, VERB_VERIFY,        1 * MIB,   OP_LANE_COMPUTE,  false, true,  false, decode_verify_message, begin_verify, NULL },
 	{ OPCODE_PSA_GENERATE_RANDOM, "PsaGenerateRandom",    false, WHO_ANYONE, VERB_NONE,          64 * KIB,  OP_LANE_NONE,     false, true,  false, decode_random, begin_random, NULL },
+	{ OPCODE_ADMIN_STATUS,        "AdminStatus",          true,  WHO_ADMIN,  VERB_NONE,          64 * KIB,  OP_LANE_NONE,     false, false, true,  decode_admin_nothing, begin_nothing, finish_admin_status },
 };
 /* clang-format on */
 
-/* What the protocol knows and we do not serve. */
+/* What the protocol knows and we do not serve, and what nobody knows. */
 static const struct op unserved = { .name = "unserved" };
 
-const struct op *op_find(uint32_t opcode)
+const struct op *op_find(uint32_t opcode, bool has_private)
 {
+	if (opcode_is_private(opcode) && !has_private)
+		return &unserved;
 	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
 		if (ops[i].opcode == opcode)
 			return &ops[i];

@@ -38,8 +38,9 @@ struct op {
 	struct status (*finish)(struct agent *agent, struct request *rq);
 };
 
-/* The row of an opcode that passed frame_check(); never NULL for one that the protocol knows. */
-const struct op *op_find(uint32_t opcode);
+/* The row of an opcode that passed frame_check(); never NULL.  has_private: on an admin listener; elsewhere a private
+ * opcode is any unknown number. */
+const struct op *op_find(uint32_t opcode, bool has_private);
 /* All rows, for lists. */
 const struct op *op_rows(size_t *ret_count);
 
@@ -71,6 +72,10 @@ void key_committed(struct agent *agent, struct request *rq, enum status_code res
 void key_abandoned(struct agent *agent, struct request *rq);
 /* The next key of a deletion; after the last one the request is finished. */
 void key_destroy_next(struct agent *agent, struct request *rq);
+
+/* ops_admin.c: what Parsec has no opcode for. */
+struct status decode_admin_nothing(struct request *rq);
+struct status finish_admin_status(struct agent *agent, struct request *rq);
 
 /* ops_sign.c */
 struct status decode_sign_hash(struct request *rq);

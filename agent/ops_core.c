@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/admin.h"
 #include "agent/agent.h"
 #include "agent/ops.h"
 
@@ -187,7 +188,9 @@ struct status finish_list_clients(struct agent *agent, struct request *rq)
 
 struct status decode_delete_client(struct request *rq)
 {
-	return wire_delete_client_decode(rq->body, &rq->arena, &rq->in.delete_client);
+	TRY(wire_delete_client_decode(rq->body, &rq->arena, &rq->in.delete_client));
+	rq->admin.target = rq->in.delete_client.client;
+	return OK;
 }
 
 /* A bare name means the admin's own authenticator, as in Parsec. */
@@ -232,16 +235,22 @@ static struct status collect(struct agent *agent, struct request *rq, struct buf
 	return OK;
 }
 
-struct status begin_delete_client(struct agent *agent, struct request *rq)
+static void delete_client(struct agent *agent, struct request *rq)
 {
 	struct buf scratch = buf_make(KEYSTORE_IDENTITY_MAX + 16);
 	struct status st = collect(agent, rq, &scratch);
 
 	buf_done(&scratch);
-	if (st.code != STATUS_OK || rq->deletion.count == 0)
-		return st;
-	rq->waits = true;
-	key_destroy_next(agent, rq);
+	if (st.code == STATUS_OK && rq->deletion.count > 0)
+		key_destroy_next(agent, rq);
+	else
+		request_finish(agent, rq, st);
+}
+
+struct status begin_delete_client(struct agent *agent, struct request *rq)
+{
+	(void)agent;
+	admin_announce(rq, delete_client);
 	return OK;
 }
 

@@ -21,7 +21,6 @@ static struct status op_route(struct agent *agent, struct request *rq)
 {
 	bool core = rq->header.provider == PROVIDER_ID_CORE;
 
-	rq->op = op_find(rq->header.opcode);
 	if (!core) {
 		bool configured = false;
 
@@ -137,8 +136,8 @@ static struct status audit_check(const struct agent *agent, const struct request
 
 struct status request_begin(struct agent *agent, struct request *rq)
 {
-	TRY(frame_check(&rq->header)); /* A7 to A11 */
-	TRY(authn_check(agent, rq));   /* B1 to B3; a new token visits a compute thread */
+	TRY(frame_check(&rq->header, rq->conn->listener->is_admin)); /* A7 to A11 */
+	TRY(authn_check(agent, rq));				     /* B1 to B3; a new token visits a compute thread */
 	if (rq->waits)
 		return OK;
 	rq->at.authenticated = clock_mono_us();
@@ -207,7 +206,7 @@ void request_start(struct request *rq, struct conn *conn, struct bytes frame, ui
 	st = frame_header_decode(frame, &rq->header);
 	rq->body = bytes_of(frame.data + FRAME_HEADER_BYTES, rq->header.body_len);
 	rq->auth = bytes_of(rq->body.data + rq->header.body_len, rq->header.auth_len);
-	rq->op = op_find(rq->header.opcode);
+	rq->op = op_find(rq->header.opcode, conn->listener->is_admin);
 	deadline_arm(
 		&agent->loop, &rq->deadline, rq->op->lane == OP_LANE_GENERATE ? DEADLINE_GENERATE : DEADLINE_FINISH);
 	if (st.code == STATUS_OK)
@@ -312,7 +311,8 @@ static void deadline_passed(struct deadline *deadline)
 {
 	struct request *rq = request_of(deadline, deadline);
 	struct agent *agent = rq->agent;
-	bool executing = rq->lane != NULL && rq->call.id != 0 && lane_is_executing(rq->lane, &rq->call);
+	bool executing =
+		rq->admin.is_acting || (rq->lane != NULL && rq->call.id != 0 && lane_is_executing(rq->lane, &rq->call));
 
 	if (rq->is_finished) {
 		line_late(rq);
@@ -358,8 +358,10 @@ static int64_t span(uint64_t from, uint64_t to)
 	return from == 0 || to < from ? -1 : (int64_t)(to - from);
 }
 
-static void fill_identity(struct audit_record *to, const struct request *rq)
+void request_line_identity(const struct request *rq, struct audit_record *to)
 {
+	to->conn = rq->conn->id;
+	to->req = rq->number;
 	to->authn = config_authenticator_name(rq->caller.who.authenticator);
 	to->identity = rq->caller.who.name;
 	if (rq->caller.has_token_key)
@@ -394,9 +396,7 @@ static void line_encode(struct agent *agent, struct request *rq)
 	struct audit_record record = audit_record_of(clock_wall_us());
 	uint64_t now = clock_mono_us();
 
-	record.conn = rq->conn->id;
-	record.req = rq->number;
-	fill_identity(&record, rq);
+	request_line_identity(rq, &record);
 	record.op = rq->op->name;
 	record.provider = rq->lane != NULL ? bytes_from_text(rq->lane->name) : (struct bytes){ 0 };
 	/* A name that was refused for its length is shown as far as a name may go: the line has a bound. */
@@ -404,6 +404,7 @@ static void line_encode(struct agent *agent, struct request *rq)
 	if (record.key.len > KEYSTORE_NAME_MAX)
 		record.key.len = KEYSTORE_NAME_MAX;
 	record.has_key = rq->has_key;
+	record.target = rq->admin.target;
 	record.record = rq->record != NULL ? rq->record->id.bytes : NULL;
 	fill_outcome(&record, rq);
 	/* Both hashes cover header and body; the token in the authentication field has its own. */

@@ -20,6 +20,7 @@
 struct agent;
 struct conn;
 struct op;
+struct request;
 
 enum {
 	REQUEST_HW_BYTES = 160,
@@ -57,6 +58,13 @@ struct delete_job {
 	struct keyindex_entry **entries; /* owned */
 	size_t count, at;
 	bool failed;
+};
+
+/* An administrator's act (admin.h). */
+struct admin_act {
+	struct bytes target;				      /* whom or what it is about; in the body */
+	void (*act)(struct agent *agent, struct request *rq); /* what follows once it is announced */
+	bool is_acting;					      /* announced: it may have happened */
 };
 
 struct request {
@@ -110,6 +118,7 @@ struct request {
 	struct buf parent_blob;
 	struct random_stream stream;
 	struct delete_job deletion;
+	struct admin_act admin;
 	uint8_t hash[PSA_HASH_MAX_BYTES];
 	size_t hash_len;
 	uint8_t signature[PSA_SIGNATURE_MAX_BYTES];
@@ -138,6 +147,9 @@ void request_finish(struct agent *agent, struct request *rq, struct status st);
 
 /* The request as the policy sees it, about a record of the caller's; NULL: about none, or the key that it wants. */
 struct policy_request request_asked(const struct request *rq, enum verb verb, const struct key_record *record);
+
+/* Who asks, and where, into an audit line about the request. */
+void request_line_identity(const struct request *rq, struct audit_record *to);
 
 /* For operations: run `run` on a compute thread, then `done` on the loop. */
 void request_compute(struct request *rq, void (*run)(struct compute_job *job), void (*done)(struct post *post));

@@ -46,6 +46,7 @@ static void publish(struct trust *trust, struct keyset *keys)
 {
 	keyset_unref(trust->keys);
 	trust->keys = keys;
+	trust->keys_at_us = trust->loop->now_us;
 	jwtsvid_cache_keys(trust->tokens, keys);
 }
 

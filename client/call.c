@@ -435,6 +435,40 @@ void call_end(struct keyreeve *k)
 	explicit_bzero(k->token_bytes, sizeof(k->token_bytes));
 }
 
+enum keyreeve_result call_done(struct keyreeve *k, struct status st)
+{
+	enum keyreeve_result result = KEYREEVE_OK;
+
+	if (st.code == STATUS_NO_MEMORY)
+		result = call_failed(k, st);
+	else if (st.code != STATUS_OK)
+		result = call_failed(k, FAIL(CLIENT_ANSWER));
+	call_end(k);
+	return result;
+}
+
+enum keyreeve_result call_refuse(struct keyreeve *k, struct status st)
+{
+	enum keyreeve_result result = call_failed(k, st);
+
+	call_end(k);
+	return result;
+}
+
+void call_text(char *to, size_t size, struct bytes from)
+{
+	size_t len = from.len < size - 1 ? from.len : size - 1;
+
+	for (size_t i = 0; i < len; i++)
+		to[i] = from.data[i] >= 0x20 && from.data[i] != 0x7f ? (char)from.data[i] : '?';
+	to[len] = '\0';
+}
+
+void *call_list(size_t count, size_t size)
+{
+	return calloc(count > 0 ? count : 1, size);
+}
+
 enum keyreeve_result call_service(struct keyreeve *k, uint32_t opcode, int provider, struct bytes *ret_body)
 {
 	struct attempt a = { .opcode = opcode, .deadline_us = clock_mono_us() + k->deadline_us };

@@ -101,6 +101,7 @@ int cmd_ping(struct cli *cli, const char *const *argument);
 int cmd_info(struct cli *cli, const char *const *argument);
 int cmd_client_list(struct cli *cli, const char *const *argument);
 int cmd_client_delete(struct cli *cli, const char *const *argument);
+int cmd_admin_status(struct cli *cli, const char *const *argument);
 int cmd_token_inspect(struct cli *cli, const char *const *argument);
 int cmd_audit_show(struct cli *cli, const char *const *argument);
 /* Every line of the audit log's segments in cli->directory, or where it usually is, oldest first; 0 or an exit code. */

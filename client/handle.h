@@ -34,6 +34,24 @@ void call_begin(struct keyreeve *k);
 enum keyreeve_result call_service(struct keyreeve *k, uint32_t opcode, int provider, struct bytes *ret_body);
 void call_end(struct keyreeve *k);
 
+/* The body is written: ask; returns from the caller when there is no good answer. */
+#define CALL_ASK(opcode, provider, body)                                             \
+	do {                                                                         \
+		enum keyreeve_result ask_ = call_service(k, opcode, provider, body); \
+		if (ask_ != KEYREEVE_OK) {                                           \
+			call_end(k);                                                 \
+			return ask_;                                                 \
+		}                                                                    \
+	} while (0)
+/* End of a call whose answer was decoded with st; whatever is wrong with an answer is CLIENT_ANSWER. */
+enum keyreeve_result call_done(struct keyreeve *k, struct status st);
+/* End of a call that was not made: its request could not be written. */
+enum keyreeve_result call_refuse(struct keyreeve *k, struct status st);
+/* The peer's text into ours: cut, terminated, printable. */
+void call_text(char *to, size_t size, struct bytes from);
+/* Zeroed room for a list, also for an empty one; NULL: no memory. */
+void *call_list(size_t count, size_t size);
+
 /* Failures that the service had no part in; both set k->error and return its class. */
 enum keyreeve_result call_failed(struct keyreeve *k, struct status st);
 enum keyreeve_result call_invalid(struct keyreeve *k, const char *text, const char *hint);

@@ -72,6 +72,7 @@ static const struct cli_command cli_commands[] = {
 	{ "token", "inspect", "",       0, 1, cmd_token_inspect, "[FILE]",       "what your JWT-SVID says (or the one in FILE)" },
 	{ "client", "list",   "",       0, 0, cmd_client_list,   "",             "who has keys; for administrators" },
 	{ "client", "delete", "",       1, 1, cmd_client_delete, "NAME",         "destroy all keys of one; for administrators" },
+	{ "admin", "status",  "",       0, 0, cmd_admin_status,  "",             "what the service is and how it does" },
 	{ "audit", "show",    "ikeqnfD", 0, 0, cmd_audit_show,   "",             "the audit log" },
 };
 /* clang-format on */

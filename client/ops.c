@@ -24,53 +24,6 @@ _Static_assert(KEYREEVE_PUBLIC_MAX == (int)PSA_PUBLIC_MAX_BYTES, "public key");
 _Static_assert(KEYREEVE_HASH_MAX == (int)PSA_HASH_MAX_BYTES, "hash");
 _Static_assert(KEYREEVE_MESSAGE_MAX < (int)FRAME_BODY_MAX, "message");
 
-/* ---- shared ------------------------------------------------------------------------------------------ */
-
-/* The body is written: ask, and decode. */
-#define ASK(opcode, provider, body)                                                  \
-	do {                                                                         \
-		enum keyreeve_result ask_ = call_service(k, opcode, provider, body); \
-		if (ask_ != KEYREEVE_OK) {                                           \
-			call_end(k);                                                 \
-			return ask_;                                                 \
-		}                                                                    \
-	} while (0)
-
-static enum keyreeve_result done(struct keyreeve *k, struct status st)
-{
-	enum keyreeve_result result = KEYREEVE_OK;
-
-	if (st.code == STATUS_NO_MEMORY)
-		result = call_failed(k, st);
-	else if (st.code != STATUS_OK)
-		result = call_failed(k, FAIL(CLIENT_ANSWER));
-	call_end(k);
-	return result;
-}
-
-static enum keyreeve_result refuse(struct keyreeve *k, struct status st)
-{
-	enum keyreeve_result result = call_failed(k, st);
-
-	call_end(k);
-	return result;
-}
-
-/* Peer's text into ours: cut, terminated, printable. */
-static void text_copy(char *to, size_t size, struct bytes from)
-{
-	size_t len = from.len < size - 1 ? from.len : size - 1;
-
-	for (size_t i = 0; i < len; i++)
-		to[i] = from.data[i] >= 0x20 && from.data[i] != 0x7f ? (char)from.data[i] : '?';
-	to[len] = '\0';
-}
-
-static void *list_alloc(size_t count, size_t size)
-{
-	return calloc(count > 0 ? count : 1, size);
-}
-
 /* ---- the service ------------------------------------------------------------------------------------- */
 
 enum keyreeve_result keyreeve_ping(struct keyreeve *k, unsigned *ret_major, unsigned *ret_minor)
@@ -80,13 +33,13 @@ enum keyreeve_result keyreeve_ping(struct keyreeve *k, unsigned *ret_major, unsi
 	struct status st;
 
 	call_begin(k);
-	ASK(OPCODE_PING, PROVIDER_ID_CORE, &body);
+	CALL_ASK(OPCODE_PING, PROVIDER_ID_CORE, &body);
 	st = wire_ping_result_decode(body, &k->arena, &result);
 	if (st.code == STATUS_OK) {
 		*ret_major = result.major;
 		*ret_minor = result.minor;
 	}
-	return done(k, st);
+	return call_done(k, st);
 }
 
 enum keyreeve_result keyreeve_list_providers(struct keyreeve *k, struct keyreeve_providers *ret_list)
@@ -96,23 +49,23 @@ enum keyreeve_result keyreeve_list_providers(struct keyreeve *k, struct keyreeve
 	struct status st;
 
 	call_begin(k);
-	ASK(OPCODE_LIST_PROVIDERS, PROVIDER_ID_CORE, &body);
+	CALL_ASK(OPCODE_LIST_PROVIDERS, PROVIDER_ID_CORE, &body);
 	st = wire_providers_decode(body, &k->arena, &list);
 	if (st.code == STATUS_OK) {
-		struct keyreeve_provider *items = list_alloc(list.count, sizeof(*items));
+		struct keyreeve_provider *items = call_list(list.count, sizeof(*items));
 
 		if (items == NULL)
-			return done(k, FAIL(NO_MEMORY));
+			return call_done(k, FAIL(NO_MEMORY));
 		for (size_t i = 0; i < list.count; i++) {
 			items[i].id = (int)list.item[i].id;
-			text_copy(items[i].uuid, sizeof(items[i].uuid), list.item[i].uuid);
-			text_copy(items[i].vendor, sizeof(items[i].vendor), list.item[i].vendor);
-			text_copy(items[i].description, sizeof(items[i].description), list.item[i].description);
+			call_text(items[i].uuid, sizeof(items[i].uuid), list.item[i].uuid);
+			call_text(items[i].vendor, sizeof(items[i].vendor), list.item[i].vendor);
+			call_text(items[i].description, sizeof(items[i].description), list.item[i].description);
 			memcpy(items[i].version, list.item[i].version, sizeof(items[i].version));
 		}
 		*ret_list = (struct keyreeve_providers){ items, list.count };
 	}
-	return done(k, st);
+	return call_done(k, st);
 }
 
 void keyreeve_providers_free(struct keyreeve_providers *list)
@@ -128,21 +81,21 @@ enum keyreeve_result keyreeve_list_authenticators(struct keyreeve *k, struct key
 	struct status st;
 
 	call_begin(k);
-	ASK(OPCODE_LIST_AUTHENTICATORS, PROVIDER_ID_CORE, &body);
+	CALL_ASK(OPCODE_LIST_AUTHENTICATORS, PROVIDER_ID_CORE, &body);
 	st = wire_authenticators_decode(body, &k->arena, &list);
 	if (st.code == STATUS_OK) {
-		struct keyreeve_authenticator *items = list_alloc(list.count, sizeof(*items));
+		struct keyreeve_authenticator *items = call_list(list.count, sizeof(*items));
 
 		if (items == NULL)
-			return done(k, FAIL(NO_MEMORY));
+			return call_done(k, FAIL(NO_MEMORY));
 		for (size_t i = 0; i < list.count; i++) {
 			items[i].id = (int)list.item[i].id;
-			text_copy(items[i].description, sizeof(items[i].description), list.item[i].description);
+			call_text(items[i].description, sizeof(items[i].description), list.item[i].description);
 			memcpy(items[i].version, list.item[i].version, sizeof(items[i].version));
 		}
 		*ret_list = (struct keyreeve_authenticators){ items, list.count };
 	}
-	return done(k, st);
+	return call_done(k, st);
 }
 
 void keyreeve_authenticators_free(struct keyreeve_authenticators *list)
@@ -163,19 +116,19 @@ enum keyreeve_result keyreeve_list_opcodes(struct keyreeve *k, int provider, str
 		return call_invalid(k, "no such provider", "");
 	st = wire_list_opcodes_put(&k->body, &op);
 	if (st.code != STATUS_OK)
-		return refuse(k, st);
-	ASK(OPCODE_LIST_OPCODES, PROVIDER_ID_CORE, &body);
+		return call_refuse(k, st);
+	CALL_ASK(OPCODE_LIST_OPCODES, PROVIDER_ID_CORE, &body);
 	st = wire_opcodes_decode(body, &k->arena, &list);
 	if (st.code == STATUS_OK) {
-		uint32_t *items = list_alloc(list.count, sizeof(*items));
+		uint32_t *items = call_list(list.count, sizeof(*items));
 
 		if (items == NULL)
-			return done(k, FAIL(NO_MEMORY));
+			return call_done(k, FAIL(NO_MEMORY));
 		if (list.count > 0)
 			memcpy(items, list.item, list.count * sizeof(*items));
 		*ret_list = (struct keyreeve_opcodes){ items, list.count };
 	}
-	return done(k, st);
+	return call_done(k, st);
 }
 
 void keyreeve_opcodes_free(struct keyreeve_opcodes *list)
@@ -197,7 +150,7 @@ static void key_fill(struct keyreeve_key *to, const struct wire_key_info *from)
 	char alg[PSA_NAME_BYTES];
 
 	to->provider = (int)from->provider_id;
-	text_copy(to->name, sizeof(to->name), from->name);
+	call_text(to->name, sizeof(to->name), from->name);
 	to->name_len = strlen(to->name);
 	(void)snprintf(to->type, sizeof(to->type), "%s", type != NULL ? type : "other");
 	to->bits = from->attributes.bits;
@@ -213,18 +166,18 @@ enum keyreeve_result keyreeve_list_keys(struct keyreeve *k, struct keyreeve_keys
 	struct status st;
 
 	call_begin(k);
-	ASK(OPCODE_LIST_KEYS, PROVIDER_ID_CORE, &body);
+	CALL_ASK(OPCODE_LIST_KEYS, PROVIDER_ID_CORE, &body);
 	st = wire_keys_decode(body, &k->arena, &list);
 	if (st.code == STATUS_OK) {
-		struct keyreeve_key *items = list_alloc(list.count, sizeof(*items));
+		struct keyreeve_key *items = call_list(list.count, sizeof(*items));
 
 		if (items == NULL)
-			return done(k, FAIL(NO_MEMORY));
+			return call_done(k, FAIL(NO_MEMORY));
 		for (size_t i = 0; i < list.count; i++)
 			key_fill(&items[i], &list.item[i]);
 		*ret_list = (struct keyreeve_keys){ items, list.count };
 	}
-	return done(k, st);
+	return call_done(k, st);
 }
 
 void keyreeve_keys_free(struct keyreeve_keys *list)
@@ -258,9 +211,9 @@ enum keyreeve_result keyreeve_generate_key(
 	if (st.code == STATUS_OK)
 		st = wire_generate_key_put(&k->body, &op);
 	if (st.code != STATUS_OK)
-		return refuse(k, st);
-	ASK(OPCODE_PSA_GENERATE_KEY, CALL_IMPLICIT, &body);
-	return done(k, OK);
+		return call_refuse(k, st);
+	CALL_ASK(OPCODE_PSA_GENERATE_KEY, CALL_IMPLICIT, &body);
+	return call_done(k, OK);
 }
 
 static struct status name_put(struct keyreeve *k, const char *name)
@@ -279,9 +232,9 @@ enum keyreeve_result keyreeve_destroy_key(struct keyreeve *k, const char *name)
 	call_begin(k);
 	st = name_put(k, name);
 	if (st.code != STATUS_OK)
-		return refuse(k, st);
-	ASK(OPCODE_PSA_DESTROY_KEY, CALL_IMPLICIT, &body);
-	return done(k, OK);
+		return call_refuse(k, st);
+	CALL_ASK(OPCODE_PSA_DESTROY_KEY, CALL_IMPLICIT, &body);
+	return call_done(k, OK);
 }
 
 /* The one data field of the answer into the caller's room. */
@@ -299,7 +252,7 @@ static enum keyreeve_result data_take(struct keyreeve *k, struct bytes body, uin
 			memcpy(to, data.data, data.len);
 		*len = data.len;
 	}
-	return done(k, st);
+	return call_done(k, st);
 }
 
 enum keyreeve_result keyreeve_export_public_key(
@@ -311,8 +264,8 @@ enum keyreeve_result keyreeve_export_public_key(
 	call_begin(k);
 	st = name_put(k, name);
 	if (st.code != STATUS_OK)
-		return refuse(k, st);
-	ASK(OPCODE_PSA_EXPORT_PUBLIC_KEY, CALL_IMPLICIT, &body);
+		return call_refuse(k, st);
+	CALL_ASK(OPCODE_PSA_EXPORT_PUBLIC_KEY, CALL_IMPLICIT, &body);
 	return data_take(k, body, ret_data, ret_len);
 }
 
@@ -337,8 +290,8 @@ static enum keyreeve_result sign(struct keyreeve *k, struct wire_sign *op, const
 	if (st.code == STATUS_OK)
 		st = wire_sign_put(&k->body, op);
 	if (st.code != STATUS_OK)
-		return refuse(k, st);
-	ASK(op->is_message ? OPCODE_PSA_SIGN_MESSAGE : OPCODE_PSA_SIGN_HASH, CALL_IMPLICIT, &body);
+		return call_refuse(k, st);
+	CALL_ASK(op->is_message ? OPCODE_PSA_SIGN_MESSAGE : OPCODE_PSA_SIGN_HASH, CALL_IMPLICIT, &body);
 	return data_take(k, body, to, len);
 }
 
@@ -374,9 +327,9 @@ static enum keyreeve_result verify(struct keyreeve *k, struct wire_verify *op, c
 	if (st.code == STATUS_OK)
 		st = wire_verify_put(&k->body, op);
 	if (st.code != STATUS_OK)
-		return refuse(k, st);
-	ASK(op->is_message ? OPCODE_PSA_VERIFY_MESSAGE : OPCODE_PSA_VERIFY_HASH, CALL_IMPLICIT, &body);
-	return done(k, OK);
+		return call_refuse(k, st);
+	CALL_ASK(op->is_message ? OPCODE_PSA_VERIFY_MESSAGE : OPCODE_PSA_VERIFY_HASH, CALL_IMPLICIT, &body);
+	return call_done(k, OK);
 }
 
 enum keyreeve_result keyreeve_verify_hash(struct keyreeve *k, const char *name, const char *alg, const uint8_t *hash,
@@ -413,14 +366,14 @@ enum keyreeve_result keyreeve_generate_random(struct keyreeve *k, uint8_t *ret_d
 		return call_invalid(k, "more than 1 MiB of random bytes", "ask several times");
 	st = wire_generate_random_put(&k->body, &op);
 	if (st.code != STATUS_OK)
-		return refuse(k, st);
-	ASK(OPCODE_PSA_GENERATE_RANDOM, CALL_IMPLICIT, &body);
+		return call_refuse(k, st);
+	CALL_ASK(OPCODE_PSA_GENERATE_RANDOM, CALL_IMPLICIT, &body);
 	st = wire_data_result_decode(body, &k->arena, &data);
 	if (st.code == STATUS_OK && data.len != len)
 		st = FAIL(CLIENT_ANSWER);
 	if (st.code == STATUS_OK && len > 0)
 		memcpy(ret_data, data.data, len);
-	return done(k, st);
+	return call_done(k, st);
 }
 
 /* ---- administration ---------------------------------------------------------------------------------- */
@@ -433,7 +386,7 @@ static struct status clients_fill(const struct wire_clients *list, struct keyree
 		item->name = malloc(list->item[i].len + 1);
 		ENSURE(item->name != NULL, NO_MEMORY);
 		to->count = i + 1;
-		text_copy(item->name, list->item[i].len + 1, list->item[i]);
+		call_text(item->name, list->item[i].len + 1, list->item[i]);
 		item->name_len = list->item[i].len;
 	}
 	return OK;
@@ -447,17 +400,17 @@ enum keyreeve_result keyreeve_list_clients(struct keyreeve *k, struct keyreeve_c
 	struct status st;
 
 	call_begin(k);
-	ASK(OPCODE_LIST_CLIENTS, PROVIDER_ID_CORE, &body);
+	CALL_ASK(OPCODE_LIST_CLIENTS, PROVIDER_ID_CORE, &body);
 	st = wire_clients_decode(body, &k->arena, &list);
 	if (st.code == STATUS_OK) {
-		clients.items = list_alloc(list.count, sizeof(*clients.items));
+		clients.items = call_list(list.count, sizeof(*clients.items));
 		st = clients.items != NULL ? clients_fill(&list, &clients) : FAIL(NO_MEMORY);
 	}
 	if (st.code == STATUS_OK)
 		*ret_list = clients;
 	else
 		keyreeve_clients_free(&clients);
-	return done(k, st);
+	return call_done(k, st);
 }
 
 void keyreeve_clients_free(struct keyreeve_clients *list)
@@ -477,7 +430,7 @@ enum keyreeve_result keyreeve_delete_client(struct keyreeve *k, const char *clie
 	call_begin(k);
 	st = wire_delete_client_put(&k->body, &op);
 	if (st.code != STATUS_OK)
-		return refuse(k, st);
-	ASK(OPCODE_DELETE_CLIENT, PROVIDER_ID_CORE, &body);
-	return done(k, OK);
+		return call_refuse(k, st);
+	CALL_ASK(OPCODE_DELETE_CLIENT, PROVIDER_ID_CORE, &body);
+	return call_done(k, OK);
 }

@@ -245,6 +245,11 @@ size_t keyset_domain_count(const struct keyset *keyset)
 	return keyset->domain_count;
 }
 
+const struct keyset_domain *keyset_domain(const struct keyset *keyset, size_t index)
+{
+	return &keyset->domains[index];
+}
+
 size_t keyset_key_count(const struct keyset *keyset)
 {
 	return keyset->key_count;

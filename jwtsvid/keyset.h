@@ -44,6 +44,7 @@ bool keyset_has_key(const struct keyset *keyset, struct bytes domain, const uint
 /* NULL: no document for that trust domain. */
 const struct keyset_domain *keyset_find(const struct keyset *keyset, struct bytes domain);
 size_t keyset_domain_count(const struct keyset *keyset);
+const struct keyset_domain *keyset_domain(const struct keyset *keyset, size_t index); /* in the order of their names */
 size_t keyset_key_count(const struct keyset *keyset);
 
 /* As bundle_set_report(): what keyset_new() left out. */

@@ -88,12 +88,12 @@ struct status frame_header_decode(struct bytes from, struct frame_header *ret_he
 	return OK;
 }
 
-struct status frame_check(const struct frame_header *header)
+struct status frame_check(const struct frame_header *header, bool has_private)
 {
 	ENSURE(header->content_type == CONTENT_PROTOBUF, FRAME_CONTENT_TYPE);
 	ENSURE(header->accept_type == CONTENT_PROTOBUF, FRAME_ACCEPT_TYPE);
 	ENSURE(header->auth_type < AUTH_TYPE_COUNT, FRAME_AUTH_TYPE);
-	ENSURE(opcode_is_known(header->opcode), FRAME_OPCODE);
+	ENSURE(opcode_is_known(header->opcode) || (has_private && opcode_is_private(header->opcode)), FRAME_OPCODE);
 	ENSURE(header->provider < PROVIDER_ID_COUNT, FRAME_PROVIDER);
 	return OK;
 }

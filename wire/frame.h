@@ -61,8 +61,9 @@ struct status frame_length(struct bytes have, size_t *ret_len);
 struct status frame_header_decode(struct bytes from, struct frame_header *ret_header);
 
 /* A7 to A11, once body and auth field are complete.
+ *   has_private  our own opcodes are known here: an admin listener
  * Fails: FRAME_CONTENT_TYPE, FRAME_ACCEPT_TYPE, FRAME_AUTH_TYPE, FRAME_OPCODE, FRAME_PROVIDER. */
-struct status frame_check(const struct frame_header *header);
+struct status frame_check(const struct frame_header *header, bool has_private);
 
 /* Append a response.
  *   echoed  the request's header: provider, session and opcode are repeated, and FRAME_KEEP if it is set there; NULL

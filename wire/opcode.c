@@ -10,23 +10,44 @@ struct opcode_row {
 	bool is_core;
 };
 
-static const struct opcode_row opcodes[] = {
 #define OPCODE_ROW(number, name, text, core) { number, text, core },
-	OPCODE_ROWS(OPCODE_ROW)
+static const struct opcode_row opcodes[] = { OPCODE_ROWS(OPCODE_ROW) };
+static const struct opcode_row private_opcodes[] = { OPCODE_PRIVATE_ROWS(OPCODE_ROW) };
 #undef OPCODE_ROW
-};
+
+static const struct opcode_row *row_find(const struct opcode_row *rows, size_t count, uint32_t opcode)
+{
+	for (size_t i = 0; i < count; i++)
+		if (rows[i].number == opcode)
+			return &rows[i];
+	return NULL;
+}
+
+static const struct opcode_row *private_find(uint32_t opcode)
+{
+	return row_find(private_opcodes, sizeof(private_opcodes) / sizeof(private_opcodes[0]), opcode);
+}
+
+static const struct opcode_row *known_find(uint32_t opcode)
+{
+	return row_find(opcodes, sizeof(opcodes) / sizeof(opcodes[0]), opcode);
+}
 
 static const struct opcode_row *opcode_find(uint32_t opcode)
 {
-	for (size_t i = 0; i < sizeof(opcodes) / sizeof(opcodes[0]); i++)
-		if (opcodes[i].number == opcode)
-			return &opcodes[i];
-	return NULL;
+	const struct opcode_row *row = known_find(opcode);
+
+	return row != NULL ? row : private_find(opcode);
 }
 
 bool opcode_is_known(uint32_t opcode)
 {
-	return opcode_find(opcode) != NULL;
+	return known_find(opcode) != NULL;
+}
+
+bool opcode_is_private(uint32_t opcode)
+{
+	return private_find(opcode) != NULL;
 }
 
 bool opcode_is_core(uint32_t opcode)

@@ -7,18 +7,7 @@
 #include "wire/operations.pb-c.h"
 #include "wire/psa_pb_types.h"
 
-static struct bytes view(ProtobufCBinaryData data)
-{
-	return bytes_of(data.data, data.len);
-}
-
-/* For packing only, which does not write. */
-static ProtobufCBinaryData field(struct bytes bytes)
-{
-	return (ProtobufCBinaryData){ .len = bytes.len, .data = (uint8_t *)(uintptr_t)bytes.data };
-}
-
-static struct status pack(struct buf *to, const ProtobufCMessage *message)
+struct status wire_pack(struct buf *to, const ProtobufCMessage *message)
 {
 	size_t len = protobuf_c_message_get_packed_size(message);
 	uint8_t *at;
@@ -163,7 +152,7 @@ struct status wire_list_opcodes_put(struct buf *to, const struct wire_list_opcod
 	WirePb__ListOpcodesOp message = WIRE_PB__LIST_OPCODES_OP__INIT;
 
 	message.provider_id = op->provider_id;
-	return pack(to, &message.base);
+	return wire_pack(to, &message.base);
 }
 
 struct status wire_delete_client_put(struct buf *to, const struct wire_delete_client *op)
@@ -171,7 +160,7 @@ struct status wire_delete_client_put(struct buf *to, const struct wire_delete_cl
 	WirePb__DeleteClientOp message = WIRE_PB__DELETE_CLIENT_OP__INIT;
 
 	message.client = field(op->client);
-	return pack(to, &message.base);
+	return wire_pack(to, &message.base);
 }
 
 struct status wire_generate_key_put(struct buf *to, const struct wire_generate_key *op)
@@ -182,7 +171,7 @@ struct status wire_generate_key_put(struct buf *to, const struct wire_generate_k
 	TRY(wire_attributes_fill(&tree, &op->attributes));
 	message.key_name = field(op->key_name);
 	message.attributes = &tree.attributes;
-	return pack(to, &message.base);
+	return wire_pack(to, &message.base);
 }
 
 struct status wire_key_name_put(struct buf *to, const struct wire_key_name *op)
@@ -190,7 +179,7 @@ struct status wire_key_name_put(struct buf *to, const struct wire_key_name *op)
 	WirePb__KeyNameOp message = WIRE_PB__KEY_NAME_OP__INIT;
 
 	message.key_name = field(op->key_name);
-	return pack(to, &message.base);
+	return wire_pack(to, &message.base);
 }
 
 struct status wire_sign_put(struct buf *to, const struct wire_sign *op)
@@ -202,7 +191,7 @@ struct status wire_sign_put(struct buf *to, const struct wire_sign *op)
 	message.key_name = field(op->key_name);
 	message.alg = &tree.signature;
 	message.data = field(op->data);
-	return pack(to, &message.base);
+	return wire_pack(to, &message.base);
 }
 
 struct status wire_verify_put(struct buf *to, const struct wire_verify *op)
@@ -215,7 +204,7 @@ struct status wire_verify_put(struct buf *to, const struct wire_verify *op)
 	message.alg = &tree.signature;
 	message.data = field(op->data);
 	message.signature = field(op->signature);
-	return pack(to, &message.base);
+	return wire_pack(to, &message.base);
 }
 
 struct status wire_generate_random_put(struct buf *to, const struct wire_generate_random *op)
@@ -223,7 +212,7 @@ struct status wire_generate_random_put(struct buf *to, const struct wire_generat
 	WirePb__GenerateRandomOp message = WIRE_PB__GENERATE_RANDOM_OP__INIT;
 
 	message.size = op->size;
-	return pack(to, &message.base);
+	return wire_pack(to, &message.base);
 }
 
 /* ---- results: encode ------------------------------------------------------------------------------------- */
@@ -234,7 +223,7 @@ struct status wire_ping_result_put(struct buf *to, uint32_t major, uint32_t mino
 
 	message.wire_protocol_version_maj = major;
 	message.wire_protocol_version_min = minor;
-	return pack(to, &message.base);
+	return wire_pack(to, &message.base);
 }
 
 struct status wire_provider_put(struct buf *to, uint32_t id, const char *description)
@@ -253,7 +242,7 @@ struct status wire_provider_put(struct buf *to, uint32_t id, const char *descrip
 	info.id = id;
 	list.n_providers = 1;
 	list.providers = &only;
-	return pack(to, &list.base);
+	return wire_pack(to, &list.base);
 }
 
 struct status wire_authenticator_put(struct buf *to, uint32_t id)
@@ -270,7 +259,7 @@ struct status wire_authenticator_put(struct buf *to, uint32_t id)
 	info.id = id;
 	list.n_authenticators = 1;
 	list.authenticators = &only;
-	return pack(to, &list.base);
+	return wire_pack(to, &list.base);
 }
 
 struct status wire_key_info_put(
@@ -286,7 +275,7 @@ struct status wire_key_info_put(
 	info.attributes = &tree.attributes;
 	list.n_keys = 1;
 	list.keys = &only;
-	return pack(to, &list.base);
+	return wire_pack(to, &list.base);
 }
 
 struct status wire_client_put(struct buf *to, struct bytes client)
@@ -296,7 +285,7 @@ struct status wire_client_put(struct buf *to, struct bytes client)
 
 	list.n_clients = 1;
 	list.clients = &only;
-	return pack(to, &list.base);
+	return wire_pack(to, &list.base);
 }
 
 struct status wire_list_opcodes_result_put(struct buf *to, const uint32_t *opcodes, size_t count)
@@ -305,7 +294,7 @@ struct status wire_list_opcodes_result_put(struct buf *to, const uint32_t *opcod
 
 	list.n_opcodes = count;
 	list.opcodes = (uint32_t *)(uintptr_t)opcodes; /* packing does not write */
-	return pack(to, &list.base);
+	return wire_pack(to, &list.base);
 }
 
 struct status wire_data_result_put(struct buf *to, struct bytes data)
@@ -313,7 +302,7 @@ struct status wire_data_result_put(struct buf *to, struct bytes data)
 	WirePb__DataResult message = WIRE_PB__DATA_RESULT__INIT;
 
 	message.data = field(data);
-	return pack(to, &message.base);
+	return wire_pack(to, &message.base);
 }
 
 /* ---- results: decode ------------------------------------------------------------------------------------- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Inside wire/ only: key attributes and algorithms between generated messages and crypto/psa.h, and the allocator
- * of a struct wire_arena.  Pure; any thread. */
+ * Inside wire/ only: key attributes and algorithms between generated messages and crypto/psa.h, the allocator of a
+ * struct wire_arena, and what every message needs.  Pure; any thread. */
 #ifndef WIRE_PSA_PB_TYPES_H
 #define WIRE_PSA_PB_TYPES_H
 
@@ -43,6 +43,18 @@ struct status wire_signature_alg_get(const WirePb__AsymmetricSignature *from, st
 /* To messages inside `tree`, which must stay where it is while they are used.  Fails: ENCODE. */
 struct status wire_attributes_fill(struct attributes_tree *tree, const struct psa_key_attributes *key);
 struct status wire_signature_alg_fill(struct alg_tree *tree, struct psa_alg alg);
+
+static inline struct bytes view(ProtobufCBinaryData data)
+{
+	return bytes_of(data.data, data.len);
+}
+/* For packing only, which does not write. */
+static inline ProtobufCBinaryData field(struct bytes bytes)
+{
+	return (ProtobufCBinaryData){ .len = bytes.len, .data = (uint8_t *)(uintptr_t)bytes.data };
+}
+/* psa_pb.c: append a message.  Fails: ENCODE. */
+struct status wire_pack(struct buf *to, const ProtobufCMessage *message);
 
 /* psa_pb_arena.c: unpack `body` with a budget of factor times its length.  The message is the arena's.
  * Fails: BODY_SYNTAX, BODY_BUDGET, NO_MEMORY. */

@@ -4,9 +4,10 @@
  * reads the same. */
 #include "tests/fuzz/fuzz.h"
 
+#include "wire/admin_pb.h"
 #include "wire/psa_pb.h"
 
-enum { PLANTED_BITS = 4096 };
+enum { PLANTED_BITS = 4096, ADMIN_BODIES = 0xe };
 
 static void check_attributes(const struct psa_key_attributes *key)
 {
@@ -96,17 +97,26 @@ static void fuzz_results(struct bytes body, struct wire_arena *arena)
 			check_attributes(&keys.item[i].attributes);
 }
 
+static void fuzz_admin(struct bytes body, struct wire_arena *arena)
+{
+	struct wire_admin_status status;
+
+	(void)wire_admin_nothing_decode(body, arena);
+	if (wire_admin_status_decode(body, arena, &status).code == STATUS_OK)
+		FUZZ_CHECK(status.provider_count + status.domain_count <= body.len);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static void (*const targets[])(
-		struct bytes, struct wire_arena *) = { fuzz_generate, fuzz_verify, fuzz_small, fuzz_results };
+	static void (*const targets[])(struct bytes, struct wire_arena *) = { fuzz_generate, fuzz_verify, fuzz_small,
+		fuzz_results, fuzz_admin };
 	struct wire_arena arena = { 0 };
 	struct bytes body;
 
 	if (size == 0)
 		return 0;
 	body = fuzz_copy(bytes_of(data + 1, size - 1));
-	targets[data[0] % 4](body, &arena);
+	targets[data[0] >> 4 == ADMIN_BODIES ? 4 : data[0] % 4](body, &arena);
 	wire_arena_done(&arena);
 	FUZZ_CHECK(arena.blocks == NULL);
 	fuzz_free(body);

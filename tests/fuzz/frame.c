@@ -34,7 +34,7 @@ static void write_again(struct bytes input, size_t len)
 
 	FUZZ_CHECK(frame_header_decode(input, &header).code == STATUS_OK);
 	FUZZ_CHECK(len == FRAME_HEADER_BYTES + (size_t)header.body_len + header.auth_len);
-	if (frame_check(&header).code != STATUS_OK)
+	if (frame_check(&header, (header.session & 1) != 0).code != STATUS_OK)
 		return;
 	body = bytes_of(input.data + FRAME_HEADER_BYTES, header.body_len);
 	auth = bytes_of(body.data + body.len, header.auth_len);

@@ -186,7 +186,7 @@ def the_pages_have_every_option_field_and_function():
             known, wanted = options_of(plain(it.path('share/man', page))), options_of(text)
             assert len(wanted) >= 3 and wanted <= known, (page, wanted - known)
             assert not {option for option in known - wanted if page.startswith('man8') and option not in ('--help', '--version')}, page
-        functions = set(re.findall(r'\b(keyreeve_\w+)\(', open(it.path('include/keyreeve.h')).read() + open(it.path('include/keyreeve_spiffe.h')).read()))
+        functions = set(re.findall(r'\b(keyreeve_\w+)\(', open(it.path('include/keyreeve.h')).read() + open(it.path('include/keyreeve_admin.h')).read() + open(it.path('include/keyreeve_spiffe.h')).read()))
         shown = plain(it.path('share/man/man3/libkeyreeve.3'))
         assert len(functions) >= 30 and all(f'{name}(' in shown for name in functions), [f for f in functions if f'{f}(' not in shown]
         reference = open(os.path.join(ROOT, 'docs/configuration.md')).read().split('# Policy tests')[0]
@@ -218,9 +218,9 @@ def completion_has_every_command_and_option_of_the_program():
         bash, keyreeve = Bash(it), it.path('bin', 'keyreeve')
         overview = run(keyreeve, '--help')
         commands = [line.split()[:2] for line in overview.split('\n\n')[1].split('\n') if line]
-        commands = [tuple(words) if words[1].islower() and words[1].isalpha() and words[0] in ('key', 'token', 'client', 'audit', 'policy')
+        commands = [tuple(words) if words[1].islower() and words[1].isalpha() and words[0] in ('key', 'token', 'client', 'admin', 'audit', 'policy')
                     else (words[0],) for words in commands]
-        assert len(commands) == 18
+        assert len(commands) >= 19
         assert bash.offers('') == {words[0] for words in commands}
         assert bash.offers('--') == options_of(overview.split('\n\n')[2]) | {'--help', '--version'}
         for group in {words[0] for words in commands if len(words) == 2}:
@@ -286,6 +286,7 @@ def a_program_links_it_by_pkg_config_and_by_cmake():
         uses(it.path('static'), rig, os.environ)
         # C++ may include it
         run('g++', '-Wall', '-Wextra', '-Werror', '-fsyntax-only', '-x', 'c++', it.path('include/keyreeve.h'))
+        run('g++', '-Wall', '-Wextra', '-Werror', '-fsyntax-only', '-x', 'c++', it.path('include/keyreeve_admin.h'))
         os.mkdir(it.path('project'))
         it.write('project/CMakeLists.txt', 'cmake_minimum_required(VERSION 3.25)\nproject(consumer C)\nfind_package(keyreeve 0.1 REQUIRED)\n'
                  f'add_executable(consumer {source})\ntarget_link_libraries(consumer keyreeve::keyreeve)\n')

@@ -29,7 +29,7 @@ ALONE = {
     r'tss2/': ['crypto/tpm/'],
     r'p11-kit/|libp11\.h': ['crypto/pkcs11/'],
     r'seccomp\.h': ['base/sandbox.c'],
-    r'protobuf-c|\.pb-c\.h': ['wire/psa_pb', 'spiffe/workload'],
+    r'protobuf-c|\.pb-c\.h': ['wire/psa_pb', 'wire/admin_pb', 'spiffe/workload'],
     r'syslog\.h': ['base/log.c'],
 }
 # parts of the agent that see less than the whole of it

@@ -19,7 +19,8 @@ PREFIXES = {
     'config_yaml': 'config',
     'doctor': 'doctor',
     'request': 'trust principal bind loop watch deadline post audit durable compute lane listen listener keyindex count random conn request '
-               'op ops authn recovery intent_record key decode begin finish',
+               'op ops authn recovery intent_record key decode begin finish '
+               'admin',
 }
 
 

@@ -36,7 +36,7 @@ static void example_ping_is_read(void **state)
 
 	(void)state;
 	assert_ok(frame_header_decode(bytes_of(ping, sizeof(ping)), &header));
-	assert_ok(frame_check(&header));
+	assert_ok(frame_check(&header, false));
 	assert_int_equal(header.opcode, OPCODE_PING);
 	assert_int_equal(header.body_len, 0);
 	assert_int_equal(header.auth_len, 0);
@@ -73,7 +73,7 @@ static void every_field_survives_the_way(void **state)
 	(void)state;
 	assert_ok(frame_request_put(&out, &sent, BYTES_LITERAL("body"), BYTES_LITERAL("authentication")));
 	assert_ok(frame_header_decode(buf_bytes(&out), &got));
-	assert_ok(frame_check(&got));
+	assert_ok(frame_check(&got, false));
 	assert_int_equal(got.flags, FRAME_KEEP);
 	assert_int_equal(got.provider, 3);
 	assert_true(got.session == 0x1122334455667788);
@@ -168,7 +168,7 @@ static void unknown_numbers_are_refused(void **state)
 	for (size_t i = 0; i < COUNT(check_refusals); i++) {
 		print_message("%s\n", check_refusals[i].what);
 		assert_ok(run_edit(&check_refusals[i], &header));
-		assert_status(frame_check(&header), check_refusals[i].want);
+		assert_status(frame_check(&header, false), check_refusals[i].want);
 	}
 }
 
@@ -180,7 +180,7 @@ static void what_is_not_checked_passes(void **state)
 	for (size_t i = 0; i < COUNT(accepted); i++) {
 		print_message("%s\n", accepted[i].what);
 		assert_ok(run_edit(&accepted[i], &header));
-		assert_ok(frame_check(&header));
+		assert_ok(frame_check(&header, false));
 	}
 }
 
@@ -202,7 +202,7 @@ static void checks_come_in_their_order(void **state)
 		struct status st = frame_header_decode(bytes_of(frame, sizeof(frame)), &header);
 
 		if (st.code == STATUS_OK)
-			st = frame_check(&header);
+			st = frame_check(&header, false);
 		assert_status(st, order[i]);
 		if (i < COUNT(repairs))
 			memcpy(frame + repairs[i][0], ping + repairs[i][0], repairs[i][1]);
@@ -446,6 +446,26 @@ static void opcode_table_is_the_reference(void **state)
 	assert_string_equal(opcode_name(0x19), "PsaVerifyMessage");
 }
 
+/* Numbers of our own: core, named, unknown to the protocol, and refused as such but on an admin listener. */
+static void private_opcodes_are_known_to_admin_listeners_only(void **state)
+{
+	size_t found = 0;
+
+	(void)state;
+	for (uint32_t opcode = 0x4b51ff00; opcode < 0x4b520200; opcode++) {
+		struct frame_header header = { .opcode = opcode };
+
+		assert_false(opcode_is_known(opcode));
+		assert_int_equal(opcode_is_core(opcode), opcode_is_private(opcode));
+		assert_int_equal(opcode_name(opcode) != NULL, opcode_is_private(opcode));
+		assert_status(frame_check(&header, false), STATUS_FRAME_OPCODE);
+		assert_status(frame_check(&header, true), opcode_is_private(opcode) ? STATUS_OK : STATUS_FRAME_OPCODE);
+		found += opcode_is_private(opcode);
+	}
+	assert_true(found > 0 && !opcode_is_private(OPCODE_PING));
+	assert_string_equal(opcode_name(0x4b520001), "AdminStatus");
+}
+
 static void providers_have_their_uuids(void **state)
 {
 	uint8_t id;
@@ -484,6 +504,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(stage_a_answer_is_accepted_as_a_failure_only),
 	cmocka_unit_test(request_over_the_limits_is_not_written),
 	cmocka_unit_test(opcode_table_is_the_reference),
+	cmocka_unit_test(private_opcodes_are_known_to_admin_listeners_only),
 	cmocka_unit_test(providers_have_their_uuids),
 };
 

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "wire/admin_pb.h"
+
+#include "wire/admin.pb-c.h"
+#include "wire/psa_pb_types.h"
+
+/* A request: what it says and we do not know could be what matters. */
+static struct status op_unpack(struct wire_arena *arena, const ProtobufCMessageDescriptor *type, struct bytes body,
+	ProtobufCMessage **ret_message)
+{
+	ProtobufCMessage *message;
+
+	TRY(wire_arena_unpack(arena, type, WIRE_BUDGET_FACTOR, body, &message));
+	ENSURE(message->n_unknown_fields == 0, BODY_FIELD);
+	*ret_message = message;
+	return OK;
+}
+
+#define UNPACK_OP(descriptor, message) TRY(op_unpack(arena, &(descriptor), body, (ProtobufCMessage **)&(message)))
+#define UNPACK_RESULT(descriptor, message) \
+	TRY(wire_arena_unpack(arena, &(descriptor), WIRE_RESULT_FACTOR, body, (ProtobufCMessage **)&(message)))
+
+struct status wire_admin_nothing_decode(struct bytes body, struct wire_arena *arena)
+{
+	WirePb__AdminNothing *op;
+
+	UNPACK_OP(wire_pb__admin_nothing__descriptor, op);
+	return OK;
+}
+
+/* ---- AdminStatus ----------------------------------------------------------------------------------- */
+
+struct status wire_admin_status_put(struct buf *to, const struct wire_admin_status *status)
+{
+	WirePb__AdminStatusResult message = WIRE_PB__ADMIN_STATUS_RESULT__INIT;
+
+	message.build = field(status->build);
+	message.is_strict = status->is_strict;
+	message.started_s = status->started_s;
+	message.uptime_s = status->uptime_s;
+	message.landlock_abi = status->landlock_abi;
+	message.seccomp_filters = status->seccomp_filters;
+	message.audit_space = status->audit_space;
+	message.keys = status->keys;
+	message.namespaces = status->namespaces;
+	message.connections = status->connections;
+	message.requests = status->requests;
+	return wire_pack(to, &message.base);
+}
+
+struct status wire_admin_provider_put(struct buf *to, const struct wire_admin_provider *provider)
+{
+	WirePb__AdminStatusResult message = WIRE_PB__ADMIN_STATUS_RESULT__INIT;
+	WirePb__AdminProvider entry = WIRE_PB__ADMIN_PROVIDER__INIT, *only = &entry;
+
+	entry.name = field(provider->name);
+	entry.provider_id = provider->provider_id;
+	entry.state = provider->state;
+	entry.text = field(provider->text);
+	entry.waiting = provider->waiting;
+	message.n_providers = 1;
+	message.providers = &only;
+	return wire_pack(to, &message.base);
+}
+
+struct status wire_admin_domain_put(struct buf *to, const struct wire_admin_domain *domain)
+{
+	WirePb__AdminStatusResult message = WIRE_PB__ADMIN_STATUS_RESULT__INIT;
+	WirePb__AdminDomain entry = WIRE_PB__ADMIN_DOMAIN__INIT, *only = &entry;
+
+	entry.name = field(domain->name);
+	entry.keys = domain->keys;
+	entry.age_s = domain->age_s;
+	message.n_domains = 1;
+	message.domains = &only;
+	return wire_pack(to, &message.base);
+}
+
+static struct status providers_get(
+	struct wire_arena *arena, const WirePb__AdminStatusResult *from, struct wire_admin_status *to)
+{
+	struct wire_admin_provider *item;
+
+	TRY(wire_arena_array(arena, from->n_providers, sizeof(*item), (void **)&item));
+	for (size_t i = 0; i < from->n_providers; i++) {
+		const WirePb__AdminProvider *entry = from->providers[i];
+
+		item[i] = (struct wire_admin_provider){ .name = view(entry->name),
+			.provider_id = entry->provider_id,
+			.state = entry->state,
+			.text = view(entry->text),
+			.waiting = entry->waiting };
+	}
+	to->providers = item;
+	to->provider_count = from->n_providers;
+	return OK;
+}
+
+static struct status domains_get(
+	struct wire_arena *arena, const WirePb__AdminStatusResult *from, struct wire_admin_status *to)
+{
+	struct wire_admin_domain *item;
+
+	TRY(wire_arena_array(arena, from->n_domains, sizeof(*item), (void **)&item));
+	for (size_t i = 0; i < from->n_domains; i++)
+		item[i] = (struct wire_admin_domain){ view(from->domains[i]->name), from->domains[i]->keys,
+			from->domains[i]->age_s };
+	to->domains = item;
+	to->domain_count = from->n_domains;
+	return OK;
+}
+
+struct status wire_admin_status_decode(
+	struct bytes body, struct wire_arena *arena, struct wire_admin_status *ret_status)
+{
+	WirePb__AdminStatusResult *result;
+	struct wire_admin_status status;
+
+	UNPACK_RESULT(wire_pb__admin_status_result__descriptor, result);
+	status = (struct wire_admin_status){ .build = view(result->build),
+		.is_strict = result->is_strict,
+		.started_s = result->started_s,
+		.uptime_s = result->uptime_s,
+		.landlock_abi = result->landlock_abi,
+		.seccomp_filters = result->seccomp_filters,
+		.audit_space = result->audit_space,
+		.keys = result->keys,
+		.namespaces = result->namespaces,
+		.connections = result->connections,
+		.requests = result->requests };
+	TRY(providers_get(arena, result, &status));
+	TRY(domains_get(arena, result, &status));
+	*ret_status = status;
+	return OK;
+}

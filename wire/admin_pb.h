@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Bodies of our own operations (wire/opcode.h: private), to and from plain values; memory, budget and failures as in
+ * psa_pb.h.  A request's decoder also refuses fields that it does not know (BODY_FIELD): an act whose meaning is not
+ * whole is not done.  Answers may have more than a client knows.  Pure; one thread per arena. */
+#ifndef WIRE_ADMIN_PB_H
+#define WIRE_ADMIN_PB_H
+
+#include "wire/psa_pb.h"
+
+/* ---- AdminStatus ----------------------------------------------------------------------------------- */
+
+/* The numbers are on the wire. */
+enum wire_provider_state {
+	WIRE_PROVIDER_DOWN = 0,
+	WIRE_PROVIDER_STARTING = 1,
+	WIRE_PROVIDER_RECOVERING = 2,
+	WIRE_PROVIDER_UP = 3,
+};
+enum wire_audit_space { WIRE_AUDIT_FULL = 0, WIRE_AUDIT_LOW = 1, WIRE_AUDIT_READY = 2 };
+
+struct wire_admin_provider {
+	struct bytes name;
+	uint32_t provider_id;
+	uint32_t state;	   /* enum wire_provider_state */
+	struct bytes text; /* what the device says of itself, or why it is down */
+	uint64_t waiting;  /* requests in its queue */
+};
+struct wire_admin_domain {
+	struct bytes name; /* trust domain */
+	uint64_t keys;
+	uint64_t age_s; /* of the key documents in force */
+};
+struct wire_admin_status {
+	struct bytes build;
+	bool is_strict;
+	uint64_t started_s; /* since 1970 */
+	uint64_t uptime_s;
+	uint32_t landlock_abi; /* 0: the kernel has none */
+	uint32_t seccomp_filters;
+	uint32_t audit_space; /* enum wire_audit_space */
+	uint64_t keys, namespaces, connections, requests;
+	const struct wire_admin_provider *providers; /* in the arena */
+	size_t provider_count;
+	const struct wire_admin_domain *domains;
+	size_t domain_count;
+};
+
+/* AdminStatus has no fields. */
+struct status wire_admin_nothing_decode(struct bytes body, struct wire_arena *arena);
+/* The answer is its head (without lists), and one put for each entry, in any order. */
+struct status wire_admin_status_put(struct buf *to, const struct wire_admin_status *status);
+struct status wire_admin_provider_put(struct buf *to, const struct wire_admin_provider *provider);
+struct status wire_admin_domain_put(struct buf *to, const struct wire_admin_domain *domain);
+struct status wire_admin_status_decode(
+	struct bytes body, struct wire_arena *arena, struct wire_admin_status *ret_status);
+
+#endif
