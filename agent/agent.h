@@ -11,12 +11,14 @@
 #include "agent/conn.h"
 #include "agent/count.h"
 #include "agent/durable.h"
+#include "agent/keyfact.h"
 #include "agent/keyindex.h"
 #include "agent/lane.h"
 #include "agent/loop.h"
 #include "agent/policy.h"
 #include "agent/random.h"
 #include "agent/recover.h"
+#include "agent/suspend.h"
 #include "agent/trust.h"
 #include "base/role.h"
 #include "base/sandbox.h"
@@ -58,7 +60,10 @@ struct agent {
 	struct compute *compute;
 	const struct keystore *store; /* the durability thread's; ids may be computed here */
 	struct keyindex *index;
-	struct counts *audit; /* what is counted instead of logged line by line */
+	struct keyfacts *keyfacts;
+	struct suspended suspended; /* tenants */
+	uint64_t holds;		    /* grows with each hold that comes into force: see hold_again() in request.c */
+	struct counts *audit;	    /* what is counted instead of logged line by line */
 	struct audit_events *events;
 	struct random_pool random;
 	/* identity */

@@ -58,6 +58,20 @@ static struct status apply_facts(struct durable *d, const struct durable_job *jo
 	return OK;
 }
 
+/* A key's row, and what was remembered of it: a key that is made later under its name has its own past. */
+static struct status key_out(struct durable *d, const struct keystore_id *key)
+{
+	static const enum fact_kind kinds[] = { FACT_KEY_USE, FACT_KEY_SUSPENDED };
+
+	TRY(keystore_key_delete(d->store, key));
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		const struct fact fact = { .kind = kinds[i], .id = bytes_of(key->bytes, KEYSTORE_ID_BYTES) };
+
+		TRY(keystore_fact_delete(d->store, &fact));
+	}
+	return OK;
+}
+
 static struct status apply(struct durable *d, struct durable_job *job, uint64_t number)
 {
 	switch (job->kind) {
@@ -69,7 +83,7 @@ static struct status apply(struct durable *d, struct durable_job *job, uint64_t 
 		TRY(keystore_key_put(d->store, job->record));
 		return keystore_intent_number(d->store, job->intent_id, number);
 	case DURABLE_DESTROY:
-		TRY(keystore_key_delete(d->store, &job->key));
+		TRY(key_out(d, &job->key));
 		return keystore_intent_number(d->store, job->intent_id, number);
 	case DURABLE_FORGET:
 		return keystore_intent_delete(d->store, job->intent_id);

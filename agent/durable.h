@@ -20,7 +20,7 @@ enum durable_kind {
 	DURABLE_LINE,	 /* only the line */
 	DURABLE_INTENT,	 /* intent in; its id comes back in intent_id */
 	DURABLE_CREATE,	 /* record in, intent numbered; undone if the line cannot be written */
-	DURABLE_DESTROY, /* record (by id) out, intent numbered */
+	DURABLE_DESTROY, /* record (by id) out, and facts about the key; intent numbered */
 	DURABLE_FORGET,	 /* intent out */
 	DURABLE_STATE,	 /* a worker's state under state_name */
 	DURABLE_PARENT,	 /* a namespace's parent blob */

@@ -16,6 +16,8 @@ struct keyindex {
 	struct keyindex_space *spaces[SPACE_BUCKETS];
 	struct keyindex_space *all, **all_tail;
 	size_t space_count;
+	uint64_t taken; /* names ever: the last one's number */
+	struct keyindex_entry *used, **used_tail;
 	struct hash_seed seed; /* names are the clients' choice */
 };
 
@@ -29,6 +31,7 @@ struct status keyindex_new(size_t max_keys, struct keyindex **ret_index)
 	index->bucket_count = BUCKETS_MIN;
 	index->buckets = calloc(index->bucket_count, sizeof(struct keyindex_entry *));
 	index->all_tail = &index->all;
+	index->used_tail = &index->used;
 	st = index->buckets != NULL ? hash_seed(&index->seed) : FAIL(NO_MEMORY);
 	if (st.code != STATUS_OK) {
 		keyindex_free(index);
@@ -186,6 +189,7 @@ struct status keyindex_take(
 	entry->name = bytes_of(entry + 1, name.len);
 	entry->hash = hash_keyed(&index->seed, space->hash, name);
 	entry->space = space;
+	entry->number = ++index->taken;
 	bucket = &index->buckets[entry->hash & (index->bucket_count - 1)];
 	entry->next = *bucket;
 	*bucket = entry;
@@ -215,6 +219,40 @@ void keyindex_withdraw(struct keyindex_entry *entry)
 	entry->usable = false;
 }
 
+static void used_unlink(struct keyindex *index, struct keyindex_entry *entry)
+{
+	if (entry->used_link == NULL)
+		return;
+	*entry->used_link = entry->used_next;
+	if (entry->used_next != NULL)
+		entry->used_next->used_link = entry->used_link;
+	else
+		index->used_tail = entry->used_link;
+	entry->used_next = NULL;
+	entry->used_link = NULL;
+}
+
+void keyindex_use(struct keyindex *index, struct keyindex_entry *entry, int64_t wall_s, uint64_t mono_us)
+{
+	entry->used_s = wall_s;
+	if (entry->used_link != NULL)
+		return;
+	entry->used_at_us = mono_us;
+	entry->used_link = index->used_tail;
+	*index->used_tail = entry;
+	index->used_tail = &entry->used_next;
+}
+
+struct keyindex_entry *keyindex_used_take(struct keyindex *index, uint64_t until_us)
+{
+	struct keyindex_entry *entry = index->used;
+
+	if (entry == NULL || entry->used_at_us > until_us)
+		return NULL;
+	used_unlink(index, entry);
+	return entry;
+}
+
 void keyindex_drop(struct keyindex *index, struct keyindex_entry *entry)
 {
 	struct keyindex_entry **link = &index->buckets[entry->hash & (index->bucket_count - 1)];
@@ -226,6 +264,7 @@ void keyindex_drop(struct keyindex *index, struct keyindex_entry *entry)
 	if (entry->ns_next != NULL)
 		entry->ns_next->ns_link = entry->ns_link;
 	keyindex_withdraw(entry);
+	used_unlink(index, entry);
 	key_record_unref(entry->record);
 	free(entry);
 	index->count--;

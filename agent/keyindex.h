@@ -27,7 +27,12 @@ struct keyindex_entry {
 	struct key_record *record; /* one reference; NULL while being created */
 	struct bytes name;	   /* owned, behind the entry */
 	uint64_t hash;
+	uint64_t number; /* in order of taking; later ones come first in their namespace's list */
 	bool usable;
+	bool is_suspended;
+	int64_t used_s;				       /* since 1970; 0 never */
+	uint64_t used_at_us;			       /* monotonic: when it got into the index's list of used ones */
+	struct keyindex_entry *used_next, **used_link; /* of that list; used_link NULL: not in it */
 };
 
 /* One namespace; it stays once made. */
@@ -66,6 +71,11 @@ void keyindex_publish(struct keyindex_entry *entry, struct key_record *record);
 void keyindex_withdraw(struct keyindex_entry *entry);
 /* Free the name. */
 void keyindex_drop(struct keyindex *index, struct keyindex_entry *entry);
+
+/* The key was used.  What was used and not yet taken off is a list, in order of that first use. */
+void keyindex_use(struct keyindex *index, struct keyindex_entry *entry, int64_t wall_s, uint64_t mono_us);
+/* Its head, taken off; NULL when there is none, or it got there after until_us. */
+struct keyindex_entry *keyindex_used_take(struct keyindex *index, uint64_t until_us);
 
 /* Number of names taken, and of namespaces ever made. */
 size_t keyindex_count(const struct keyindex *index);

@@ -401,6 +401,7 @@ static void second(void *context)
 	audit_counts_flush(agent->audit);
 	audit_events_second(agent->events);
 	check_overrun(agent);
+	keyfacts_second(agent->keyfacts, agent->loop.now_us);
 	for (size_t i = 0; i < agent->lane_count; i++)
 		recovery_second(&agent->recoveries[i]);
 	if (seconds++ % RANDOM_REFRESH_S == 2)
@@ -424,6 +425,7 @@ static struct status load_key(void *context, struct key_record *record)
 		space->id = record->ns;
 		space->id_known = true;
 		keyindex_publish(entry, record);
+		keyfacts_apply(agent->keyfacts, entry);
 	}
 	key_record_unref(record);
 	return st;
@@ -436,6 +438,31 @@ static struct status load_space(void *context, const struct namespace_record *re
 
 	TRY(keyindex_space_make(agent->index, &record->space, &space));
 	return keyindex_parent_put(space, record->provider, record->parent);
+}
+
+static struct status load_fact(void *context, const struct fact *fact)
+{
+	struct agent *agent = context;
+
+	switch (fact->kind) {
+	case FACT_KEY_USE:
+	case FACT_KEY_SUSPENDED:
+		return keyfacts_load(agent->keyfacts, fact);
+	case FACT_TENANT_SUSPENDED:
+		return suspend_load(&agent->suspended, fact);
+	case FACT_REVOCATION:
+	case FACT_CLOCK:
+	case FACT_QUOTA:
+	case FACT_LINK:
+	case FACT_ACCOUNT:
+	case FACT_STRENGTH:
+	case FACT_TRUST:
+		return OK;
+	case FACT_NONE:
+	case FACT_KIND_COUNT:
+		break;
+	}
+	return FAIL(RECORD_CORRUPT);
 }
 
 static struct status load_states(struct agent *agent, struct keystore *store)
@@ -467,18 +494,22 @@ static struct status open_log(struct agent *agent, struct audit_log **ret_log)
 /* Records first, then the journal's rows, which change what is usable. */
 static struct status open_state(struct agent *agent)
 {
-	const struct keystore_visitor rows = { .context = agent, .key = load_key, .space = load_space };
+	const struct keystore_visitor rows = {
+		.context = agent, .fact = load_fact, .key = load_key, .space = load_space
+	};
 	struct keystore *store = NULL;
 	struct audit_log *log = NULL;
 
 	TRY(keystore_open(agent->config->paths.state, &store));
 	agent->store = store;
 	TRY(keyindex_new(AGENT_KEYS_MAX, &agent->index));
+	TRY(keyfacts_new(agent->index, &agent->keyfacts));
 	TRY(open_log(agent, &log));
 	TRY(keystore_load(store, &rows));
 	TRY(recovery_load(agent, store));
 	TRY(load_states(agent, store));
 	TRY(durable_start(&agent->loop, store, log, &agent->durable));
+	keyfacts_begin(agent->keyfacts, agent->durable);
 	TRY(audit_events_new(agent->durable, agent->boot, &agent->events));
 	audit_event(agent->events, "start", (struct bytes){ 0 },
 		agent->config->posture == POSTURE_STRICT ? "posture strict" : "posture permissive", 0);
@@ -610,7 +641,10 @@ static void tear_down(struct agent *agent)
 		audit_counts_flush(agent->audit);
 	audit_event(agent->events, "stop", (struct bytes){ 0 }, agent->stopping ? "asked to" : "keyreeved is gone",
 		(int64_t)agent->requests_active);
+	keyfacts_stop(agent->keyfacts);
 	durable_stop(agent->durable);
+	keyfacts_free(agent->keyfacts);
+	suspend_done(&agent->suspended);
 	audit_counts_free(agent->audit);
 	audit_events_free(agent->events);
 	conn_bury(agent);

@@ -22,6 +22,9 @@ static const struct op ops[] = {
 	{ OPCODE_PSA_VERIFY_MESSAGE,  "PsaVerifyMessage",     false, WHO_TENANT, VERB_VERIFY,        1 * MIB,   OP_LANE_COMPUTE,  false, true,  false, decode_verify_message, begin_verify, NULL },
 	{ OPCODE_PSA_GENERATE_RANDOM, "PsaGenerateRandom",    false, WHO_ANYONE, VERB_NONE,          64 * KIB,  OP_LANE_NONE,     false, true,  false, decode_random, begin_random, NULL },
 	{ OPCODE_ADMIN_STATUS,        "AdminStatus",          true,  WHO_ADMIN,  VERB_NONE,          64 * KIB,  OP_LANE_NONE,     false, false, true,  decode_admin_nothing, begin_nothing, finish_admin_status },
+	{ OPCODE_ADMIN_KEYS,          "AdminKeys",            true,  WHO_ADMIN,  VERB_NONE,          64 * KIB,  OP_LANE_NONE,     false, false, true,  decode_admin_keys, begin_nothing, finish_admin_keys },
+	{ OPCODE_ADMIN_SUSPEND,       "AdminSuspend",         true,  WHO_ADMIN,  VERB_NONE,          64 * KIB,  OP_LANE_NONE,     false, false, true,  decode_admin_hold, begin_admin_suspend, NULL },
+	{ OPCODE_ADMIN_RESUME,        "AdminResume",          true,  WHO_ADMIN,  VERB_NONE,          64 * KIB,  OP_LANE_NONE,     false, false, true,  decode_admin_hold, begin_admin_resume, NULL },
 };
 /* clang-format on */
 

@@ -76,6 +76,12 @@ void key_destroy_next(struct agent *agent, struct request *rq);
 /* ops_admin.c: what Parsec has no opcode for. */
 struct status decode_admin_nothing(struct request *rq);
 struct status finish_admin_status(struct agent *agent, struct request *rq);
+struct status decode_admin_keys(struct request *rq);
+struct status finish_admin_keys(struct agent *agent, struct request *rq);
+/* ops_hold.c: suspending and resuming */
+struct status decode_admin_hold(struct request *rq);
+struct status begin_admin_suspend(struct agent *agent, struct request *rq);
+struct status begin_admin_resume(struct agent *agent, struct request *rq);
 
 /* ops_sign.c */
 struct status decode_sign_hash(struct request *rq);

@@ -5,6 +5,7 @@
 
 #include "agent/agent.h"
 #include "agent/ops.h"
+#include "agent/owner.h"
 #include "base/clock.h"
 #include "base/ipc.h"
 #include "wire/admin_pb.h"
@@ -70,4 +71,154 @@ struct status finish_admin_status(struct agent *agent, struct request *rq)
 	for (size_t i = 0; i < keyset_domain_count(agent->trust.keys); i++)
 		TRY(put_domain(agent, rq, keyset_domain(agent->trust.keys, i)));
 	return OK;
+}
+
+/* ---- keys --------------------------------------------------------------------------------------- */
+
+enum {
+	PAGE_KEYS = 256,	  /* unless fewer are asked for */
+	PAGE_KEYS_MAX = 1024,	  /* however many are */
+	PAGE_STEPS_MAX = 20000,	  /* namespaces and keys looked at, whatever is left out: the loop does not wait */
+	PAGE_BYTES_MAX = 1 << 20, /* an answer that is longer is complete */
+	PLACE_MAX = 4096,
+};
+
+/* Where a page begins and ends: in this namespace, at names taken before `number` (the newest come first). */
+struct place {
+	struct keyindex_space *space; /* NULL: the end */
+	uint64_t number;
+};
+
+struct page {
+	size_t keys, steps, keys_max;
+};
+
+/* In bytes: the namespace as a tuple, and the number. */
+static void place_put(struct buf *to, const struct place *place)
+{
+	namespace_name_put(to, &place->space->name);
+	buf_put_u64(to, place->number);
+}
+
+static struct status place_get(struct agent *agent, struct bytes from, struct place *ret_place)
+{
+	struct reader r = reader_of(from);
+	struct namespace_name name;
+
+	if (from.len == 0) {
+		*ret_place = (struct place){ keyindex_spaces(agent->index), UINT64_MAX };
+		return OK;
+	}
+	ENSURE(from.len <= PLACE_MAX && namespace_name_get(&r, &name).code == STATUS_OK, BODY_FIELD);
+	*ret_place = (struct place){ .number = reader_u64(&r) };
+	ENSURE(reader_done(&r), BODY_FIELD);
+	ret_place->space = keyindex_space_find(agent->index, &name);
+	ENSURE(ret_place->space != NULL, BODY_FIELD);
+	return OK;
+}
+
+struct status decode_admin_keys(struct request *rq)
+{
+	return wire_admin_keys_decode(rq->body, &rq->arena, &rq->in.admin_keys);
+}
+
+static uint64_t seconds(int64_t time_us)
+{
+	return time_us > 0 ? (uint64_t)time_us / US_PER_S : 0;
+}
+
+static struct status put_key(
+	struct agent *agent, struct request *rq, const struct keyindex_entry *entry, struct bytes owner)
+{
+	const struct key_record *record = entry->record;
+	const struct wire_admin_key key = { .owner = owner,
+		.tenant = record->space.tenant,
+		.name = record->name,
+		.creator = record->creator,
+		.provider = record->provider,
+		.provider_id = record->provider_kind,
+		.attributes = record->attributes,
+		.created_s = seconds(record->created_us),
+		.used_s = (uint64_t)entry->used_s,
+		.expires_s = seconds(record->expires_us),
+		.flags = (entry->is_suspended ? (uint32_t)WIRE_KEY_SUSPENDED : 0) |
+			 (suspend_has(&agent->suspended, record->space.tenant) ? (uint32_t)WIRE_KEY_TENANT_SUSPENDED
+									       : 0) |
+			 (entry->usable ? 0 : (uint32_t)WIRE_KEY_UNFINISHED) };
+
+	return wire_admin_key_put(&rq->answer, &key);
+}
+
+static bool page_is_full(const struct page *page, const struct request *rq)
+{
+	return page->keys >= page->keys_max || page->steps >= PAGE_STEPS_MAX || rq->answer.len >= PAGE_BYTES_MAX;
+}
+
+static bool is_asked(const struct request *rq, const struct keyindex_entry *entry)
+{
+	struct bytes provider = rq->in.admin_keys.provider;
+
+	return entry->record != NULL && (provider.len == 0 || bytes_equal(provider, entry->record->provider));
+}
+
+/* What of one namespace is left and fits; place->number is where it ended, 0 at its end. */
+static struct status put_space(
+	struct agent *agent, struct request *rq, struct page *page, struct place *place, struct buf *owner)
+{
+	struct keyindex_entry *entry = place->space->entries;
+
+	owner_put(owner, &place->space->name);
+	for (; entry != NULL; entry = entry->ns_next) {
+		if (entry->number >= place->number)
+			continue; /* on a page before */
+		if (page_is_full(page, rq))
+			return OK;
+		page->steps++;
+		place->number = entry->number;
+		if (!is_asked(rq, entry))
+			continue;
+		TRY(put_key(agent, rq, entry, buf_bytes(owner)));
+		page->keys++;
+	}
+	place->number = 0;
+	return OK;
+}
+
+static struct status put_page(struct agent *agent, struct request *rq, struct place *place, struct buf *owner)
+{
+	const struct wire_admin_keys *op = &rq->in.admin_keys;
+	struct page page = { .keys_max = op->limit == 0 ? PAGE_KEYS : op->limit };
+
+	if (page.keys_max > PAGE_KEYS_MAX)
+		page.keys_max = PAGE_KEYS_MAX;
+	for (; place->space != NULL; place->space = place->space->all_next, place->number = UINT64_MAX) {
+		if (page_is_full(&page, rq))
+			return OK;
+		page.steps++;
+		if (op->tenant.len > 0 && !bytes_equal(op->tenant, place->space->name.tenant))
+			continue;
+		TRY(put_space(agent, rq, &page, place, owner));
+		if (place->number != 0)
+			return OK;
+	}
+	return OK;
+}
+
+struct status finish_admin_keys(struct agent *agent, struct request *rq)
+{
+	struct buf owner = buf_make(OWNER_TEXT_MAX), next = buf_make(PLACE_MAX);
+	struct place place;
+	struct status st = place_get(agent, rq->in.admin_keys.after, &place);
+
+	if (st.code == STATUS_OK)
+		st = put_page(agent, rq, &place, &owner);
+	if (st.code == STATUS_OK && place.space != NULL) {
+		place_put(&next, &place);
+		st = buf_check(&next);
+		if (st.code == STATUS_OK)
+			st = wire_admin_next_put(&rq->answer, buf_bytes(&next));
+	}
+	buf_done(&owner);
+	buf_done(&next);
+	return st;
 }

@@ -7,6 +7,7 @@
 #include "agent/admin.h"
 #include "agent/agent.h"
 #include "agent/ops.h"
+#include "agent/owner.h"
 
 struct status decode_empty(struct request *rq)
 {
@@ -122,25 +123,6 @@ struct status finish_list_keys(struct agent *agent, struct request *rq)
 
 /* ---- administrators ----------------------------------------------------------------------------- */
 
-/* The printed form of a namespace's owner: "jwt-svid:ID", "unix:UID", "direct:NAME", "tenant:NAME". */
-static void client_put(struct buf *to, const struct namespace_name *space)
-{
-	static const char *const prefix[] = { [AUTHENTICATOR_DIRECT] = "direct:",
-		[AUTHENTICATOR_ISSUER] = "token:",
-		[AUTHENTICATOR_UNIX_PEER] = "unix:",
-		[AUTHENTICATOR_JWT_SVID] = "jwt-svid:" };
-
-	buf_clear(to);
-	if (space->identity.len == 0) {
-		buf_put_text(to, "tenant:");
-		buf_put(to, space->tenant);
-		return;
-	}
-	if (space->authenticator > 0 && space->authenticator < sizeof(prefix) / sizeof(prefix[0]))
-		buf_put_text(to, prefix[space->authenticator]);
-	buf_put(to, space->identity);
-}
-
 static int compare_text(const void *a, const void *b)
 {
 	const struct buf *x = a, *y = b;
@@ -176,8 +158,8 @@ struct status finish_list_clients(struct agent *agent, struct request *rq)
 	for (space = keyindex_spaces(agent->index); space != NULL && count < room; space = space->all_next) {
 		if (space->count == 0)
 			continue;
-		names[count] = buf_make(KEYSTORE_IDENTITY_MAX + 16);
-		client_put(&names[count++], &space->name);
+		names[count] = buf_make(OWNER_TEXT_MAX);
+		owner_put(&names[count++], &space->name);
 	}
 	st = put_clients(rq, names, count);
 	for (size_t i = 0; i < count; i++)
@@ -193,20 +175,9 @@ struct status decode_delete_client(struct request *rq)
 	return OK;
 }
 
-/* A bare name means the admin's own authenticator, as in Parsec. */
-static bool is_client(const struct request *rq, const struct namespace_name *space, struct buf *scratch)
+static struct status collect(struct agent *agent, struct request *rq)
 {
-	struct bytes wanted = rq->in.delete_client.client;
-
-	client_put(scratch, space);
-	if (bytes_equal(buf_bytes(scratch), wanted))
-		return true;
-	return space->authenticator == rq->caller.who.authenticator && space->identity.len > 0 &&
-	       bytes_equal(space->identity, wanted);
-}
-
-static struct status collect(struct agent *agent, struct request *rq, struct buf *scratch)
-{
+	struct owner owner = owner_parse(rq->in.delete_client.client, rq->caller.who.authenticator);
 	struct keyindex_space *space;
 	size_t room = 0;
 
@@ -214,7 +185,7 @@ static struct status collect(struct agent *agent, struct request *rq, struct buf
 		for (space = keyindex_spaces(agent->index); space != NULL; space = space->all_next) {
 			struct keyindex_entry *entry = space->entries;
 
-			if (space->count == 0 || !is_client(rq, &space->name, scratch))
+			if (space->count == 0 || !owner_is(&owner, &space->name))
 				continue;
 			if (round == 0) {
 				room += space->count;
@@ -237,14 +208,12 @@ static struct status collect(struct agent *agent, struct request *rq, struct buf
 
 static void delete_client(struct agent *agent, struct request *rq)
 {
-	struct buf scratch = buf_make(KEYSTORE_IDENTITY_MAX + 16);
-	struct status st = collect(agent, rq, &scratch);
+	struct status st = collect(agent, rq);
 
-	buf_done(&scratch);
 	if (st.code == STATUS_OK && rq->deletion.count > 0)
 		key_destroy_next(agent, rq);
 	else
-		request_finish(agent, rq, st);
+		admin_end(agent, rq, st);
 }
 
 struct status begin_delete_client(struct agent *agent, struct request *rq)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/admin.h"
 #include "agent/agent.h"
 #include "agent/authn.h"
 #include "agent/ops.h"
@@ -59,6 +60,35 @@ static struct status identity_check(const struct request *rq)
 	return OK;
 }
 
+/* What an administrator stopped; the log says that it was no rule of the file. */
+static struct status held(struct request *rq, enum status_code code)
+{
+	rq->decision = (struct decision){ .rule = "suspended" };
+	return status_fail(code, 0, __FILE__, __LINE__, __func__);
+}
+
+static struct status tenant_held(struct agent *agent, struct request *rq)
+{
+	rq->holds = agent->holds;
+	if (suspend_has(&agent->suspended, bytes_of(rq->tenant.name, rq->tenant.name_len)))
+		return held(rq, STATUS_TENANT_SUSPENDED);
+	return OK;
+}
+
+/* A hold may have come into force while a worker executed it: an answer that is not out yet is not given.  What
+ * created or destroyed goes on; it has happened. */
+static struct status hold_again(struct agent *agent, struct request *rq)
+{
+	struct keyindex_entry *entry = NULL;
+
+	if (!rq->has_tenant || rq->holds == agent->holds || rq->commit != DURABLE_LINE)
+		return OK;
+	TRY(tenant_held(agent, rq));
+	if (rq->has_key && rq->space != NULL)
+		entry = keyindex_find(agent->index, rq->space, rq->key_name);
+	return entry != NULL && entry->is_suspended ? held(rq, STATUS_KEY_SUSPENDED) : OK;
+}
+
 /* Whose keys: the tenant, and which instance the provider id means to it. */
 static struct status tenant_check(struct agent *agent, struct request *rq)
 {
@@ -69,6 +99,7 @@ static struct status tenant_check(struct agent *agent, struct request *rq)
 	rq->is_decided = true;
 	TRY(tenant_find(rq->policy, &rq->caller.who, &rq->caller.facts, &rq->tenant, &rq->decision));
 	rq->has_tenant = true;
+	TRY(tenant_held(agent, rq));
 	tenant_space(&rq->tenant, &rq->caller.who, &rq->ns);
 	rq->space = keyindex_space_find(agent->index, &rq->ns);
 	if (rq->op->is_core)
@@ -81,7 +112,7 @@ static struct status tenant_check(struct agent *agent, struct request *rq)
 }
 
 /* The key that the body names: missing is 1140 before policy speaks, and so is the wrong provider. */
-static struct status record_find(struct agent *agent, struct request *rq)
+static struct status record_find(struct agent *agent, struct request *rq, struct keyindex_entry **ret_entry)
 {
 	struct keyindex_entry *entry;
 
@@ -90,7 +121,10 @@ static struct status record_find(struct agent *agent, struct request *rq)
 	entry = rq->space != NULL ? keyindex_find(agent->index, rq->space, rq->key_name) : NULL;
 	ENSURE(entry != NULL && entry->usable, KEY_ABSENT);
 	ENSURE(bytes_equal(entry->record->provider, bytes_from_text(rq->lane->name)), KEY_OTHER_PROVIDER);
+	if (entry->is_suspended)
+		return held(rq, STATUS_KEY_SUSPENDED);
 	rq->record = key_record_ref(entry->record);
+	*ret_entry = entry;
 	return OK;
 }
 
@@ -136,6 +170,8 @@ static struct status audit_check(const struct agent *agent, const struct request
 
 struct status request_begin(struct agent *agent, struct request *rq)
 {
+	struct keyindex_entry *entry = NULL;
+
 	TRY(frame_check(&rq->header, rq->conn->listener->is_admin)); /* A7 to A11 */
 	TRY(authn_check(agent, rq));				     /* B1 to B3; a new token visits a compute thread */
 	if (rq->waits)
@@ -146,9 +182,11 @@ struct status request_begin(struct agent *agent, struct request *rq)
 	TRY(body_decode(rq));	  /* B8, B9 */
 	TRY(identity_check(rq));  /* B10 */
 	TRY(audit_check(agent, rq));
-	TRY(tenant_check(agent, rq)); /* rows of WHO_TENANT only */
-	TRY(record_find(agent, rq));  /* 1140 before policy */
+	TRY(tenant_check(agent, rq));	     /* rows of WHO_TENANT only */
+	TRY(record_find(agent, rq, &entry)); /* 1140 before policy */
 	TRY(policy_ask(rq));
+	if (entry != NULL)
+		keyindex_use(agent->index, entry, clock_wall_us() / US_PER_S, agent->loop.now_us);
 	return rq->op->begin(agent, rq); /* to its lane */
 }
 
@@ -162,6 +200,8 @@ void request_finish(struct agent *agent, struct request *rq, struct status st)
 		return; /* the deadline was quicker than what comes back now, or the other way round */
 	rq->is_finished = true;
 	rq->waits = false;
+	if (st.code == STATUS_OK)
+		st = hold_again(agent, rq);
 	if (st.code == STATUS_OK && rq->op->finish != NULL)
 		st = rq->op->finish(agent, rq); /* the answer's body */
 	fault_take(&rq->fault);			/* out of the thread, before the next request fails in it */
@@ -238,6 +278,7 @@ static void request_end(struct request *rq)
 	buf_done(&rq->answer);
 	buf_done(&rq->reply);
 	free(rq->deletion.entries);
+	admin_work_free(rq->admin.work);
 	agent->requests_active--;
 	rq->agent = NULL;
 }

@@ -14,6 +14,7 @@
 #include "agent/policy.h"
 #include "agent/random.h"
 #include "jwtsvid/cache.h"
+#include "wire/admin_pb.h"
 #include "wire/frame.h"
 #include "wire/psa_pb.h"
 
@@ -51,6 +52,8 @@ union request_body {
 	struct wire_sign sign;
 	struct wire_verify verify;
 	struct wire_generate_random random;
+	struct wire_admin_keys admin_keys;
+	struct wire_admin_hold hold;
 };
 
 /* The keys of a client that is being deleted. */
@@ -65,6 +68,7 @@ struct admin_act {
 	struct bytes target;				      /* whom or what it is about; in the body */
 	void (*act)(struct agent *agent, struct request *rq); /* what follows once it is announced */
 	bool is_acting;					      /* announced: it may have happened */
+	struct admin_work *work; /* owned; what an act needs while it is under way (admin.h) */
 };
 
 struct request {
@@ -95,6 +99,7 @@ struct request {
 	struct keyindex_space *space; /* borrowed */
 	struct keyindex_entry *entry; /* borrowed; a name that this request has taken or withdrawn */
 	struct key_record *record;    /* one reference */
+	uint64_t holds;		      /* agent->holds when it was asked */
 	/* under way */
 	unsigned pending; /* things that will come back; 0: nothing */
 	bool waits;	  /* request_begin() is not at its end */

@@ -101,6 +101,8 @@
 	X(SIGNATURE_WRONG,      1149, "signature does not verify") \
 	X(POLICY_DENIED,        1133, "denied by policy") \
 	X(POLICY_PROVIDER,      1133, "provider is not in the tenant's list") \
+	X(TENANT_SUSPENDED,     1133, "tenant is suspended") \
+	X(KEY_SUSPENDED,        1133, "key is suspended") \
 	X(NOT_PERMITTED,        1133, "not permitted") \
 	/* scheduling and lanes */ \
 	X(QUEUE_FULL,           1141, "queue is full") \

@@ -9,6 +9,7 @@
 #include "wire/opcode.h"
 
 _Static_assert(KEYREEVE_PROVIDER_UP == (int)WIRE_PROVIDER_UP, "state");
+_Static_assert(KEYREEVE_KEY_UNFINISHED == (int)WIRE_KEY_UNFINISHED, "flags");
 _Static_assert(KEYREEVE_AUDIT_READY == (int)WIRE_AUDIT_READY, "space");
 
 #define TEXT(to, from) call_text(to, sizeof(to), from)
@@ -80,4 +81,135 @@ void keyreeve_admin_status_free(struct keyreeve_admin_status *status)
 	free(status->providers);
 	free(status->domains);
 	*status = (struct keyreeve_admin_status){ .build = "" };
+}
+
+/* ---- keys ------------------------------------------------------------------------------------------ */
+
+static struct status text_new(struct bytes from, char **ret_text)
+{
+	*ret_text = malloc(from.len + 1);
+	ENSURE(*ret_text != NULL, NO_MEMORY);
+	call_text(*ret_text, from.len + 1, from);
+	return OK;
+}
+
+static struct status key_fill(const struct wire_admin_key *from, struct keyreeve_admin_key *to)
+{
+	const struct wire_key_info info = { from->provider_id, from->name, from->attributes };
+
+	ENSURE(from->provider_id < PROVIDER_ID_COUNT, CLIENT_ANSWER);
+	TRY(text_new(from->owner, &to->owner));
+	TRY(text_new(from->creator, &to->creator));
+	TEXT(to->tenant, from->tenant);
+	TEXT(to->provider, from->provider);
+	call_key(&to->key, &info);
+	to->created_s = (int64_t)from->created_s;
+	to->used_s = (int64_t)from->used_s;
+	to->expires_s = (int64_t)from->expires_s;
+	to->flags = from->flags;
+	return OK;
+}
+
+static struct status keys_fill(const struct wire_admin_key_list *from, struct keyreeve_admin_keys *to)
+{
+	to->items = call_list(from->count, sizeof(*to->items));
+	ENSURE(to->items != NULL, NO_MEMORY);
+	while (to->count < from->count) {
+		to->count++; /* first, so that a half-filled one is freed */
+		TRY(key_fill(&from->item[to->count - 1], &to->items[to->count - 1]));
+	}
+	if (from->next.len == 0)
+		return OK;
+	to->next = malloc(from->next.len);
+	ENSURE(to->next != NULL, NO_MEMORY);
+	memcpy(to->next, from->next.data, from->next.len);
+	to->next_len = from->next.len;
+	return OK;
+}
+
+static struct bytes optional(const char *text)
+{
+	return text != NULL ? bytes_from_text(text) : (struct bytes){ 0 };
+}
+
+enum keyreeve_result keyreeve_admin_keys(struct keyreeve *k, const char *tenant, const char *provider,
+	const struct keyreeve_admin_keys *after, struct keyreeve_admin_keys *ret_list)
+{
+	struct wire_admin_keys op = { .tenant = optional(tenant), .provider = optional(provider) };
+	struct keyreeve_admin_keys keys = { .count = 0 };
+	struct wire_admin_key_list list;
+	struct bytes body;
+	struct status st;
+
+	call_begin(k);
+	if (after != NULL)
+		op.after = bytes_of(after->next, after->next_len);
+	st = wire_admin_keys_put(&k->body, &op);
+	if (st.code != STATUS_OK)
+		return call_refuse(k, st);
+	CALL_ASK(OPCODE_ADMIN_KEYS, PROVIDER_ID_CORE, &body);
+	st = wire_admin_key_list_decode(body, &k->arena, &list);
+	if (st.code == STATUS_OK)
+		st = keys_fill(&list, &keys);
+	if (st.code == STATUS_OK)
+		*ret_list = keys;
+	else
+		keyreeve_admin_keys_free(&keys);
+	return call_done(k, st);
+}
+
+void keyreeve_admin_keys_free(struct keyreeve_admin_keys *list)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		free(list->items[i].owner);
+		free(list->items[i].creator);
+	}
+	free(list->items);
+	free(list->next);
+	*list = (struct keyreeve_admin_keys){ .count = 0 };
+}
+
+/* ---- suspending ------------------------------------------------------------------------------------ */
+
+static enum keyreeve_result hold(struct keyreeve *k, uint32_t opcode, const struct wire_admin_hold *op)
+{
+	struct bytes body;
+	struct status st;
+
+	call_begin(k);
+	if (op->tenant.len == 0 && op->owner.len == 0)
+		return call_invalid(k, "no tenant and no owner is named", "");
+	st = wire_admin_hold_put(&k->body, op);
+	if (st.code != STATUS_OK)
+		return call_refuse(k, st);
+	CALL_ASK(opcode, PROVIDER_ID_CORE, &body);
+	return call_done(k, OK);
+}
+
+enum keyreeve_result keyreeve_admin_suspend_tenant(struct keyreeve *k, const char *tenant)
+{
+	const struct wire_admin_hold op = { .tenant = bytes_from_text(tenant) };
+
+	return hold(k, OPCODE_ADMIN_SUSPEND, &op);
+}
+
+enum keyreeve_result keyreeve_admin_resume_tenant(struct keyreeve *k, const char *tenant)
+{
+	const struct wire_admin_hold op = { .tenant = bytes_from_text(tenant) };
+
+	return hold(k, OPCODE_ADMIN_RESUME, &op);
+}
+
+enum keyreeve_result keyreeve_admin_suspend_key(struct keyreeve *k, const char *owner, const char *name)
+{
+	const struct wire_admin_hold op = { .owner = bytes_from_text(owner), .key = bytes_from_text(name) };
+
+	return hold(k, OPCODE_ADMIN_SUSPEND, &op);
+}
+
+enum keyreeve_result keyreeve_admin_resume_key(struct keyreeve *k, const char *owner, const char *name)
+{
+	const struct wire_admin_hold op = { .owner = bytes_from_text(owner), .key = bytes_from_text(name) };
+
+	return hold(k, OPCODE_ADMIN_RESUME, &op);
 }

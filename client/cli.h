@@ -21,7 +21,8 @@ struct cli {
 	/* options */
 	bool json, follow, message, raw, der, base64, hex;
 	const char *socket, *provider, *auth, *server_user, *deadline, *spiffe_socket, *audience;
-	const char *type, *alg, *usage, *out, *signature, *directory, *identity, *key, *since, *op, *status, *config;
+	const char *type, *alg, *usage, *out, *signature, *directory, *identity, *key, *since, *op, *status, *config,
+		*tenant;
 	/* what remains: command words first */
 	const char *argument[CLI_ARGUMENTS];
 	size_t argument_count;
@@ -102,6 +103,9 @@ int cmd_info(struct cli *cli, const char *const *argument);
 int cmd_client_list(struct cli *cli, const char *const *argument);
 int cmd_client_delete(struct cli *cli, const char *const *argument);
 int cmd_admin_status(struct cli *cli, const char *const *argument);
+int cmd_admin_keys(struct cli *cli, const char *const *argument);
+int cmd_admin_suspend(struct cli *cli, const char *const *argument);
+int cmd_admin_resume(struct cli *cli, const char *const *argument);
 int cmd_token_inspect(struct cli *cli, const char *const *argument);
 int cmd_audit_show(struct cli *cli, const char *const *argument);
 /* Every line of the audit log's segments in cli->directory, or where it usually is, oldest first; 0 or an exit code. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * keyreeve admin status: on the admin socket. */
+ * keyreeve admin status | keys | suspend | resume: on the admin socket. */
 #include <stdlib.h>
 #include <time.h>
 
@@ -128,4 +128,142 @@ int cmd_admin_status(struct cli *cli, const char *const *argument)
 		status_print(&status);
 	keyreeve_admin_status_free(&status);
 	return code;
+}
+
+/* ---- keys -------------------------------------------------------------------------------------------- */
+
+static const struct {
+	unsigned flag;
+	const char *text;
+} key_flags[] = {
+	{ KEYREEVE_KEY_SUSPENDED, "suspended" },
+	{ KEYREEVE_KEY_TENANT_SUSPENDED, "tenant-suspended" },
+	{ KEYREEVE_KEY_UNFINISHED, "unfinished" },
+};
+
+static void set_time(json_t *object, const char *name, int64_t unix_s)
+{
+	char text[TIME_BYTES];
+
+	if (unix_s != 0)
+		json_object_set_new(object, name, json_string(time_text(unix_s, text)));
+}
+
+static json_t *key_json(const struct keyreeve_admin_key *key)
+{
+	json_t *o = json_object(), *state = json_array();
+
+	json_object_set_new(o, "owner", cli_json_text(key->owner));
+	json_object_set_new(o, "tenant", cli_json_text(key->tenant));
+	json_object_set_new(o, "name", cli_json_text(key->key.name));
+	json_object_set_new(o, "creator", cli_json_text(key->creator));
+	json_object_set_new(o, "provider", cli_json_text(key->provider));
+	json_object_set_new(o, "type", cli_json_text(key->key.type));
+	json_object_set_new(o, "bits", json_integer(key->key.bits));
+	json_object_set_new(o, "algorithm", cli_json_text(key->key.alg));
+	set_time(o, "created", key->created_s);
+	set_time(o, "used", key->used_s);
+	set_time(o, "expires", key->expires_s);
+	for (size_t i = 0; i < sizeof(key_flags) / sizeof(key_flags[0]); i++)
+		if ((key->flags & key_flags[i].flag) != 0)
+			json_array_append_new(state, json_string(key_flags[i].text));
+	json_object_set_new(o, "state", state);
+	return o;
+}
+
+static void key_print(const struct keyreeve_admin_key *key)
+{
+	char created[TIME_BYTES], used[TIME_BYTES];
+
+	(void)printf("%-20s  %-20s  %-12s  ", time_text(key->created_s, created),
+		key->used_s != 0 ? time_text(key->used_s, used) : "-", key->provider);
+	(void)cli_put(stdout, key->owner);
+	(void)fputs("  ", stdout);
+	(void)cli_put(stdout, key->key.name);
+	for (size_t i = 0; i < sizeof(key_flags) / sizeof(key_flags[0]); i++)
+		if ((key->flags & key_flags[i].flag) != 0)
+			(void)printf("  %s", key_flags[i].text);
+	(void)putchar('\n');
+}
+
+static void page_show(const struct keyreeve_admin_keys *page, json_t *all)
+{
+	for (size_t i = 0; i < page->count; i++) {
+		if (all != NULL)
+			json_array_append_new(all, key_json(&page->items[i]));
+		else
+			key_print(&page->items[i]);
+	}
+}
+
+int cmd_admin_keys(struct cli *cli, const char *const *argument)
+{
+	struct keyreeve_admin_keys page = { .count = 0 }, next;
+	const char *provider = cli->provider; /* an instance here, not a kind */
+	enum keyreeve_result result;
+	json_t *all = NULL;
+	int code;
+
+	(void)argument;
+	cli->provider = NULL;
+	code = open_admin(cli);
+	if (code != 0)
+		return code;
+	if (cli->json)
+		all = json_array();
+	else
+		(void)printf("%-20s  %-20s  %-12s  %s\n", "CREATED", "LAST USED", "PROVIDER", "OWNER  KEY");
+	result = keyreeve_admin_keys(cli->handle, cli->tenant, provider, NULL, &page);
+	while (result == KEYREEVE_OK) {
+		page_show(&page, all);
+		if (page.next == NULL)
+			break;
+		result = keyreeve_admin_keys(cli->handle, cli->tenant, provider, &page, &next);
+		keyreeve_admin_keys_free(&page);
+		page = result == KEYREEVE_OK ? next : (struct keyreeve_admin_keys){ .count = 0 };
+	}
+	keyreeve_admin_keys_free(&page);
+	if (result == KEYREEVE_OK && all != NULL)
+		return cli_json(all);
+	json_decref(all);
+	return result == KEYREEVE_OK ? 0 : cli_failed(cli, "admin keys");
+}
+
+/* ---- suspend and resume ------------------------------------------------------------------------------ */
+
+static int hold(struct cli *cli, const char *const *argument, bool resume)
+{
+	bool is_tenant = cli->tenant != NULL && argument[0] == NULL;
+	const char *what = is_tenant ? cli->tenant : argument[1];
+	enum keyreeve_result result;
+	int code;
+
+	if (!is_tenant && (cli->tenant != NULL || argument[0] == NULL || argument[1] == NULL))
+		return cli_refuse(cli, KEYREEVE_INVALID, resume ? "admin resume" : "admin suspend",
+			"it is about a tenant, or about a key of an owner", "--tenant NAME, or OWNER KEY");
+	code = open_admin(cli);
+	if (code != 0)
+		return code;
+	if (is_tenant)
+		result = resume ? keyreeve_admin_resume_tenant(cli->handle, what)
+				: keyreeve_admin_suspend_tenant(cli->handle, what);
+	else
+		result = resume ? keyreeve_admin_resume_key(cli->handle, argument[0], what)
+				: keyreeve_admin_suspend_key(cli->handle, argument[0], what);
+	if (result != KEYREEVE_OK)
+		return cli_failed(cli, what);
+	if (cli->json)
+		return cli_json_named(resume ? "resumed" : "suspended", what);
+	(void)printf("%s %s\n", resume ? "resumed" : "suspended", what);
+	return 0;
+}
+
+int cmd_admin_suspend(struct cli *cli, const char *const *argument)
+{
+	return hold(cli, argument, false);
+}
+
+int cmd_admin_resume(struct cli *cli, const char *const *argument)
+{
+	return hold(cli, argument, true);
 }

@@ -49,6 +49,8 @@ enum keyreeve_result call_done(struct keyreeve *k, struct status st);
 enum keyreeve_result call_refuse(struct keyreeve *k, struct status st);
 /* The peer's text into ours: cut, terminated, printable. */
 void call_text(char *to, size_t size, struct bytes from);
+/* A key as the wire has it. */
+void call_key(struct keyreeve_key *to, const struct wire_key_info *from);
 /* Zeroed room for a list, also for an empty one; NULL: no memory. */
 void *call_list(size_t count, size_t size);
 

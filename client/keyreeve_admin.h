@@ -53,6 +53,44 @@ struct keyreeve_admin_status {
 enum keyreeve_result keyreeve_admin_status(struct keyreeve *k, struct keyreeve_admin_status *ret_status);
 void keyreeve_admin_status_free(struct keyreeve_admin_status *status);
 
+/* ---- keys ------------------------------------------------------------------------------------------ */
+
+/* struct keyreeve_admin_key.flags */
+enum {
+	KEYREEVE_KEY_SUSPENDED = 1 << 0,
+	KEYREEVE_KEY_TENANT_SUSPENDED = 1 << 1,
+	KEYREEVE_KEY_UNFINISHED = 1 << 2, /* a create or destroy that recovery still decides */
+};
+
+struct keyreeve_admin_key {
+	char *owner;   /* "unix:2001", "jwt-svid:spiffe://...", "tenant:NAME" where the tenant shares it */
+	char *creator; /* the identity that made it */
+	char tenant[256], provider[64]; /* instance of the configuration */
+	struct keyreeve_key key;
+	int64_t created_s, used_s, expires_s; /* since 1970; 0: never.  used_s: a crash forgets the last minute */
+	unsigned flags;
+};
+struct keyreeve_admin_keys {
+	struct keyreeve_admin_key *items;
+	size_t count;
+	void *next; /* where the next page begins; NULL: this is the last one */
+	size_t next_len;
+};
+/* One page of all keys, or of a tenant's or a provider instance's (NULL: all).  A page may be empty and not the last.
+ *   after  the page before; NULL: the first page */
+enum keyreeve_result keyreeve_admin_keys(struct keyreeve *k, const char *tenant, const char *provider,
+	const struct keyreeve_admin_keys *after, struct keyreeve_admin_keys *ret_list);
+void keyreeve_admin_keys_free(struct keyreeve_admin_keys *list);
+
+/* ---- suspending ------------------------------------------------------------------------------------ */
+
+/* In force at the answer and until resumed, over restarts: every use is refused (1133).  Repeating is no failure.
+ * Fails: KEYREEVE_KEY: the owner has no such key. */
+enum keyreeve_result keyreeve_admin_suspend_tenant(struct keyreeve *k, const char *tenant);
+enum keyreeve_result keyreeve_admin_resume_tenant(struct keyreeve *k, const char *tenant);
+enum keyreeve_result keyreeve_admin_suspend_key(struct keyreeve *k, const char *owner, const char *name);
+enum keyreeve_result keyreeve_admin_resume_key(struct keyreeve *k, const char *owner, const char *name);
+
 #ifdef __cplusplus
 }
 #endif

@@ -54,6 +54,7 @@ static const struct cli_option cli_options[] = {
 	{ 'q', "status",        TEXT(status, "NAME"),            "only lines with this status" },
 	{ 'n', "since",         TEXT(since, "WHEN"),             "only lines since: 10m, 2h, 1d, or a time" },
 	{ 'f', "follow",        FLAG(follow),                    "go on with what is written from now on" },
+	{ 'y', "tenant",        TEXT(tenant, "NAME"),            "of this tenant" },
 	{ 'D', "dir",           TEXT(directory, "DIRECTORY"),    "where the log is; else /var/lib/keyreeve/audit" },
 };
 #define GLOBAL "JSPAWUOT"
@@ -73,6 +74,9 @@ static const struct cli_command cli_commands[] = {
 	{ "client", "list",   "",       0, 0, cmd_client_list,   "",             "who has keys; for administrators" },
 	{ "client", "delete", "",       1, 1, cmd_client_delete, "NAME",         "destroy all keys of one; for administrators" },
 	{ "admin", "status",  "",       0, 0, cmd_admin_status,  "",             "what the service is and how it does" },
+	{ "admin", "keys",    "y",      0, 0, cmd_admin_keys,    "",             "who owns which key where, and when it was used" },
+	{ "admin", "suspend", "y",      0, 2, cmd_admin_suspend, "[OWNER KEY]",  "refuse every use of a key, or of a tenant's keys" },
+	{ "admin", "resume",  "y",      0, 2, cmd_admin_resume,  "[OWNER KEY]",  "the end of that" },
 	{ "audit", "show",    "ikeqnfD", 0, 0, cmd_audit_show,   "",             "the audit log" },
 };
 /* clang-format on */

@@ -144,7 +144,7 @@ const char *keyreeve_opcode_name(uint32_t opcode)
 
 /* ---- keys -------------------------------------------------------------------------------------------- */
 
-static void key_fill(struct keyreeve_key *to, const struct wire_key_info *from)
+void call_key(struct keyreeve_key *to, const struct wire_key_info *from)
 {
 	const char *type = psa_key_name(&from->attributes);
 	char alg[PSA_NAME_BYTES];
@@ -174,7 +174,7 @@ enum keyreeve_result keyreeve_list_keys(struct keyreeve *k, struct keyreeve_keys
 		if (items == NULL)
 			return call_done(k, FAIL(NO_MEMORY));
 		for (size_t i = 0; i < list.count; i++)
-			key_fill(&items[i], &list.item[i]);
+			call_key(&items[i], &list.item[i]);
 		*ret_list = (struct keyreeve_keys){ items, list.count };
 	}
 	return call_done(k, st);

@@ -133,3 +133,107 @@ struct status wire_admin_status_decode(
 	*ret_status = status;
 	return OK;
 }
+
+/* ---- AdminKeys ------------------------------------------------------------------------------------- */
+
+struct status wire_admin_keys_decode(struct bytes body, struct wire_arena *arena, struct wire_admin_keys *ret_op)
+{
+	WirePb__AdminKeysOp *op;
+
+	UNPACK_OP(wire_pb__admin_keys_op__descriptor, op);
+	*ret_op = (struct wire_admin_keys){
+		.tenant = view(op->tenant), .provider = view(op->provider), .after = view(op->after), .limit = op->limit
+	};
+	return OK;
+}
+
+struct status wire_admin_keys_put(struct buf *to, const struct wire_admin_keys *op)
+{
+	WirePb__AdminKeysOp message = WIRE_PB__ADMIN_KEYS_OP__INIT;
+
+	message.tenant = field(op->tenant);
+	message.provider = field(op->provider);
+	message.after = field(op->after);
+	message.limit = op->limit;
+	return wire_pack(to, &message.base);
+}
+
+struct status wire_admin_key_put(struct buf *to, const struct wire_admin_key *key)
+{
+	WirePb__AdminKeysResult message = WIRE_PB__ADMIN_KEYS_RESULT__INIT;
+	WirePb__AdminKey entry = WIRE_PB__ADMIN_KEY__INIT, *only = &entry;
+	struct attributes_tree tree;
+
+	TRY(wire_attributes_fill(&tree, &key->attributes));
+	entry.owner = field(key->owner);
+	entry.tenant = field(key->tenant);
+	entry.name = field(key->name);
+	entry.creator = field(key->creator);
+	entry.provider = field(key->provider);
+	entry.provider_id = key->provider_id;
+	entry.attributes = &tree.attributes;
+	entry.created_s = key->created_s;
+	entry.used_s = key->used_s;
+	entry.expires_s = key->expires_s;
+	entry.flags = key->flags;
+	message.n_keys = 1;
+	message.keys = &only;
+	return wire_pack(to, &message.base);
+}
+
+struct status wire_admin_next_put(struct buf *to, struct bytes next)
+{
+	WirePb__AdminKeysResult message = WIRE_PB__ADMIN_KEYS_RESULT__INIT;
+
+	message.next = field(next);
+	return wire_pack(to, &message.base);
+}
+
+struct status wire_admin_key_list_decode(
+	struct bytes body, struct wire_arena *arena, struct wire_admin_key_list *ret_list)
+{
+	WirePb__AdminKeysResult *result;
+	struct wire_admin_key *item;
+
+	UNPACK_RESULT(wire_pb__admin_keys_result__descriptor, result);
+	TRY(wire_arena_array(arena, result->n_keys, sizeof(*item), (void **)&item));
+	for (size_t i = 0; i < result->n_keys; i++) {
+		const WirePb__AdminKey *from = result->keys[i];
+
+		item[i] = (struct wire_admin_key){ .owner = view(from->owner),
+			.tenant = view(from->tenant),
+			.name = view(from->name),
+			.creator = view(from->creator),
+			.provider = view(from->provider),
+			.provider_id = from->provider_id,
+			.created_s = from->created_s,
+			.used_s = from->used_s,
+			.expires_s = from->expires_s,
+			.flags = from->flags };
+		TRY(wire_attributes_get(from->attributes, &item[i].attributes));
+	}
+	*ret_list = (struct wire_admin_key_list){ item, result->n_keys, view(result->next) };
+	return OK;
+}
+
+/* ---- AdminSuspend, AdminResume --------------------------------------------------------------------- */
+
+struct status wire_admin_hold_decode(struct bytes body, struct wire_arena *arena, struct wire_admin_hold *ret_op)
+{
+	WirePb__AdminHoldOp *op;
+
+	UNPACK_OP(wire_pb__admin_hold_op__descriptor, op);
+	ENSURE((op->tenant.len > 0) != (op->owner.len > 0) && (op->key.len == 0 || op->owner.len > 0), BODY_FIELD);
+	*ret_op = (struct wire_admin_hold){ view(op->tenant), view(op->owner), view(op->key) };
+	return OK;
+}
+
+struct status wire_admin_hold_put(struct buf *to, const struct wire_admin_hold *op)
+{
+	WirePb__AdminHoldOp message = WIRE_PB__ADMIN_HOLD_OP__INIT;
+
+	message.tenant = field(op->tenant);
+	message.owner = field(op->owner);
+	message.key = field(op->key);
+	return wire_pack(to, &message.base);
+}

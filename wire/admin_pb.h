@@ -55,4 +55,49 @@ struct status wire_admin_domain_put(struct buf *to, const struct wire_admin_doma
 struct status wire_admin_status_decode(
 	struct bytes body, struct wire_arena *arena, struct wire_admin_status *ret_status);
 
+/* ---- AdminKeys ------------------------------------------------------------------------------------- */
+
+struct wire_admin_keys {
+	struct bytes tenant, provider; /* empty: of all */
+	struct bytes after;	       /* empty: from the beginning; else `next` of the page before */
+	uint32_t limit;		       /* of this page; 0: as the service likes */
+};
+/* struct wire_admin_key.flags */
+enum {
+	WIRE_KEY_SUSPENDED = 1 << 0,
+	WIRE_KEY_TENANT_SUSPENDED = 1 << 1,
+	WIRE_KEY_UNFINISHED = 1 << 2, /* a create or destroy that recovery still decides */
+};
+struct wire_admin_key {
+	struct bytes owner; /* "unix:2001" */
+	struct bytes tenant, name;
+	struct bytes creator;  /* the identity that made it */
+	struct bytes provider; /* instance */
+	uint32_t provider_id;
+	struct psa_key_attributes attributes;
+	uint64_t created_s, used_s, expires_s; /* since 1970; 0: never */
+	uint32_t flags;
+};
+struct wire_admin_key_list {
+	const struct wire_admin_key *item; /* in the arena */
+	size_t count;
+	struct bytes next; /* empty: the last page */
+};
+struct status wire_admin_keys_decode(struct bytes body, struct wire_arena *arena, struct wire_admin_keys *ret_op);
+struct status wire_admin_keys_put(struct buf *to, const struct wire_admin_keys *op);
+struct status wire_admin_key_put(struct buf *to, const struct wire_admin_key *key);
+struct status wire_admin_next_put(struct buf *to, struct bytes next);
+struct status wire_admin_key_list_decode(
+	struct bytes body, struct wire_arena *arena, struct wire_admin_key_list *ret_list);
+
+/* ---- AdminSuspend, AdminResume --------------------------------------------------------------------- */
+
+/* A tenant, or a key of an owner; anything else is BODY_FIELD.  The key's name may be empty. */
+struct wire_admin_hold {
+	struct bytes tenant;
+	struct bytes owner, key;
+};
+struct status wire_admin_hold_decode(struct bytes body, struct wire_arena *arena, struct wire_admin_hold *ret_op);
+struct status wire_admin_hold_put(struct buf *to, const struct wire_admin_hold *op);
+
 #endif

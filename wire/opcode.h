@@ -50,7 +50,10 @@ enum { WIRE_VERSION_MAJOR = 1, WIRE_VERSION_MINOR = 0 };
 /* What Parsec has no number for: our own, of administrators and the core provider.  They exist on admin listeners;
  * elsewhere such a number is unknown.  Never listed: a Rust client refuses the whole list (section 6). */
 #define OPCODE_PRIVATE_ROWS(X) \
-	X(0x4b520001, ADMIN_STATUS, "AdminStatus", true)
+	X(0x4b520001, ADMIN_STATUS,      "AdminStatus",           true) \
+	X(0x4b520002, ADMIN_KEYS,        "AdminKeys",             true) \
+	X(0x4b520003, ADMIN_SUSPEND,     "AdminSuspend",          true) \
+	X(0x4b520004, ADMIN_RESUME,      "AdminResume",           true)
 /* clang-format on */
 
 enum opcode {

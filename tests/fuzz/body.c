@@ -100,8 +100,17 @@ static void fuzz_results(struct bytes body, struct wire_arena *arena)
 static void fuzz_admin(struct bytes body, struct wire_arena *arena)
 {
 	struct wire_admin_status status;
+	struct wire_admin_keys keys;
+	struct wire_admin_key_list list;
+	struct wire_admin_hold hold;
 
 	(void)wire_admin_nothing_decode(body, arena);
+	(void)wire_admin_keys_decode(body, arena, &keys);
+	if (wire_admin_hold_decode(body, arena, &hold).code == STATUS_OK)
+		FUZZ_CHECK((hold.tenant.len > 0) != (hold.owner.len > 0));
+	if (wire_admin_key_list_decode(body, arena, &list).code == STATUS_OK)
+		for (size_t i = 0; i < list.count; i++)
+			check_attributes(&list.item[i].attributes);
 	if (wire_admin_status_decode(body, arena, &status).code == STATUS_OK)
 		FUZZ_CHECK(status.provider_count + status.domain_count <= body.len);
 }

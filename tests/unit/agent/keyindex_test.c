@@ -234,7 +234,35 @@ static void the_newest_parent_of_a_provider_is_found(void **state)
 	keyindex_free(NULL);
 }
 
+static void used_keys_come_once_and_in_order_and_not_when_dropped(void **state)
+{
+	struct keyindex *index = index_of(10);
+	struct keyindex_space *space = space_of(index, "a");
+	struct keyindex_entry *a = take(index, space, "a"), *b = take(index, space, "b"), *c = take(index, space, "c");
+
+	(void)state;
+	assert_true(a->number < b->number && b->number < c->number);
+	assert_null(keyindex_used_take(index, UINT64_MAX));
+	keyindex_use(index, b, 1000, 10);
+	keyindex_use(index, a, 1001, 20);
+	keyindex_use(index, b, 1002, 30); /* it keeps its place */
+	keyindex_use(index, c, 1003, 40);
+	assert_int_equal(b->used_s, 1002);
+	assert_null(keyindex_used_take(index, 9));
+	assert_ptr_equal(keyindex_used_take(index, 10), b);
+	assert_null(keyindex_used_take(index, 19));
+	keyindex_use(index, b, 1004, 50);
+	keyindex_drop(index, c); /* from the middle */
+	assert_ptr_equal(keyindex_used_take(index, UINT64_MAX), a);
+	keyindex_drop(index, b); /* the last one */
+	assert_null(keyindex_used_take(index, UINT64_MAX));
+	keyindex_use(index, a, 1005, 60);
+	assert_ptr_equal(keyindex_used_take(index, 60), a);
+	keyindex_free(index);
+}
+
 static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(used_keys_come_once_and_in_order_and_not_when_dropped),
 	cmocka_unit_test(a_name_is_taken_then_usable_then_withdrawn_then_free),
 	cmocka_unit_test(one_name_in_two_namespaces_is_two_keys),
 	cmocka_unit_test(tuples_that_would_collide_as_joined_strings_are_apart),

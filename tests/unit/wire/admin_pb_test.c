@@ -70,6 +70,104 @@ static void status_is_read_as_it_was_written(void **state)
 	buf_done(&body);
 }
 
+/* ---- AdminKeys --------------------------------------------------------------------------------------- */
+
+static struct wire_admin_key a_key(const char *name)
+{
+	struct wire_admin_key key = { .owner = BYTES_LITERAL("unix:2001"),
+		.tenant = BYTES_LITERAL("batch"),
+		.name = bytes_from_text(name),
+		.creator = BYTES_LITERAL("2001"),
+		.provider = BYTES_LITERAL("hsm"),
+		.provider_id = 2,
+		.created_s = 5,
+		.used_s = 6,
+		.expires_s = 7,
+		.flags = WIRE_KEY_SUSPENDED };
+
+	assert_true(psa_key_from_name("ecc-p256", &key.attributes));
+	assert_true(psa_alg_from_name("ecdsa-sha-256", &key.attributes.alg));
+	return key;
+}
+
+static void keys_are_read_as_they_were_written(void **state)
+{
+	const struct wire_admin_keys op = { BYTES_LITERAL("t"), BYTES_LITERAL("p"), BYTES_LITERAL("place"), 7 };
+	const struct wire_admin_key first = a_key("a"), second = a_key("");
+	struct buf body = buf_make(4096), answer = buf_make(4096);
+	struct wire_arena arena = { 0 };
+	struct wire_admin_key_list list;
+	struct wire_admin_keys got;
+
+	(void)state;
+	assert_ok(wire_admin_keys_put(&body, &op));
+	assert_ok(wire_admin_keys_decode(buf_bytes(&body), &arena, &got));
+	assert_bytes(got.tenant, op.tenant);
+	assert_bytes(got.provider, op.provider);
+	assert_bytes(got.after, op.after);
+	assert_int_equal(got.limit, 7);
+	assert_ok(wire_admin_key_put(&answer, &first));
+	assert_ok(wire_admin_key_put(&answer, &second));
+	assert_ok(wire_admin_next_put(&answer, BYTES_LITERAL("there")));
+	assert_ok(wire_admin_key_list_decode(buf_bytes(&answer), &arena, &list));
+	assert_int_equal(list.count, 2);
+	assert_bytes(list.next, BYTES_LITERAL("there"));
+	assert_bytes(list.item[0].owner, first.owner);
+	assert_bytes(list.item[0].tenant, first.tenant);
+	assert_bytes(list.item[0].creator, first.creator);
+	assert_bytes(list.item[0].provider, first.provider);
+	assert_int_equal(list.item[0].provider_id, 2);
+	assert_memory_equal(&list.item[0].attributes, &first.attributes, sizeof(first.attributes));
+	assert_int_equal(list.item[0].created_s, 5);
+	assert_int_equal(list.item[0].used_s, 6);
+	assert_int_equal(list.item[0].expires_s, 7);
+	assert_int_equal(list.item[0].flags, WIRE_KEY_SUSPENDED);
+	assert_int_equal(list.item[1].name.len, 0);
+	wire_arena_done(&arena);
+	buf_done(&body);
+	buf_done(&answer);
+}
+
+/* ---- AdminSuspend, AdminResume ----------------------------------------------------------------------- */
+
+static void a_hold_is_of_a_tenant_or_of_an_owners_key(void **state)
+{
+	static const struct {
+		const char *tenant, *owner, *key;
+		enum status_code want;
+	} rows[] = {
+		{ "t", "", "", STATUS_OK },
+		{ "", "unix:1", "k", STATUS_OK },
+		{ "", "unix:1", "", STATUS_OK }, /* a key's name may be empty */
+		{ "", "", "", STATUS_BODY_FIELD },
+		{ "", "", "k", STATUS_BODY_FIELD },
+		{ "t", "unix:1", "", STATUS_BODY_FIELD },
+		{ "t", "", "k", STATUS_BODY_FIELD },
+		{ "t", "unix:1", "k", STATUS_BODY_FIELD },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct wire_admin_hold op = { bytes_from_text(rows[i].tenant), bytes_from_text(rows[i].owner),
+			bytes_from_text(rows[i].key) };
+		struct buf body = buf_make(4096);
+		struct wire_arena arena = { 0 };
+		struct wire_admin_hold got = { 0 };
+
+		assert_ok(wire_admin_hold_put(&body, &op));
+		assert_status(wire_admin_hold_decode(buf_bytes(&body), &arena, &got), rows[i].want);
+		if (rows[i].want == STATUS_OK) {
+			assert_bytes(got.tenant, op.tenant);
+			assert_bytes(got.owner, op.owner);
+			assert_bytes(got.key, op.key);
+			buf_put(&body, bytes_of(unknown_field, sizeof(unknown_field)));
+			assert_fails(wire_admin_hold_decode(buf_bytes(&body), &arena, &got), BODY_FIELD);
+		}
+		wire_arena_done(&arena);
+		buf_done(&body);
+	}
+}
+
 /* ---- refusals ---------------------------------------------------------------------------------------- */
 
 static void requests_with_more_than_we_know_are_refused(void **state)
@@ -123,6 +221,8 @@ static void bodies_cut_at_every_byte_end_cleanly(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(status_is_read_as_it_was_written),
+	cmocka_unit_test(keys_are_read_as_they_were_written),
+	cmocka_unit_test(a_hold_is_of_a_tenant_or_of_an_owners_key),
 	cmocka_unit_test(requests_with_more_than_we_know_are_refused),
 	cmocka_unit_test(answers_may_have_more_than_we_know),
 	cmocka_unit_test(bodies_cut_at_every_byte_end_cleanly),
