@@ -13,7 +13,7 @@
 #include "agent/request.h"
 
 enum {
-	ADMIN_CHANGES_MAX = 16, /* facts of one act */
+	ADMIN_CHANGES_MAX = 32, /* facts of one act */
 	ADMIN_SPACES_MAX = 16,	/* namespaces of one owner: it was in as many tenants */
 };
 
@@ -24,6 +24,10 @@ struct admin_work {
 	size_t change_count;
 	struct keyindex_space *spaces[ADMIN_SPACES_MAX]; /* borrowed; they stay */
 	size_t space_count;
+	/* links and floors, of each space */
+	struct keyindex_space *from;
+	uint8_t floor[ADMIN_SPACES_MAX], floor_was[ADMIN_SPACES_MAX]; /* 0: it stays */
+	bool was_linked[ADMIN_SPACES_MAX];
 	void (*done)(struct agent *agent, struct request *rq, struct status st);
 };
 void admin_work_free(struct admin_work *work);

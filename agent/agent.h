@@ -14,6 +14,7 @@
 #include "agent/keyfact.h"
 #include "agent/keyindex.h"
 #include "agent/lane.h"
+#include "agent/link.h"
 #include "agent/loop.h"
 #include "agent/policy.h"
 #include "agent/random.h"

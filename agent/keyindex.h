@@ -35,6 +35,9 @@ struct keyindex_entry {
 	struct keyindex_entry *used_next, **used_link; /* of that list; used_link NULL: not in it */
 };
 
+/* What is remembered of namespaces beside their keys: link.h. */
+struct space_link;
+
 /* One namespace; it stays once made. */
 struct keyindex_space {
 	struct keyindex_space *next;
@@ -47,6 +50,8 @@ struct keyindex_space {
 	struct bytes encoded;		 /* owned, behind the space */
 	struct keyindex_parent *parents; /* owned chain, one per provider that needs a parent */
 	struct keyindex_space *all_next;
+	struct space_link *links; /* owned chain */
+	uint8_t floor;		  /* the authenticator that is needed at least; 0: the namespace's own */
 };
 
 /* max_keys bounds the entries.  Fails: NO_MEMORY, RANDOM_FAILED. */

@@ -450,12 +450,14 @@ static struct status load_fact(void *context, const struct fact *fact)
 		return keyfacts_load(agent->keyfacts, fact);
 	case FACT_TENANT_SUSPENDED:
 		return suspend_load(&agent->suspended, fact);
+	case FACT_LINK:
+		return link_load(agent->index, fact);
+	case FACT_STRENGTH:
+		return strength_load(agent->index, fact);
 	case FACT_REVOCATION:
 	case FACT_CLOCK:
 	case FACT_QUOTA:
-	case FACT_LINK:
 	case FACT_ACCOUNT:
-	case FACT_STRENGTH:
 	case FACT_TRUST:
 		return OK;
 	case FACT_NONE:

@@ -25,6 +25,10 @@ static const struct op ops[] = {
 	{ OPCODE_ADMIN_KEYS,          "AdminKeys",            true,  WHO_ADMIN,  VERB_NONE,          64 * KIB,  OP_LANE_NONE,     false, false, true,  decode_admin_keys, begin_nothing, finish_admin_keys },
 	{ OPCODE_ADMIN_SUSPEND,       "AdminSuspend",         true,  WHO_ADMIN,  VERB_NONE,          64 * KIB,  OP_LANE_NONE,     false, false, true,  decode_admin_hold, begin_admin_suspend, NULL },
 	{ OPCODE_ADMIN_RESUME,        "AdminResume",          true,  WHO_ADMIN,  VERB_NONE,          64 * KIB,  OP_LANE_NONE,     false, false, true,  decode_admin_hold, begin_admin_resume, NULL },
+	{ OPCODE_ADMIN_SPACES,        "AdminSpaces",          true,  WHO_ADMIN,  VERB_NONE,          64 * KIB,  OP_LANE_NONE,     false, false, true,  decode_admin_spaces, begin_nothing, finish_admin_spaces },
+	{ OPCODE_ADMIN_LINK,          "AdminLink",            true,  WHO_ADMIN,  VERB_NONE,          64 * KIB,  OP_LANE_NONE,     false, false, true,  decode_admin_link, begin_admin_link, NULL },
+	{ OPCODE_ADMIN_UNLINK,        "AdminUnlink",          true,  WHO_ADMIN,  VERB_NONE,          64 * KIB,  OP_LANE_NONE,     false, false, true,  decode_admin_link, begin_admin_link, NULL },
+	{ OPCODE_ADMIN_STRENGTH,      "AdminStrength",        true,  WHO_ADMIN,  VERB_NONE,          64 * KIB,  OP_LANE_NONE,     false, false, true,  decode_admin_strength, begin_admin_strength, NULL },
 };
 /* clang-format on */
 

@@ -78,6 +78,13 @@ struct status decode_admin_nothing(struct request *rq);
 struct status finish_admin_status(struct agent *agent, struct request *rq);
 struct status decode_admin_keys(struct request *rq);
 struct status finish_admin_keys(struct agent *agent, struct request *rq);
+struct status decode_admin_spaces(struct request *rq);
+struct status finish_admin_spaces(struct agent *agent, struct request *rq);
+/* ops_link.c */
+struct status decode_admin_strength(struct request *rq);
+struct status begin_admin_strength(struct agent *agent, struct request *rq);
+struct status decode_admin_link(struct request *rq);
+struct status begin_admin_link(struct agent *agent, struct request *rq); /* and its end */
 /* ops_hold.c: suspending and resuming */
 struct status decode_admin_hold(struct request *rq);
 struct status begin_admin_suspend(struct agent *agent, struct request *rq);

@@ -8,6 +8,7 @@
 #include "agent/owner.h"
 #include "base/clock.h"
 #include "base/ipc.h"
+#include "base/own.h"
 #include "wire/admin_pb.h"
 
 _Static_assert(WIRE_PROVIDER_STARTING == (int)LANE_STARTING && WIRE_PROVIDER_RECOVERING == (int)LANE_RECOVERING &&
@@ -204,21 +205,93 @@ static struct status put_page(struct agent *agent, struct request *rq, struct pl
 	return OK;
 }
 
+/* The end of a page: where the next one begins, unless it was the last. */
+static struct status put_next(struct request *rq, const struct place *place)
+{
+	AUTO(buf_done) struct buf next = buf_make(PLACE_MAX);
+
+	if (place->space == NULL)
+		return OK;
+	place_put(&next, place);
+	TRY(buf_check(&next));
+	return wire_admin_next_put(&rq->answer, buf_bytes(&next));
+}
+
 struct status finish_admin_keys(struct agent *agent, struct request *rq)
 {
-	struct buf owner = buf_make(OWNER_TEXT_MAX), next = buf_make(PLACE_MAX);
+	AUTO(buf_done) struct buf owner = buf_make(OWNER_TEXT_MAX);
 	struct place place;
-	struct status st = place_get(agent, rq->in.admin_keys.after, &place);
 
-	if (st.code == STATUS_OK)
-		st = put_page(agent, rq, &place, &owner);
-	if (st.code == STATUS_OK && place.space != NULL) {
-		place_put(&next, &place);
-		st = buf_check(&next);
-		if (st.code == STATUS_OK)
-			st = wire_admin_next_put(&rq->answer, buf_bytes(&next));
+	TRY(place_get(agent, rq->in.admin_keys.after, &place));
+	TRY(put_page(agent, rq, &place, &owner));
+	return put_next(rq, &place);
+}
+
+/* ---- namespaces --------------------------------------------------------------------------------- */
+
+struct status decode_admin_spaces(struct request *rq)
+{
+	return wire_admin_spaces_decode(rq->body, &rq->arena, &rq->in.admin_spaces);
+}
+
+static struct status put_namespace(struct agent *agent, struct request *rq, const struct keyindex_space *space)
+{
+	struct bytes links[LINKS_MAX];
+	struct buf text[LINKS_MAX + 1];
+	struct wire_admin_space entry = { .tenant = space->name.tenant,
+		.keys = space->count,
+		.strength = strength_floor(space),
+		.flags = suspend_has(&agent->suspended, space->name.tenant) ? (uint32_t)WIRE_SPACE_TENANT_SUSPENDED : 0,
+		.links = links };
+	struct status st;
+
+	for (const struct space_link *link = space->links; link != NULL; link = link->next) {
+		text[entry.link_count] = buf_make(OWNER_TEXT_MAX);
+		owner_put(&text[entry.link_count], &link->to->name);
+		links[entry.link_count] = buf_bytes(&text[entry.link_count]);
+		entry.link_count++;
 	}
-	buf_done(&owner);
-	buf_done(&next);
+	text[entry.link_count] = buf_make(OWNER_TEXT_MAX);
+	owner_put(&text[entry.link_count], &space->name);
+	entry.owner = buf_bytes(&text[entry.link_count]);
+	st = wire_admin_space_put(&rq->answer, &entry);
+	for (size_t i = 0; i <= entry.link_count; i++)
+		buf_done(&text[i]);
 	return st;
+}
+
+/* On the last page: the suspended tenants themselves, whether they have namespaces or not. */
+static struct status put_suspended(struct agent *agent, struct request *rq)
+{
+	for (size_t i = 0; i < agent->suspended.count; i++) {
+		const struct wire_admin_space entry = { .tenant = agent->suspended.tenants[i].name,
+			.flags = WIRE_SPACE_TENANT_SUSPENDED };
+
+		if (rq->in.admin_spaces.tenant.len > 0 && !bytes_equal(rq->in.admin_spaces.tenant, entry.tenant))
+			continue;
+		TRY(wire_admin_space_put(&rq->answer, &entry));
+	}
+	return OK;
+}
+
+struct status finish_admin_spaces(struct agent *agent, struct request *rq)
+{
+	const struct wire_admin_spaces *op = &rq->in.admin_spaces;
+	struct page page = { .keys_max = op->limit == 0 ? PAGE_KEYS : op->limit };
+	struct place place;
+
+	if (page.keys_max > PAGE_KEYS_MAX)
+		page.keys_max = PAGE_KEYS_MAX;
+	TRY(place_get(agent, op->after, &place));
+	for (; place.space != NULL && !page_is_full(&page, rq); place.space = place.space->all_next) {
+		page.steps++;
+		if (op->tenant.len > 0 && !bytes_equal(op->tenant, place.space->name.tenant))
+			continue;
+		TRY(put_namespace(agent, rq, place.space));
+		page.keys++;
+	}
+	place.number = UINT64_MAX;
+	if (place.space == NULL)
+		TRY(put_suspended(agent, rq));
+	return put_next(rq, &place);
 }

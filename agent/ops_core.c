@@ -103,21 +103,39 @@ static bool may_list(struct request *rq, const struct keyindex_entry *entry, uin
 	return policy_check(rq->policy, &rq->tenant, &asked, &decision).code == STATUS_OK;
 }
 
-/* A key is listed where the policy lets its owner list it; what it does not is left out, and an empty list is an
- * answer: the operation itself names no key that a rule could be about. */
-struct status finish_list_keys(struct agent *agent, struct request *rq)
+/* Those of one namespace; `own` is the caller's, whose names hide the same ones of a linked one. */
+static struct status list_space(
+	struct agent *agent, struct request *rq, const struct keyindex_space *space, const struct keyindex_space *own)
 {
-	struct keyindex_entry *entry = rq->space != NULL ? rq->space->entries : NULL;
+	struct keyindex_entry *entry = space->entries;
 
 	for (; entry != NULL; entry = entry->ns_next) {
 		struct lane *lane = entry->usable ? agent_lane(agent, entry->record->provider) : NULL;
 
-		if (!entry->usable)
+		if (lane == NULL || !may_list(rq, entry, (uint32_t)(lane - agent->lanes)))
 			continue;
-		if (lane != NULL && may_list(rq, entry, (uint32_t)(lane - agent->lanes)))
-			TRY(wire_key_info_put(
-				&rq->answer, entry->record->provider_kind, entry->name, &entry->record->attributes));
+		if (space != own && link_find(agent->index, rq->own_space, entry->name) != entry)
+			continue;
+		TRY(wire_key_info_put(
+			&rq->answer, entry->record->provider_kind, entry->name, &entry->record->attributes));
 	}
+	return OK;
+}
+
+/* A key is listed where the policy lets its owner list it; what it does not is left out, and an empty list is an
+ * answer: the operation itself names no key that a rule could be about.  So are the keys of linked namespaces, but of
+ * those that would be refused. */
+struct status finish_list_keys(struct agent *agent, struct request *rq)
+{
+	const struct space_link *link;
+
+	if (rq->own_space == NULL)
+		return OK;
+	TRY(list_space(agent, rq, rq->own_space, rq->own_space));
+	for (link = rq->own_space->links; link != NULL; link = link->next)
+		if (strength_suffices(link->to, rq->caller.who.authenticator) &&
+			!suspend_has(&agent->suspended, link->to->name.tenant))
+			TRY(list_space(agent, rq, link->to, rq->own_space));
 	return OK;
 }
 

@@ -279,6 +279,8 @@ static struct status parent_submit(struct request *rq)
 static struct status name_taken(struct agent *agent, struct request *rq)
 {
 	TRY(keyindex_space_make(agent->index, &rq->ns, &rq->space));
+	/* A name that the caller sees is taken, also where it is a linked namespace's. */
+	ENSURE(link_find(agent->index, rq->space, rq->key_name) == NULL, KEY_EXISTS);
 	TRY(compute_ids(agent, rq));
 	TRY(draw_hardware_id(agent, rq));
 	return keyindex_take(agent->index, rq->space, rq->key_name, &rq->entry);

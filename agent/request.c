@@ -61,18 +61,28 @@ static struct status identity_check(const struct request *rq)
 }
 
 /* What an administrator stopped; the log says that it was no rule of the file. */
-static struct status held(struct request *rq, enum status_code code)
+static struct status held(struct request *rq, const char *rule, enum status_code code)
 {
-	rq->decision = (struct decision){ .rule = "suspended" };
+	rq->decision = (struct decision){ .rule = rule };
 	return status_fail(code, 0, __FILE__, __LINE__, __func__);
 }
 
-static struct status tenant_held(struct agent *agent, struct request *rq)
+static struct status tenant_held(struct agent *agent, struct request *rq, struct bytes tenant)
 {
-	rq->holds = agent->holds;
-	if (suspend_has(&agent->suspended, bytes_of(rq->tenant.name, rq->tenant.name_len)))
-		return held(rq, STATUS_TENANT_SUSPENDED);
-	return OK;
+	return suspend_has(&agent->suspended, tenant) ? held(rq, "suspended", STATUS_TENANT_SUSPENDED) : OK;
+}
+
+static struct status space_held(struct request *rq, const struct keyindex_space *space)
+{
+	return strength_suffices(space, rq->caller.who.authenticator) ? OK : held(rq, "strength", STATUS_STRENGTH_LOW);
+}
+
+/* The key is the caller's, or of a namespace that the caller's is linked to. */
+static struct status key_held(struct agent *agent, struct request *rq, const struct keyindex_entry *entry)
+{
+	TRY(tenant_held(agent, rq, entry->space->name.tenant));
+	TRY(space_held(rq, entry->space));
+	return entry->is_suspended ? held(rq, "suspended", STATUS_KEY_SUSPENDED) : OK;
 }
 
 /* A hold may have come into force while a worker executed it: an answer that is not out yet is not given.  What
@@ -83,10 +93,15 @@ static struct status hold_again(struct agent *agent, struct request *rq)
 
 	if (!rq->has_tenant || rq->holds == agent->holds || rq->commit != DURABLE_LINE)
 		return OK;
-	TRY(tenant_held(agent, rq));
-	if (rq->has_key && rq->space != NULL)
-		entry = keyindex_find(agent->index, rq->space, rq->key_name);
-	return entry != NULL && entry->is_suspended ? held(rq, STATUS_KEY_SUSPENDED) : OK;
+	TRY(tenant_held(agent, rq, bytes_of(rq->tenant.name, rq->tenant.name_len)));
+	if (rq->own_space != NULL)
+		TRY(space_held(rq, rq->own_space));
+	if (rq->own_space != NULL && rq->has_key)
+		entry = link_find(agent->index, rq->own_space, rq->key_name);
+	if (rq->record == NULL)
+		return OK;
+	/* The link may be gone, and so may the key. */
+	return entry != NULL ? key_held(agent, rq, entry) : FAIL(KEY_ABSENT);
 }
 
 /* Whose keys: the tenant, and which instance the provider id means to it. */
@@ -99,9 +114,12 @@ static struct status tenant_check(struct agent *agent, struct request *rq)
 	rq->is_decided = true;
 	TRY(tenant_find(rq->policy, &rq->caller.who, &rq->caller.facts, &rq->tenant, &rq->decision));
 	rq->has_tenant = true;
-	TRY(tenant_held(agent, rq));
+	rq->holds = agent->holds;
+	TRY(tenant_held(agent, rq, bytes_of(rq->tenant.name, rq->tenant.name_len)));
 	tenant_space(&rq->tenant, &rq->caller.who, &rq->ns);
-	rq->space = keyindex_space_find(agent->index, &rq->ns);
+	rq->space = rq->own_space = keyindex_space_find(agent->index, &rq->ns);
+	if (rq->space != NULL)
+		TRY(space_held(rq, rq->space));
 	if (rq->op->is_core)
 		return OK;
 	instance = tenant_provider(&rq->tenant, rq->header.provider);
@@ -118,11 +136,11 @@ static struct status record_find(struct agent *agent, struct request *rq, struct
 
 	if (!rq->has_key || rq->op->who != WHO_TENANT || rq->op->makes_key)
 		return OK;
-	entry = rq->space != NULL ? keyindex_find(agent->index, rq->space, rq->key_name) : NULL;
+	entry = rq->space != NULL ? link_find(agent->index, rq->space, rq->key_name) : NULL;
 	ENSURE(entry != NULL && entry->usable, KEY_ABSENT);
 	ENSURE(bytes_equal(entry->record->provider, bytes_from_text(rq->lane->name)), KEY_OTHER_PROVIDER);
-	if (entry->is_suspended)
-		return held(rq, STATUS_KEY_SUSPENDED);
+	TRY(key_held(agent, rq, entry));
+	rq->space = entry->space;
 	rq->record = key_record_ref(entry->record);
 	*ret_entry = entry;
 	return OK;

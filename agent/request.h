@@ -54,6 +54,9 @@ union request_body {
 	struct wire_generate_random random;
 	struct wire_admin_keys admin_keys;
 	struct wire_admin_hold hold;
+	struct wire_admin_spaces admin_spaces;
+	struct wire_admin_link link;
+	struct wire_admin_strength strength;
 };
 
 /* The keys of a client that is being deleted. */
@@ -94,12 +97,13 @@ struct request {
 	struct namespace_name ns; /* where the caller's key names live; views */
 	struct decision decision;
 	bool is_decided;
-	uint32_t provider;	      /* instance: index of lane */
-	struct lane *lane;	      /* borrowed; NULL: the core provider */
-	struct keyindex_space *space; /* borrowed */
-	struct keyindex_entry *entry; /* borrowed; a name that this request has taken or withdrawn */
-	struct key_record *record;    /* one reference */
-	uint64_t holds;		      /* agent->holds when it was asked */
+	uint32_t provider;		  /* instance: index of lane */
+	struct lane *lane;		  /* borrowed; NULL: the core provider */
+	struct keyindex_space *own_space; /* of ns; borrowed; NULL: nothing was ever made there */
+	struct keyindex_space *space;	  /* the same, or the linked one that has the key */
+	struct keyindex_entry *entry;	  /* borrowed; a name that this request has taken or withdrawn */
+	struct key_record *record;	  /* one reference */
+	uint64_t holds;			  /* agent->holds when it was asked */
 	/* under way */
 	unsigned pending; /* things that will come back; 0: nothing */
 	bool waits;	  /* request_begin() is not at its end */

@@ -459,6 +459,16 @@ struct status tenant_find(const struct policy *policy, const struct identity *id
 	return OK;
 }
 
+struct status tenant_named(const struct policy *policy, const struct identity *identity, struct tenant_match *ret_match)
+{
+	uint32_t number = tenant_number(policy, identity);
+
+	ENSURE(number != NOBODY, TENANT_NONE);
+	*ret_match = (struct tenant_match){ .tenant = &policy->tenants[number] };
+	ENSURE(name_expand(ret_match->tenant, identity, ret_match), TENANT_NONE);
+	return OK;
+}
+
 void tenant_space(const struct tenant_match *match, const struct identity *identity, struct namespace_name *ret_space)
 {
 	struct bytes domain = { 0 }, path;

@@ -49,6 +49,10 @@ struct tenant_match {
 struct status tenant_find(const struct policy *policy, const struct identity *identity, const struct token_facts *token,
 	struct tenant_match *ret_match, struct decision *decision);
 
+/* The same without its token: whose tenant an identity is that asks nothing now.  Fails: TENANT_NONE. */
+struct status tenant_named(
+	const struct policy *policy, const struct identity *identity, struct tenant_match *ret_match);
+
 /* Where the identity's key names live; views into match and identity. */
 void tenant_space(const struct tenant_match *match, const struct identity *identity, struct namespace_name *ret_space);
 /* The instance (index into config->providers) that a request for a Parsec provider id means; TENANT_NO_PROVIDER. */

@@ -103,6 +103,8 @@
 	X(POLICY_PROVIDER,      1133, "provider is not in the tenant's list") \
 	X(TENANT_SUSPENDED,     1133, "tenant is suspended") \
 	X(KEY_SUSPENDED,        1133, "key is suspended") \
+	X(STRENGTH_LOW,         1133, "authenticator is weaker than the namespace needs") \
+	X(OWNER_UNKNOWN,        1140, "nobody of that name has keys or may have them") \
 	X(NOT_PERMITTED,        1133, "not permitted") \
 	/* scheduling and lanes */ \
 	X(QUEUE_FULL,           1141, "queue is full") \

@@ -10,6 +10,7 @@
 
 _Static_assert(KEYREEVE_PROVIDER_UP == (int)WIRE_PROVIDER_UP, "state");
 _Static_assert(KEYREEVE_KEY_UNFINISHED == (int)WIRE_KEY_UNFINISHED, "flags");
+_Static_assert(KEYREEVE_SPACE_LOCKED == (int)WIRE_SPACE_LOCKED, "flags");
 _Static_assert(KEYREEVE_AUDIT_READY == (int)WIRE_AUDIT_READY, "space");
 
 #define TEXT(to, from) call_text(to, sizeof(to), from)
@@ -110,6 +111,17 @@ static struct status key_fill(const struct wire_admin_key *from, struct keyreeve
 	return OK;
 }
 
+static struct status next_fill(struct bytes from, void **ret_next, size_t *ret_len)
+{
+	if (from.len == 0)
+		return OK;
+	*ret_next = malloc(from.len);
+	ENSURE(*ret_next != NULL, NO_MEMORY);
+	memcpy(*ret_next, from.data, from.len);
+	*ret_len = from.len;
+	return OK;
+}
+
 static struct status keys_fill(const struct wire_admin_key_list *from, struct keyreeve_admin_keys *to)
 {
 	to->items = call_list(from->count, sizeof(*to->items));
@@ -118,13 +130,7 @@ static struct status keys_fill(const struct wire_admin_key_list *from, struct ke
 		to->count++; /* first, so that a half-filled one is freed */
 		TRY(key_fill(&from->item[to->count - 1], &to->items[to->count - 1]));
 	}
-	if (from->next.len == 0)
-		return OK;
-	to->next = malloc(from->next.len);
-	ENSURE(to->next != NULL, NO_MEMORY);
-	memcpy(to->next, from->next.data, from->next.len);
-	to->next_len = from->next.len;
-	return OK;
+	return next_fill(from->next, &to->next, &to->next_len);
 }
 
 static struct bytes optional(const char *text)
@@ -212,4 +218,118 @@ enum keyreeve_result keyreeve_admin_resume_key(struct keyreeve *k, const char *o
 	const struct wire_admin_hold op = { .owner = bytes_from_text(owner), .key = bytes_from_text(name) };
 
 	return hold(k, OPCODE_ADMIN_RESUME, &op);
+}
+
+/* ---- namespaces ------------------------------------------------------------------------------------ */
+
+static struct status space_fill(const struct wire_admin_space *from, struct keyreeve_admin_space *to)
+{
+	ENSURE(from->strength < AUTH_TYPE_COUNT, CLIENT_ANSWER);
+	if (from->owner.len > 0)
+		TRY(text_new(from->owner, &to->owner));
+	TEXT(to->tenant, from->tenant);
+	TEXT(to->account, from->account);
+	to->keys = from->keys;
+	to->strength = (enum keyreeve_auth)from->strength;
+	to->flags = from->flags;
+	to->links = call_list(from->link_count, sizeof(*to->links));
+	ENSURE(to->links != NULL, NO_MEMORY);
+	for (; to->link_count < from->link_count; to->link_count++)
+		TRY(text_new(from->links[to->link_count], &to->links[to->link_count]));
+	return OK;
+}
+
+static struct status spaces_fill(const struct wire_admin_space_list *from, struct keyreeve_admin_spaces *to)
+{
+	to->items = call_list(from->count, sizeof(*to->items));
+	ENSURE(to->items != NULL, NO_MEMORY);
+	while (to->count < from->count) {
+		to->count++; /* first, so that a half-filled one is freed */
+		TRY(space_fill(&from->item[to->count - 1], &to->items[to->count - 1]));
+	}
+	return next_fill(from->next, &to->next, &to->next_len);
+}
+
+enum keyreeve_result keyreeve_admin_spaces(struct keyreeve *k, const char *tenant,
+	const struct keyreeve_admin_spaces *after, struct keyreeve_admin_spaces *ret_list)
+{
+	struct wire_admin_spaces op = { .tenant = optional(tenant) };
+	struct keyreeve_admin_spaces spaces = { .count = 0 };
+	struct wire_admin_space_list list;
+	struct bytes body;
+	struct status st;
+
+	call_begin(k);
+	if (after != NULL)
+		op.after = bytes_of(after->next, after->next_len);
+	st = wire_admin_spaces_put(&k->body, &op);
+	if (st.code != STATUS_OK)
+		return call_refuse(k, st);
+	CALL_ASK(OPCODE_ADMIN_SPACES, PROVIDER_ID_CORE, &body);
+	st = wire_admin_space_list_decode(body, &k->arena, &list);
+	if (st.code == STATUS_OK)
+		st = spaces_fill(&list, &spaces);
+	if (st.code == STATUS_OK)
+		*ret_list = spaces;
+	else
+		keyreeve_admin_spaces_free(&spaces);
+	return call_done(k, st);
+}
+
+void keyreeve_admin_spaces_free(struct keyreeve_admin_spaces *list)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		free(list->items[i].owner);
+		for (size_t j = 0; j < list->items[i].link_count; j++)
+			free(list->items[i].links[j]);
+		free(list->items[i].links);
+	}
+	free(list->items);
+	free(list->next);
+	*list = (struct keyreeve_admin_spaces){ .count = 0 };
+}
+
+static enum keyreeve_result link_ask(struct keyreeve *k, uint32_t opcode, const struct wire_admin_link *op)
+{
+	struct bytes body;
+	struct status st;
+
+	call_begin(k);
+	if (op->from.len == 0 || op->to.len == 0)
+		return call_invalid(k, "an owner is empty", "");
+	st = wire_admin_link_put(&k->body, op);
+	if (st.code != STATUS_OK)
+		return call_refuse(k, st);
+	CALL_ASK(opcode, PROVIDER_ID_CORE, &body);
+	return call_done(k, OK);
+}
+
+enum keyreeve_result keyreeve_admin_link(struct keyreeve *k, const char *from, const char *to, int weaker_too)
+{
+	const struct wire_admin_link op = { bytes_from_text(from), bytes_from_text(to), weaker_too != 0 };
+
+	return link_ask(k, OPCODE_ADMIN_LINK, &op);
+}
+
+enum keyreeve_result keyreeve_admin_unlink(struct keyreeve *k, const char *from, const char *to)
+{
+	const struct wire_admin_link op = { bytes_from_text(from), bytes_from_text(to), false };
+
+	return link_ask(k, OPCODE_ADMIN_UNLINK, &op);
+}
+
+enum keyreeve_result keyreeve_admin_strength(struct keyreeve *k, const char *owner, enum keyreeve_auth auth)
+{
+	const struct wire_admin_strength op = { bytes_from_text(owner), (uint32_t)auth };
+	struct bytes body;
+	struct status st;
+
+	call_begin(k);
+	if (op.owner.len == 0 || auth <= KEYREEVE_AUTH_NONE || auth > KEYREEVE_AUTH_JWT_SVID)
+		return call_invalid(k, "an owner and a way to authenticate are needed", "");
+	st = wire_admin_strength_put(&k->body, &op);
+	if (st.code != STATUS_OK)
+		return call_refuse(k, st);
+	CALL_ASK(OPCODE_ADMIN_STRENGTH, PROVIDER_ID_CORE, &body);
+	return call_done(k, OK);
 }

@@ -19,7 +19,7 @@ enum { CLI_ARGUMENTS = 8 };
 
 struct cli {
 	/* options */
-	bool json, follow, message, raw, der, base64, hex;
+	bool json, follow, message, raw, der, base64, hex, weaker_too;
 	const char *socket, *provider, *auth, *server_user, *deadline, *spiffe_socket, *audience;
 	const char *type, *alg, *usage, *out, *signature, *directory, *identity, *key, *since, *op, *status, *config,
 		*tenant;
@@ -106,6 +106,10 @@ int cmd_admin_status(struct cli *cli, const char *const *argument);
 int cmd_admin_keys(struct cli *cli, const char *const *argument);
 int cmd_admin_suspend(struct cli *cli, const char *const *argument);
 int cmd_admin_resume(struct cli *cli, const char *const *argument);
+int cmd_tenant_list(struct cli *cli, const char *const *argument);
+int cmd_tenant_link(struct cli *cli, const char *const *argument);
+int cmd_tenant_unlink(struct cli *cli, const char *const *argument);
+int cmd_tenant_strength(struct cli *cli, const char *const *argument);
 int cmd_token_inspect(struct cli *cli, const char *const *argument);
 int cmd_audit_show(struct cli *cli, const char *const *argument);
 /* Every line of the audit log's segments in cli->directory, or where it usually is, oldest first; 0 or an exit code. */

@@ -91,6 +91,42 @@ enum keyreeve_result keyreeve_admin_resume_tenant(struct keyreeve *k, const char
 enum keyreeve_result keyreeve_admin_suspend_key(struct keyreeve *k, const char *owner, const char *name);
 enum keyreeve_result keyreeve_admin_resume_key(struct keyreeve *k, const char *owner, const char *name);
 
+/* ---- namespaces ------------------------------------------------------------------------------------ */
+
+/* struct keyreeve_admin_space.flags */
+enum {
+	KEYREEVE_SPACE_TENANT_SUSPENDED = 1 << 0,
+	KEYREEVE_SPACE_LOCKED = 1 << 1, /* its account is not the one that it began with */
+};
+
+struct keyreeve_admin_space {
+	char *owner; /* NULL: no namespace, but a tenant that is suspended */
+	char tenant[256];
+	uint64_t keys;
+	enum keyreeve_auth strength; /* that is needed at least */
+	unsigned flags;
+	char **links; /* owners whose keys it sees, too */
+	size_t link_count;
+	char account[64]; /* of a Unix peer: the account that it belongs to */
+};
+struct keyreeve_admin_spaces {
+	struct keyreeve_admin_space *items;
+	size_t count;
+	void *next; /* as in struct keyreeve_admin_keys */
+	size_t next_len;
+};
+enum keyreeve_result keyreeve_admin_spaces(struct keyreeve *k, const char *tenant,
+	const struct keyreeve_admin_spaces *after, struct keyreeve_admin_spaces *ret_list);
+void keyreeve_admin_spaces_free(struct keyreeve_admin_spaces *list);
+
+/* From now on `from` sees and uses the keys of `to`, under the rules of its own tenant.  The keys of `to` then need the
+ * stronger authenticator of the two, so that the weaker one is refused, or a weaker `from` is not linked at all (1133);
+ * with weaker_too both may use them.  Fails: KEYREEVE_KEY: there is nobody of that name. */
+enum keyreeve_result keyreeve_admin_link(struct keyreeve *k, const char *from, const char *to, int weaker_too);
+enum keyreeve_result keyreeve_admin_unlink(struct keyreeve *k, const char *from, const char *to);
+/* Which authenticator the owner's keys need at least, from now on. */
+enum keyreeve_result keyreeve_admin_strength(struct keyreeve *k, const char *owner, enum keyreeve_auth auth);
+
 #ifdef __cplusplus
 }
 #endif

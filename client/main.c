@@ -55,6 +55,7 @@ static const struct cli_option cli_options[] = {
 	{ 'n', "since",         TEXT(since, "WHEN"),             "only lines since: 10m, 2h, 1d, or a time" },
 	{ 'f', "follow",        FLAG(follow),                    "go on with what is written from now on" },
 	{ 'y', "tenant",        TEXT(tenant, "NAME"),            "of this tenant" },
+	{ 'w', "weaker-too",    FLAG(weaker_too),                "whoever has the weaker authenticator may use the keys, too" },
 	{ 'D', "dir",           TEXT(directory, "DIRECTORY"),    "where the log is; else /var/lib/keyreeve/audit" },
 };
 #define GLOBAL "JSPAWUOT"
@@ -77,6 +78,10 @@ static const struct cli_command cli_commands[] = {
 	{ "admin", "keys",    "y",      0, 0, cmd_admin_keys,    "",             "who owns which key where, and when it was used" },
 	{ "admin", "suspend", "y",      0, 2, cmd_admin_suspend, "[OWNER KEY]",  "refuse every use of a key, or of a tenant's keys" },
 	{ "admin", "resume",  "y",      0, 2, cmd_admin_resume,  "[OWNER KEY]",  "the end of that" },
+	{ "tenant", "list",   "y",      0, 0, cmd_tenant_list,   "",             "namespaces: owner, keys, what they need, whom they see" },
+	{ "tenant", "link",   "w",      2, 2, cmd_tenant_link,   "FROM TO",      "let one identity use another's keys, too" },
+	{ "tenant", "unlink", "",       2, 2, cmd_tenant_unlink, "FROM TO",      "the end of that" },
+	{ "tenant", "strength", "",     2, 2, cmd_tenant_strength, "OWNER KIND", "which authenticator an owner's keys need at least" },
 	{ "audit", "show",    "ikeqnfD", 0, 0, cmd_audit_show,   "",             "the audit log" },
 };
 /* clang-format on */

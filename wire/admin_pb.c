@@ -2,6 +2,7 @@
 #include "wire/admin_pb.h"
 
 #include "wire/admin.pb-c.h"
+#include "wire/opcode.h"
 #include "wire/psa_pb_types.h"
 
 /* A request: what it says and we do not know could be what matters. */
@@ -235,5 +236,123 @@ struct status wire_admin_hold_put(struct buf *to, const struct wire_admin_hold *
 	message.tenant = field(op->tenant);
 	message.owner = field(op->owner);
 	message.key = field(op->key);
+	return wire_pack(to, &message.base);
+}
+
+/* ---- AdminSpaces ----------------------------------------------------------------------------------- */
+
+struct status wire_admin_spaces_decode(struct bytes body, struct wire_arena *arena, struct wire_admin_spaces *ret_op)
+{
+	WirePb__AdminSpacesOp *op;
+
+	UNPACK_OP(wire_pb__admin_spaces_op__descriptor, op);
+	*ret_op = (struct wire_admin_spaces){ view(op->tenant), view(op->after), op->limit };
+	return OK;
+}
+
+struct status wire_admin_spaces_put(struct buf *to, const struct wire_admin_spaces *op)
+{
+	WirePb__AdminSpacesOp message = WIRE_PB__ADMIN_SPACES_OP__INIT;
+
+	message.tenant = field(op->tenant);
+	message.after = field(op->after);
+	message.limit = op->limit;
+	return wire_pack(to, &message.base);
+}
+
+struct status wire_admin_space_put(struct buf *to, const struct wire_admin_space *space)
+{
+	WirePb__AdminSpacesResult message = WIRE_PB__ADMIN_SPACES_RESULT__INIT;
+	WirePb__AdminSpace entry = WIRE_PB__ADMIN_SPACE__INIT, *only = &entry;
+	ProtobufCBinaryData links[WIRE_LINKS_MAX];
+
+	ENSURE(space->link_count <= WIRE_LINKS_MAX, ENCODE);
+	for (size_t i = 0; i < space->link_count; i++)
+		links[i] = field(space->links[i]);
+	entry.owner = field(space->owner);
+	entry.tenant = field(space->tenant);
+	entry.keys = space->keys;
+	entry.strength = space->strength;
+	entry.flags = space->flags;
+	entry.n_links = space->link_count;
+	entry.links = links;
+	entry.account = field(space->account);
+	message.n_spaces = 1;
+	message.spaces = &only;
+	return wire_pack(to, &message.base);
+}
+
+static struct status space_get(struct wire_arena *arena, const WirePb__AdminSpace *from, struct wire_admin_space *to)
+{
+	struct bytes *links;
+
+	TRY(wire_arena_array(arena, from->n_links, sizeof(*links), (void **)&links));
+	for (size_t i = 0; i < from->n_links; i++)
+		links[i] = view(from->links[i]);
+	*to = (struct wire_admin_space){ .owner = view(from->owner),
+		.tenant = view(from->tenant),
+		.keys = from->keys,
+		.strength = from->strength,
+		.flags = from->flags,
+		.links = links,
+		.link_count = from->n_links,
+		.account = view(from->account) };
+	return OK;
+}
+
+struct status wire_admin_space_list_decode(
+	struct bytes body, struct wire_arena *arena, struct wire_admin_space_list *ret_list)
+{
+	WirePb__AdminSpacesResult *result;
+	struct wire_admin_space *item;
+
+	UNPACK_RESULT(wire_pb__admin_spaces_result__descriptor, result);
+	TRY(wire_arena_array(arena, result->n_spaces, sizeof(*item), (void **)&item));
+	for (size_t i = 0; i < result->n_spaces; i++)
+		TRY(space_get(arena, result->spaces[i], &item[i]));
+	*ret_list = (struct wire_admin_space_list){ item, result->n_spaces, view(result->next) };
+	return OK;
+}
+
+/* ---- AdminLink, AdminUnlink, AdminStrength --------------------------------------------------------- */
+
+struct status wire_admin_link_decode(struct bytes body, struct wire_arena *arena, struct wire_admin_link *ret_op)
+{
+	WirePb__AdminLinkOp *op;
+
+	UNPACK_OP(wire_pb__admin_link_op__descriptor, op);
+	ENSURE(op->from.len > 0 && op->to.len > 0, BODY_FIELD);
+	*ret_op = (struct wire_admin_link){ view(op->from), view(op->to), op->weaker_too };
+	return OK;
+}
+
+struct status wire_admin_link_put(struct buf *to, const struct wire_admin_link *op)
+{
+	WirePb__AdminLinkOp message = WIRE_PB__ADMIN_LINK_OP__INIT;
+
+	message.from = field(op->from);
+	message.to = field(op->to);
+	message.weaker_too = op->weaker_too;
+	return wire_pack(to, &message.base);
+}
+
+struct status wire_admin_strength_decode(
+	struct bytes body, struct wire_arena *arena, struct wire_admin_strength *ret_op)
+{
+	WirePb__AdminStrengthOp *op;
+
+	UNPACK_OP(wire_pb__admin_strength_op__descriptor, op);
+	ENSURE(op->owner.len > 0, BODY_FIELD);
+	ENSURE(op->authenticator > AUTH_TYPE_NONE && op->authenticator < AUTH_TYPE_COUNT, BODY_FIELD);
+	*ret_op = (struct wire_admin_strength){ view(op->owner), op->authenticator };
+	return OK;
+}
+
+struct status wire_admin_strength_put(struct buf *to, const struct wire_admin_strength *op)
+{
+	WirePb__AdminStrengthOp message = WIRE_PB__ADMIN_STRENGTH_OP__INIT;
+
+	message.owner = field(op->owner);
+	message.authenticator = op->authenticator;
 	return wire_pack(to, &message.base);
 }

@@ -100,4 +100,55 @@ struct wire_admin_hold {
 struct status wire_admin_hold_decode(struct bytes body, struct wire_arena *arena, struct wire_admin_hold *ret_op);
 struct status wire_admin_hold_put(struct buf *to, const struct wire_admin_hold *op);
 
+/* ---- AdminSpaces ----------------------------------------------------------------------------------- */
+
+struct wire_admin_spaces {
+	struct bytes tenant; /* empty: of all */
+	struct bytes after;
+	uint32_t limit;
+};
+/* struct wire_admin_space.flags */
+enum {
+	WIRE_SPACE_TENANT_SUSPENDED = 1 << 0,
+	WIRE_SPACE_LOCKED = 1 << 1, /* its account is not the one that it began with */
+};
+struct wire_admin_space {
+	struct bytes owner; /* empty: no namespace, but a tenant that is suspended */
+	struct bytes tenant;
+	uint64_t keys;
+	uint32_t strength; /* authentication type that is needed at least */
+	uint32_t flags;
+	const struct bytes *links; /* owners whose keys it sees, too */
+	size_t link_count;
+	struct bytes account; /* of a Unix peer: the name of the account that it belongs to */
+};
+struct wire_admin_space_list {
+	const struct wire_admin_space *item; /* in the arena */
+	size_t count;
+	struct bytes next; /* empty: the last page */
+};
+struct status wire_admin_spaces_decode(struct bytes body, struct wire_arena *arena, struct wire_admin_spaces *ret_op);
+struct status wire_admin_spaces_put(struct buf *to, const struct wire_admin_spaces *op);
+/* At most WIRE_LINKS_MAX links. */
+enum { WIRE_LINKS_MAX = 16 };
+struct status wire_admin_space_put(struct buf *to, const struct wire_admin_space *space);
+struct status wire_admin_space_list_decode(
+	struct bytes body, struct wire_arena *arena, struct wire_admin_space_list *ret_list);
+
+/* ---- AdminLink, AdminUnlink, AdminStrength --------------------------------------------------------- */
+
+struct wire_admin_link {
+	struct bytes from, to; /* owners; neither is empty */
+	bool weaker_too;       /* whoever of the two has the weaker authenticator may use the keys, too */
+};
+struct wire_admin_strength {
+	struct bytes owner;
+	uint32_t authenticator; /* authentication type: 1 to 4 */
+};
+struct status wire_admin_link_decode(struct bytes body, struct wire_arena *arena, struct wire_admin_link *ret_op);
+struct status wire_admin_link_put(struct buf *to, const struct wire_admin_link *op);
+struct status wire_admin_strength_decode(
+	struct bytes body, struct wire_arena *arena, struct wire_admin_strength *ret_op);
+struct status wire_admin_strength_put(struct buf *to, const struct wire_admin_strength *op);
+
 #endif

@@ -53,7 +53,11 @@ enum { WIRE_VERSION_MAJOR = 1, WIRE_VERSION_MINOR = 0 };
 	X(0x4b520001, ADMIN_STATUS,      "AdminStatus",           true) \
 	X(0x4b520002, ADMIN_KEYS,        "AdminKeys",             true) \
 	X(0x4b520003, ADMIN_SUSPEND,     "AdminSuspend",          true) \
-	X(0x4b520004, ADMIN_RESUME,      "AdminResume",           true)
+	X(0x4b520004, ADMIN_RESUME,      "AdminResume",           true) \
+	X(0x4b520005, ADMIN_SPACES,      "AdminSpaces",           true) \
+	X(0x4b520006, ADMIN_LINK,        "AdminLink",             true) \
+	X(0x4b520007, ADMIN_UNLINK,      "AdminUnlink",           true) \
+	X(0x4b520008, ADMIN_STRENGTH,    "AdminStrength",         true)
 /* clang-format on */
 
 enum opcode {

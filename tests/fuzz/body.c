@@ -103,9 +103,19 @@ static void fuzz_admin(struct bytes body, struct wire_arena *arena)
 	struct wire_admin_keys keys;
 	struct wire_admin_key_list list;
 	struct wire_admin_hold hold;
+	struct wire_admin_spaces spaces;
+	struct wire_admin_space_list space_list;
+	struct wire_admin_link link;
+	struct wire_admin_strength strength;
 
 	(void)wire_admin_nothing_decode(body, arena);
 	(void)wire_admin_keys_decode(body, arena, &keys);
+	(void)wire_admin_spaces_decode(body, arena, &spaces);
+	(void)wire_admin_space_list_decode(body, arena, &space_list);
+	if (wire_admin_link_decode(body, arena, &link).code == STATUS_OK)
+		FUZZ_CHECK(link.from.len > 0 && link.to.len > 0);
+	if (wire_admin_strength_decode(body, arena, &strength).code == STATUS_OK)
+		FUZZ_CHECK(strength.authenticator >= 1 && strength.authenticator <= 4);
 	if (wire_admin_hold_decode(body, arena, &hold).code == STATUS_OK)
 		FUZZ_CHECK((hold.tenant.len > 0) != (hold.owner.len > 0));
 	if (wire_admin_key_list_decode(body, arena, &list).code == STATUS_OK)

@@ -6,8 +6,9 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'
 from rig import *
 
 # Our own operations (wire/opcode.h) and a body that each takes.
-STATUS, KEYS, SUSPEND, RESUME = range(0x4B520001, 0x4B520005)
-PRIVATE = {STATUS: b'', KEYS: b'', SUSPEND: pb((1, 'uid0')), RESUME: pb((1, 'uid0'))}
+STATUS, KEYS, SUSPEND, RESUME, SPACES, LINK, UNLINK, STRENGTH = range(0x4B520001, 0x4B520009)
+PRIVATE = {STATUS: b'', KEYS: b'', SUSPEND: pb((1, 'uid0')), RESUME: pb((1, 'uid0')), SPACES: b'', LINK: pb((1, 'unix:0'), (2, 'unix:2001')),
+           UNLINK: pb((1, 'unix:0'), (2, 'unix:2001')), STRENGTH: pb((1, 'unix:0'), (2, 3))}
 NOBODYS = 0x4B52FFFF                       # in our range, and no operation
 HUGE = b'\x0a' + varint(70000) + b'x' * 70000
 
@@ -317,8 +318,175 @@ def what_a_body_asks_for_is_clear_or_refused():
         assert not [line for line in rig.audit() if line.get('event') == 'admin-act']
 
 
+# ---- links and strength ------------------------------------------------------------------------------------------------
+
+
+WEB = 'spiffe://rig.example/ns/a/sa/web'
+
+
+class Four:
+    """The daemon with an issuer: the same names under JWT-SVID, Unix peer and Direct."""
+
+    def __init__(self):
+        self.rig = soft_rig()
+        self.rig.options['spiffe'] = self.rig.path('issuer.sock')
+        self.issuer = Issuer(self.rig)
+
+    def __enter__(self):
+        try:
+            self.rig.start()
+            wait_for('trust', lambda: status_of(self.jwt().keys) == 0)
+        except BaseException:
+            self.rig.close()
+            raise
+        return self
+
+    def __exit__(self, *failure):
+        return self.rig.__exit__(*failure)
+
+    def jwt(self):
+        return Client(self.rig.socket, ('jwt', lambda: self.issuer.token(WEB)))
+
+    def direct(self, name='x'):
+        return Client(self.rig.direct_socket, ('direct', name))
+
+    def unix(self, function):
+        return as_uid(2001, lambda: function(Client(self.rig.socket)))
+
+    def admin(self, *arguments, code=0):
+        done = keyreeve(self.rig, *arguments)
+        assert done.returncode == code, done
+        return done.stdout + done.stderr
+
+    def again(self, how):
+        how()
+        self.rig.start()
+        wait_for('trust', lambda: status_of(self.jwt().keys) in (0, 1133))
+
+
+def signs(client, name):
+    return status_of(client.sign, SOFT, name, b'h' * 32)
+
+
+def names(client):
+    return sorted(field(k, 2).decode() for n, k in unpb(client.call(26)) if n == 1)
+
+
+def switching_authenticators_neither_exposes_nor_loses_keys():
+    """Without a link: each sees its own, there and back."""
+    with Four() as four:
+        four.unix(lambda c: c.generate(SOFT, 'old'))
+        for round in range(2):
+            assert names(four.jwt()) == ([] if round == 0 else ['new']) and signs(four.jwt(), 'old') == 1140
+            assert status_of(four.jwt().generate, SOFT, 'new') == (0 if round == 0 else 1139)
+            assert four.unix(lambda c: [names(c), signs(c, 'old'), signs(c, 'new')]) == [['old'], 0, 1140]
+            assert names(four.direct('2001')) == [] and signs(four.direct('2001'), 'old') == 1140
+
+
+def a_link_shows_the_keys_of_another_identity():
+    with Four() as four:
+        four.unix(lambda c: [c.generate(SOFT, n) for n in ('old', 'both')])
+        four.jwt().generate(SOFT, 'both')
+        four.jwt().generate(SOFT, 'new')
+        sibling = Client(four.rig.socket, ('jwt', lambda: four.issuer.token('spiffe://rig.example/ns/a/sa/other')))
+        four.admin('tenant', 'link', f'jwt-svid:{WEB}', 'unix:2001', '--weaker-too')
+        for round in range(2):
+            assert names(four.jwt()) == ['both', 'new', 'old'] and [signs(four.jwt(), n) for n in ('both', 'new', 'old')] == [0] * 3
+            assert four.jwt().public(SOFT, 'both') != four.unix(lambda c: c.public(SOFT, 'both').hex()), 'its own come first'
+            assert status_of(four.jwt().generate, SOFT, 'old') == 1139                     # a name that it sees is taken
+            assert four.unix(lambda c: [names(c), signs(c, 'new'), signs(c, 'old')]) == [['both', 'old'], 1140, 0]   # one way
+            assert names(sibling) == [] and signs(sibling, 'old') == 1140                  # of the same tenant, and not linked
+            assert names(four.direct('2001')) == []
+            if round == 0:
+                four.again(four.rig.kill)
+        spaces = {s['owner']: s for s in shown(four.rig, 'tenant', 'list') if 'owner' in s}
+        assert spaces[f'jwt-svid:{WEB}']['links'] == ['unix:2001'] and spaces['unix:2001']['links'] == [], spaces
+        assert spaces['unix:2001']['strength'] == 'unix-peer' and spaces['unix:2001']['keys'] == 2, spaces
+        four.jwt().destroy(SOFT, 'old')                                                    # the key of the other, through the link
+        assert four.unix(lambda c: [names(c), signs(c, 'old')]) == [['both'], 1140]
+        four.jwt().generate(SOFT, 'old')                                                   # its own now
+        assert four.unix(lambda c: names(c)) == ['both']
+        # what is suspended stays so through a link
+        four.admin('admin', 'suspend', '--tenant', 'uid2001')
+        four.jwt().destroy(SOFT, 'both')
+        assert names(four.jwt()) == ['new', 'old'] and signs(four.jwt(), 'both') == 1133
+        four.admin('admin', 'resume', '--tenant', 'uid2001')
+        four.admin('admin', 'suspend', 'unix:2001', 'both')
+        assert signs(four.jwt(), 'both') == 1133
+        four.admin('admin', 'resume', 'unix:2001', 'both')
+        assert signs(four.jwt(), 'both') == 0
+        for round in range(2):
+            four.admin('tenant', 'unlink', f'jwt-svid:{WEB}', 'unix:2001')                 # twice: no failure
+            assert names(four.jwt()) == ['new', 'old'] and signs(four.jwt(), 'both') == 1140
+            assert four.unix(lambda c: [names(c), signs(c, 'both')]) == [['both'], 0]
+        four.again(four.rig.stop)
+        assert names(four.jwt()) == ['new', 'old'] and signs(four.jwt(), 'both') == 1140
+        acts = [line['target'] for line in four.rig.audit() if line.get('event') == 'admin-act' and 'ink' in line['op']]
+        assert acts[0] == f'jwt-svid:{WEB} sees unix:2001, the weaker one too' and acts[-1].endswith('sees no more unix:2001'), acts
+
+
+def the_order_of_strength_never_goes_down_by_itself():
+    with Four() as four:
+        four.unix(lambda c: c.generate(SOFT, 'k'))
+        four.jwt().generate(SOFT, 'j')
+        four.direct().generate(SOFT, 'd')
+        # a weaker one is not linked to a stronger one
+        for weak, strong in (('unix:2001', f'jwt-svid:{WEB}'), ('direct:x', 'unix:2001'), ('direct:x', f'jwt-svid:{WEB}')):
+            assert '1133' in four.admin('tenant', 'link', weak, strong, code=4)
+        assert four.unix(lambda c: [names(c), signs(c, 'j')]) == [['k'], 1140]
+        assert four.rig.audit()[-1]['op'] != 'AdminLink' and [line['status'] for line in four.rig.audit()
+                                                              if line.get('op') == 'AdminLink' and 'event' not in line] == ['STRENGTH_LOW'] * 3
+        # a link from a stronger one: from then on the weaker one is refused, whatever it asks
+        four.admin('tenant', 'link', f'jwt-svid:{WEB}', 'unix:2001')
+        for round in range(2):
+            assert signs(four.jwt(), 'k') == 0
+            assert four.unix(lambda c: [signs(c, 'k'), status_of(c.keys), status_of(c.generate, SOFT, 'n'), status_of(c.destroy, SOFT, 'k')]) == [1133] * 4
+            if round == 0:
+                four.again(four.rig.kill)
+        assert set(reasons(four.rig, '2001')) == {'STRENGTH_LOW'}
+        # also when the link is gone, and when another one would bring a weaker one in
+        four.admin('tenant', 'unlink', f'jwt-svid:{WEB}', 'unix:2001')
+        assert four.unix(lambda c: signs(c, 'k')) == 1133 and signs(four.jwt(), 'k') == 1140
+        four.admin('tenant', 'link', 'unix:2002', 'unix:2001', code=4)
+        # nothing is lost: an administrator says so, and it is there again
+        four.admin('tenant', 'strength', 'unix:2001', 'unix-peer')
+        assert four.unix(lambda c: [names(c), signs(c, 'k')]) == [['k'], 0]
+        four.again(four.rig.kill)
+        assert four.unix(lambda c: signs(c, 'k')) == 0
+        four.admin('tenant', 'link', 'unix:2002', 'unix:2001')
+        assert as_uid(2002, lambda: signs(Client(four.rig.socket), 'k')) == 0
+        # raised by hand: the link is there, and is not enough any more
+        four.admin('tenant', 'strength', 'unix:2001', 'jwt-svid')
+        assert as_uid(2002, lambda: [signs(Client(four.rig.socket), 'k'), names(Client(four.rig.socket))]) == [1133, []]
+        # lowered deliberately
+        four.admin('tenant', 'link', 'direct:x', f'jwt-svid:{WEB}', '--weaker-too')
+        assert signs(four.direct(), 'j') == 0 and signs(four.jwt(), 'j') == 0 and signs(four.direct('y'), 'j') == 1140
+        lowered = [line for line in four.rig.audit() if line.get('event') == 'admin-act' and line['op'] == 'AdminStrength']
+        assert len(lowered) == 2 and lowered[0]['target'] == 'unix:2001', lowered
+
+
+def who_is_nobody_is_not_linked():
+    with Four() as four:
+        four.unix(lambda c: c.generate(SOFT, 'k'))
+        for arguments in (('tenant', 'link', 'unix:4711', 'unix:2001'), ('tenant', 'link', 'unix:2001', 'unix:4711'), ('tenant', 'link', 'unix:x', 'unix:2001'),
+                          ('tenant', 'link', 'tenant:none', 'unix:2001'), ('tenant', 'strength', 'unix:4711', 'jwt-svid'), ('tenant', 'unlink', 'unix:02001', 'unix:2001')):
+            four.admin(*arguments, code=5)
+        unknown = [line for line in four.rig.audit() if line.get('status') == 'OWNER_UNKNOWN']
+        assert len(unknown) == 6 and {line['wire'] for line in unknown} == {1140}, unknown
+        admin = Client(four.rig.admin_socket)
+        for opcode, body in ((LINK, pb((1, 'unix:2001'), (2, 'unix:2001'))), (LINK, pb((1, 'unix:2001'))), (LINK, pb((2, 'unix:2001'))), (LINK, b''),
+                             (UNLINK, pb((1, 'unix:0'), (2, 'unix:2001'), (3, 1))), (LINK, pb((1, 'x' * 3000), (2, 'unix:2001'))),
+                             (STRENGTH, pb((1, 'unix:0'))), (STRENGTH, pb((1, 'unix:0'), (2, 5))), (STRENGTH, pb((2, 3)))):
+            assert admin.exchange(opcode, body)['status'] == 16, (hex(opcode), body)
+        # a link may be made before either has a key
+        four.admin('tenant', 'link', 'unix:2002', 'unix:2001')
+        assert as_uid(2002, lambda: signs(Client(four.rig.socket), 'k')) == 0
+        assert [s['owner'] for s in shown(four.rig, 'tenant', 'list', '--tenant', 'uid2002')] == ['unix:2002']
+
+
 main([private_operations_are_no_operations_elsewhere, administrators_only, bodies_that_are_none_are_refused,
       lists_of_operations_do_not_name_ours, status_says_what_the_service_is_and_how_it_does, acts_are_in_the_log_before_they_happen,
       keys_are_listed_with_owner_device_and_times, lists_come_in_pages_each_key_once, the_last_use_survives_a_restart,
       a_suspended_key_is_refused_until_it_is_resumed, a_suspended_tenant_is_refused_whatever_it_asks,
-      what_a_body_asks_for_is_clear_or_refused])
+      what_a_body_asks_for_is_clear_or_refused, switching_authenticators_neither_exposes_nor_loses_keys,
+      a_link_shows_the_keys_of_another_identity, the_order_of_strength_never_goes_down_by_itself, who_is_nobody_is_not_linked])

@@ -251,7 +251,7 @@ def commands(cli):
     """[('key', 'create'), ...] as the program lists them."""
     text = cli.good('--help').decode().split('\n\n')[1]
     found = [tuple(word for word in line.split() if word.islower() and word.isalpha()) for line in text.split('\n')]
-    found = [words[:2 if words[0] in ('key', 'token', 'client', 'admin', 'audit', 'policy') else 1] for words in found]
+    found = [words[:2 if words[0] in ('key', 'token', 'client', 'admin', 'tenant', 'audit', 'policy') else 1] for words in found]
     assert len(found) >= 19 and len(set(found)) == len(found), found
     return found
 
@@ -261,7 +261,7 @@ def every_command_has_its_help():
     for words in commands(cli):
         text = cli.good(*words, '--help').decode()
         assert text.startswith('usage: keyreeve ' + words[0]) and '--' in text, words
-    for group in ('key', 'token', 'client', 'admin', 'audit', 'policy'):
+    for group in ('key', 'token', 'client', 'admin', 'tenant', 'audit', 'policy'):
         assert cli.good(group, '--help').startswith(b'usage: keyreeve ' + group.encode())
 
 

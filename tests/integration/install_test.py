@@ -218,7 +218,7 @@ def completion_has_every_command_and_option_of_the_program():
         bash, keyreeve = Bash(it), it.path('bin', 'keyreeve')
         overview = run(keyreeve, '--help')
         commands = [line.split()[:2] for line in overview.split('\n\n')[1].split('\n') if line]
-        commands = [tuple(words) if words[1].islower() and words[1].isalpha() and words[0] in ('key', 'token', 'client', 'admin', 'audit', 'policy')
+        commands = [tuple(words) if words[1].islower() and words[1].isalpha() and words[0] in ('key', 'token', 'client', 'admin', 'tenant', 'audit', 'policy')
                     else (words[0],) for words in commands]
         assert len(commands) >= 19
         assert bash.offers('') == {words[0] for words in commands}

@@ -20,7 +20,7 @@ PREFIXES = {
     'doctor': 'doctor',
     'request': 'trust principal bind loop watch deadline post audit durable compute lane listen listener keyindex count random conn request '
                'op ops authn recovery intent_record key decode begin finish '
-               'admin owner keyfact keyfacts suspend',
+               'admin owner keyfact keyfacts suspend link strength',
 }
 
 

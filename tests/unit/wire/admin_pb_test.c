@@ -168,6 +168,91 @@ static void a_hold_is_of_a_tenant_or_of_an_owners_key(void **state)
 	}
 }
 
+/* ---- AdminSpaces, AdminLink, AdminStrength ----------------------------------------------------------- */
+
+static void spaces_are_read_as_they_were_written(void **state)
+{
+	const struct bytes links[] = { BYTES_LITERAL("unix:1"), BYTES_LITERAL("tenant:x") };
+	const struct wire_admin_space space = { BYTES_LITERAL("unix:2"), BYTES_LITERAL("t"), 3, 4, WIRE_SPACE_LOCKED,
+		links, 2, BYTES_LITERAL("batch") };
+	const struct wire_admin_space alone = { .tenant = BYTES_LITERAL("s"), .flags = WIRE_SPACE_TENANT_SUSPENDED };
+	const struct wire_admin_spaces op = { BYTES_LITERAL("t"), BYTES_LITERAL("place"), 9 };
+	struct buf body = buf_make(4096), answer = buf_make(4096);
+	struct wire_arena arena = { 0 };
+	struct wire_admin_space_list list;
+	struct wire_admin_spaces got;
+
+	(void)state;
+	assert_ok(wire_admin_spaces_put(&body, &op));
+	assert_ok(wire_admin_spaces_decode(buf_bytes(&body), &arena, &got));
+	assert_bytes(got.tenant, op.tenant);
+	assert_bytes(got.after, op.after);
+	assert_int_equal(got.limit, 9);
+	assert_ok(wire_admin_space_put(&answer, &space));
+	assert_ok(wire_admin_space_put(&answer, &alone));
+	assert_ok(wire_admin_next_put(&answer, BYTES_LITERAL("there"))); /* the same field of both lists */
+	assert_ok(wire_admin_space_list_decode(buf_bytes(&answer), &arena, &list));
+	assert_int_equal(list.count, 2);
+	assert_bytes(list.next, BYTES_LITERAL("there"));
+	assert_bytes(list.item[0].owner, space.owner);
+	assert_bytes(list.item[0].tenant, space.tenant);
+	assert_bytes(list.item[0].account, space.account);
+	assert_int_equal(list.item[0].keys, 3);
+	assert_int_equal(list.item[0].strength, 4);
+	assert_int_equal(list.item[0].flags, WIRE_SPACE_LOCKED);
+	assert_int_equal(list.item[0].link_count, 2);
+	assert_bytes(list.item[0].links[1], links[1]);
+	assert_int_equal(list.item[1].owner.len, 0);
+	wire_arena_done(&arena);
+	buf_done(&body);
+	buf_done(&answer);
+}
+
+static struct status link_again(struct wire_admin_link op, struct wire_admin_link *ret)
+{
+	struct buf body = buf_make(4096);
+	struct wire_arena arena = { 0 };
+	struct status st;
+
+	assert_ok(wire_admin_link_put(&body, &op));
+	st = wire_admin_link_decode(buf_bytes(&body), &arena, ret);
+	wire_arena_done(&arena);
+	buf_done(&body);
+	return st;
+}
+
+static struct status strength_again(struct wire_admin_strength op)
+{
+	struct buf body = buf_make(4096);
+	struct wire_arena arena = { 0 };
+	struct wire_admin_strength got = { .authenticator = 0 };
+	struct status st;
+
+	assert_ok(wire_admin_strength_put(&body, &op));
+	st = wire_admin_strength_decode(buf_bytes(&body), &arena, &got);
+	assert_int_equal(got.authenticator, st.code == STATUS_OK ? op.authenticator : 0);
+	wire_arena_done(&arena);
+	buf_done(&body);
+	return st;
+}
+
+static void links_and_strengths_name_everything_or_are_refused(void **state)
+{
+	struct wire_admin_link got;
+
+	(void)state;
+	assert_ok(link_again((struct wire_admin_link){ BYTES_LITERAL("a"), BYTES_LITERAL("b"), true }, &got));
+	assert_true(got.weaker_too);
+	assert_fails(link_again((struct wire_admin_link){ { 0 }, BYTES_LITERAL("b"), false }, &got), BODY_FIELD);
+	assert_fails(link_again((struct wire_admin_link){ BYTES_LITERAL("a"), { 0 }, false }, &got), BODY_FIELD);
+	for (uint32_t type = 1; type <= 4; type++)
+		assert_ok(strength_again((struct wire_admin_strength){ BYTES_LITERAL("a"), type }));
+	assert_fails(strength_again((struct wire_admin_strength){ BYTES_LITERAL("a"), 0 }), BODY_FIELD);
+	assert_fails(strength_again((struct wire_admin_strength){ BYTES_LITERAL("a"), 5 }), BODY_FIELD);
+	assert_fails(strength_again((struct wire_admin_strength){ BYTES_LITERAL("a"), 257 }), BODY_FIELD);
+	assert_fails(strength_again((struct wire_admin_strength){ { 0 }, 3 }), BODY_FIELD);
+}
+
 /* ---- refusals ---------------------------------------------------------------------------------------- */
 
 static void requests_with_more_than_we_know_are_refused(void **state)
@@ -223,6 +308,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(status_is_read_as_it_was_written),
 	cmocka_unit_test(keys_are_read_as_they_were_written),
 	cmocka_unit_test(a_hold_is_of_a_tenant_or_of_an_owners_key),
+	cmocka_unit_test(spaces_are_read_as_they_were_written),
+	cmocka_unit_test(links_and_strengths_name_everything_or_are_refused),
 	cmocka_unit_test(requests_with_more_than_we_know_are_refused),
 	cmocka_unit_test(answers_may_have_more_than_we_know),
 	cmocka_unit_test(bodies_cut_at_every_byte_end_cleanly),
