@@ -21,6 +21,7 @@
 #include "agent/recover.h"
 #include "agent/suspend.h"
 #include "agent/trust.h"
+#include "agent/wall.h"
 #include "base/role.h"
 #include "base/sandbox.h"
 #include "crypto/public.h"
@@ -67,6 +68,7 @@ struct agent {
 	struct counts *audit;	    /* what is counted instead of logged line by line */
 	struct audit_events *events;
 	struct random_pool random;
+	struct wall wall; /* the time that tokens, policy and keys are judged by */
 	/* identity */
 	struct trust trust;
 	struct jwtsvid_cache *tokens;

@@ -23,7 +23,7 @@ static struct status accept_token(struct agent *agent, struct request *rq)
 {
 	struct bytes audiences[CONFIG_AUDIENCES_MAX];
 	const struct jwtsvid *svid = rq->caller.token;
-	int64_t now_s = clock_wall_us() / US_PER_S;
+	int64_t now_s = wall_now_us(&agent->wall) / US_PER_S;
 	struct jwtsvid_rules rules;
 
 	rq->caller.who =
@@ -61,7 +61,7 @@ static void token_verified(struct post *post)
 		request_finish(agent, rq, rq->computed);
 		return;
 	}
-	jwtsvid_cache_put(agent->tokens, &rq->caller.token_key, rq->caller.token, clock_wall_us() / US_PER_S);
+	jwtsvid_cache_put(agent->tokens, &rq->caller.token_key, rq->caller.token, wall_now_us(&agent->wall) / US_PER_S);
 	request_resume(rq);
 }
 
@@ -73,7 +73,7 @@ struct status authn_jwtsvid(struct agent *agent, struct request *rq)
 		return accept_token(agent, rq); /* back from the compute thread */
 	TRY(jwtsvid_cache_key(agent->tokens, rq->auth, &rq->caller.token_key));
 	rq->caller.has_token_key = true;
-	known = jwtsvid_cache_find(agent->tokens, &rq->caller.token_key, clock_wall_us() / US_PER_S);
+	known = jwtsvid_cache_find(agent->tokens, &rq->caller.token_key, wall_now_us(&agent->wall) / US_PER_S);
 	if (known != NULL) {
 		rq->caller.token = jwtsvid_ref(known);
 		return accept_token(agent, rq);

@@ -400,6 +400,7 @@ static void second(void *context)
 
 	audit_counts_flush(agent->audit);
 	audit_events_second(agent->events);
+	wall_second(&agent->wall, agent->durable, agent->events);
 	check_overrun(agent);
 	keyfacts_second(agent->keyfacts, agent->loop.now_us);
 	for (size_t i = 0; i < agent->lane_count; i++)
@@ -454,8 +455,9 @@ static struct status load_fact(void *context, const struct fact *fact)
 		return link_load(agent->index, fact);
 	case FACT_STRENGTH:
 		return strength_load(agent->index, fact);
-	case FACT_REVOCATION:
 	case FACT_CLOCK:
+		return wall_load(&agent->wall, fact);
+	case FACT_REVOCATION:
 	case FACT_QUOTA:
 	case FACT_ACCOUNT:
 	case FACT_TRUST:
@@ -508,6 +510,7 @@ static struct status open_state(struct agent *agent)
 	TRY(keyfacts_new(agent->index, &agent->keyfacts));
 	TRY(open_log(agent, &log));
 	TRY(keystore_load(store, &rows));
+	TRY(wall_begin(&agent->wall, agent->boot));
 	TRY(recovery_load(agent, store));
 	TRY(load_states(agent, store));
 	TRY(durable_start(&agent->loop, store, log, &agent->durable));
@@ -643,8 +646,10 @@ static void tear_down(struct agent *agent)
 		audit_counts_flush(agent->audit);
 	audit_event(agent->events, "stop", (struct bytes){ 0 }, agent->stopping ? "asked to" : "keyreeved is gone",
 		(int64_t)agent->requests_active);
+	wall_save(&agent->wall, agent->durable);
 	keyfacts_stop(agent->keyfacts);
 	durable_stop(agent->durable);
+	wall_done(&agent->wall);
 	keyfacts_free(agent->keyfacts);
 	suspend_done(&agent->suspended);
 	audit_counts_free(agent->audit);

@@ -160,7 +160,7 @@ static struct status record_make(struct request *rq, struct bytes blob, struct b
 		.attributes = rq->in.generate.attributes,
 		.public_key = public_key,
 		.blob = blob,
-		.created_us = clock_wall_us(),
+		.created_us = wall_now_us(&rq->agent->wall),
 		.generation = 1 };
 
 	if (rq->decision.expires_after_s != 0)

@@ -153,7 +153,7 @@ struct policy_request request_asked(const struct request *rq, enum verb verb, co
 		.key = rq->key_name,
 		.identity = &rq->caller.who,
 		.token = &rq->caller.facts,
-		.now_s = clock_wall_us() / 1000000,
+		.now_s = wall_now_us(&rq->agent->wall) / US_PER_S,
 		.attributes = record != NULL ? &record->attributes : rq->wanted,
 		.alg = rq->alg };
 

@@ -17,6 +17,11 @@ uint64_t clock_mono_us(void)
 	return (uint64_t)read_us(CLOCK_MONOTONIC);
 }
 
+uint64_t clock_boot_us(void)
+{
+	return (uint64_t)read_us(CLOCK_BOOTTIME);
+}
+
 int64_t clock_wall_us(void)
 {
 	return read_us(CLOCK_REALTIME);

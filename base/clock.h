@@ -11,6 +11,8 @@ enum { US_PER_MS = 1000, US_PER_S = 1000000 };
 
 /* Microseconds since boot, CLOCK_MONOTONIC. */
 uint64_t clock_mono_us(void);
+/* Microseconds since boot, time asleep included; CLOCK_BOOTTIME. */
+uint64_t clock_boot_us(void);
 /* Microseconds since 1970, UTC. */
 int64_t clock_wall_us(void);
 /* "2026-11-23T15:04:05.000123Z": 27 bytes and a NUL. */

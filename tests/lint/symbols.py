@@ -18,9 +18,10 @@ PREFIXES = {
     'policy': 'config policy tenant pattern condition explain',
     'config_yaml': 'config',
     'doctor': 'doctor',
-    'request': 'trust principal bind loop watch deadline post audit durable compute lane listen listener keyindex count random conn request '
-               'op ops authn recovery intent_record key decode begin finish '
-               'admin owner keyfact keyfacts suspend link strength',
+    'request': 'trust principal bind loop watch deadline post audit durable compute lane listen listener '
+               'keyindex count random conn request op ops authn recovery intent_record key decode begin finish '
+               'admin owner keyfact keyfacts suspend link strength floor wall revoke replay quota penalty '
+               'account damaged cache fetch ',
 }
 
 
