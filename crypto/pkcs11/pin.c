@@ -9,7 +9,7 @@
 #include "crypto/pkcs11/rc.h"
 
 enum { TRY_VERSION = 1, TRY_SALT_BYTES = 16, TRY_BYTES = 50 };
-enum try_state { TRY_NONE = 0, TRY_TRIED = 1, TRY_SUCCEEDED = 2 };
+enum try_state { TRY_NONE = 0, TRY_TRIED = 1, TRY_SUCCEEDED = 2, TRY_AGAIN = 3 };
 
 struct
 try {
@@ -74,28 +74,35 @@ static struct status salted_hash(
 	return digest_sha256(secret_bytes(&both), ret);
 }
 
-/* May this PIN be tried, after what was tried before? */
-static struct status may_try(const struct pin *pin, const struct try *before)
+static struct status is_same(const struct pin *pin, const struct try *before, bool *ret_same)
 {
 	uint8_t hash[DIGEST_SHA256_BYTES];
 
-	if (before->state == TRY_NONE || before->state == TRY_SUCCEEDED)
+	*ret_same = false;
+	if (before->state == TRY_NONE)
 		return OK;
 	TRY(salted_hash(pin, before->salt, hash));
-	ENSURE(!ct_equal(bytes_of(hash, sizeof(hash)), bytes_of(before->hash, sizeof(before->hash))), PIN_TRIED);
+	*ret_same = ct_equal(bytes_of(hash, sizeof(hash)), bytes_of(before->hash, sizeof(before->hash)));
 	return OK;
 }
 
-static struct status try_make(const struct pin *pin, struct try *ret_try)
+/* May this PIN be tried, after what was tried before?  Then `ret_now` is the attempt. */
+static struct status may_try(const struct pin *pin, const struct try *before, CK_FLAGS flags, struct try *ret_now)
 {
-	*ret_try = (struct try){ .version = TRY_VERSION, .state = TRY_TRIED };
-	TRY(random_fill(ret_try->salt, sizeof(ret_try->salt)));
-	return salted_hash(pin, ret_try->salt, ret_try->hash);
+	bool same;
+
+	TRY(is_same(pin, before, &same));
+	ENSURE(!same || before->state == TRY_SUCCEEDED ||
+			(before->state == TRY_AGAIN && (flags & CKF_USER_PIN_COUNT_LOW) == 0),
+		PIN_TRIED);
+	*ret_now = (struct try){ .version = TRY_VERSION, .state = same ? TRY_AGAIN : TRY_TRIED };
+	TRY(random_fill(ret_now->salt, sizeof(ret_now->salt)));
+	return salted_hash(pin, ret_now->salt, ret_now->hash);
 }
 
 /* ------------------------------------------------------------------------------------------------- */
 
-static struct status check_tries(CK_FUNCTION_LIST *fn, CK_SLOT_ID slot)
+static struct status check_tries(CK_FUNCTION_LIST *fn, CK_SLOT_ID slot, CK_FLAGS *ret_flags)
 {
 	CK_TOKEN_INFO info;
 	CK_RV rv = fn->C_GetTokenInfo(slot, &info);
@@ -103,19 +110,20 @@ static struct status check_tries(CK_FUNCTION_LIST *fn, CK_SLOT_ID slot)
 	if (rv != CKR_OK)
 		return status_fail(rc_code(rv), (int64_t)rv, __FILE__, __LINE__, __func__);
 	ENSURE((info.flags & (CKF_USER_PIN_LOCKED | CKF_USER_PIN_FINAL_TRY)) == 0, PIN_LOCKED);
+	*ret_flags = info.flags;
 	return OK;
 }
 
 struct status pin_login(struct pin *pin, CK_FUNCTION_LIST *fn, CK_SLOT_ID slot, CK_SESSION_HANDLE session)
 {
 	struct try before, now;
+	CK_FLAGS flags;
 	CK_RV rv;
 
 	ENSURE(pin->text.len > 0, DEVICE_AUTH);
-	TRY(check_tries(fn, slot));
+	TRY(check_tries(fn, slot, &flags));
 	TRY(try_read(pin->tried_fd, &before));
-	TRY(may_try(pin, &before));
-	TRY(try_make(pin, &now));
+	TRY(may_try(pin, &before, flags, &now));
 	TRY(try_write(pin->tried_fd, &now));
 
 	rv = fn->C_Login(session, CKU_USER, pin->text.data, pin->text.len);
@@ -123,8 +131,9 @@ struct status pin_login(struct pin *pin, CK_FUNCTION_LIST *fn, CK_SLOT_ID slot, 
 		now.state = TRY_SUCCEEDED;
 	else if (rc_pin_unseen(rv))
 		now = before;
-	if (now.state != TRY_TRIED)
-		TRY(try_write(pin->tried_fd, &now));
+	else
+		now.state = TRY_TRIED;
+	TRY(try_write(pin->tried_fd, &now));
 	if (rv != CKR_OK && rv != CKR_USER_ALREADY_LOGGED_IN)
 		return status_fail(rc_code(rv), (int64_t)rv, __FILE__, __LINE__, __func__);
 	return OK;

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The PIN, and the one attempt that each PIN gets.  Tokens lock themselves after a few wrong PINs and a daemon starts
- * again by itself, so the attempt is on disk before C_Login and its success after it: what was tried and did not
- * succeed is never tried again, until the PIN file has another content.  One thread.
+ * again by itself, so the attempt is on disk before C_Login and its outcome after it: what was tried and did not
+ * succeed is never tried again, until the PIN file has another content.  A PIN that has opened the token before is
+ * tried again where the worker ended in the middle of a login, unless the token says that a login has failed since.
+ * One thread.
  *
  * The attempt's file, which keyreeved opens in the state directory; empty at first:
  *   offset size field
  *    0     1   version  1
  *    1    16   salt     random, of each PIN its own
  *   17    32   hash     SHA-256(salt || PIN)
- *   49     1   state    1 tried, 2 succeeded
+ *   49     1   state    1 tried, 2 succeeded, 3 tried once more after a success
  */
 #ifndef CRYPTO_PKCS11_PIN_H
 #define CRYPTO_PKCS11_PIN_H

@@ -549,6 +549,41 @@ static void the_attempt_is_on_disk_before_the_login(void **state)
 	assert_bytes(bytes_of(seen, read_file(rig, "logins", seen, sizeof(seen))), BYTES_LITERAL("RRR"));
 }
 
+/* As a worker that was killed in the middle of a login leaves it. */
+static void set_attempt(const struct rig *rig, uint8_t attempt)
+{
+	FILE *file = fopen(rig_path(rig, "pintry"), "r+");
+
+	assert_non_null(file);
+	assert_int_equal(fseek(file, 49, SEEK_SET), 0);
+	assert_int_equal(fwrite(&attempt, 1, 1, file), 1);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void a_login_cut_short_is_tried_again_only_with_a_pin_that_was_good(void **state)
+{
+	struct rig *rig = *state;
+
+	assert_ok(rig_start(rig, &usual));
+	rig_stop(rig);
+	set_attempt(rig, 3);
+	assert_ok(rig_start(rig, &usual));
+	rig_stop(rig);
+	assert_int_equal(rig_logins(rig), 2);
+	set_attempt(rig, 3);
+	rig_ask(rig, "low", true); /* that login has failed: somebody changed the token's PIN */
+	assert_fails(rig_start(rig, &usual), PIN_TRIED);
+	assert_int_equal(rig_logins(rig), 2);
+	rig_ask(rig, "low", false);
+	set_attempt(rig, 1); /* it was never good */
+	assert_fails(rig_start(rig, &usual), PIN_TRIED);
+	assert_int_equal(rig_logins(rig), 2);
+	assert_fails(rig_start(rig, &(struct given){ .pin = pin_wrong }), PIN_REFUSED);
+	set_attempt(rig, 3);
+	assert_fails(rig_start(rig, &(struct given){ .pin = pin_wrong }), PIN_TRIED); /* SoftHSM2 says so itself */
+	assert_int_equal(rig_logins(rig), 3);
+}
+
 static void a_record_that_is_not_ours_counts_as_an_attempt(void **state)
 {
 	struct rig *rig = *state;
@@ -728,6 +763,7 @@ static const struct CMUnitTest tests[] = {
 	ON_TOKEN(the_attempt_is_on_disk_before_the_login),
 	ON_TOKEN(a_record_that_is_not_ours_counts_as_an_attempt),
 	ON_TOKEN(a_token_at_its_final_try_is_left_alone),
+	ON_TOKEN(a_login_cut_short_is_tried_again_only_with_a_pin_that_was_good),
 	ON_TOKEN(a_token_that_wants_a_pin_says_so),
 	ON_TOKEN(a_missing_module_or_token_says_what_to_do),
 	ON_TOKEN(of_two_tokens_with_one_label_the_serial_number_decides),

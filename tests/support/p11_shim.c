@@ -6,6 +6,7 @@
  *   logins       written here: one byte for each C_Login, 'R' if the attempt was recorded in pintry before it
  *   final        C_GetTokenInfo: the user PIN is at its final try
  *   locked       C_GetTokenInfo: the user PIN is locked
+ *   low          C_GetTokenInfo: a login has failed since the last good one
  *   vendor       C_GetTokenInfo: another manufacturer
  *   other        C_GetTokenInfo: another serial number, as if tokens had been exchanged
  *   absent       C_OpenSession, C_Sign: the token is not there
@@ -47,7 +48,7 @@ static bool asked_once(const char *name)
 	return unlink(file_of(name)) == 0;
 }
 
-/* The record's last byte: tried. */
+/* The record's last byte: tried, for the first time or once more. */
 static char recorded(void)
 {
 	int fd = open(file_of("pintry"), O_RDONLY | O_CLOEXEC);
@@ -56,7 +57,7 @@ static char recorded(void)
 
 	if (fd >= 0)
 		(void)close(fd);
-	return n == RECORD_BYTES && record[RECORD_BYTES - 1] == 1 ? 'R' : 'L';
+	return n == RECORD_BYTES && (record[RECORD_BYTES - 1] == 1 || record[RECORD_BYTES - 1] == 3) ? 'R' : 'L';
 }
 
 static CK_RV shim_login(CK_SESSION_HANDLE session, CK_USER_TYPE user, unsigned char *pin, CK_ULONG len)
@@ -80,6 +81,8 @@ static CK_RV shim_token_info(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
 		info->flags |= CKF_USER_PIN_FINAL_TRY;
 	if (asked("locked"))
 		info->flags |= CKF_USER_PIN_LOCKED;
+	if (asked("low"))
+		info->flags |= CKF_USER_PIN_COUNT_LOW;
 	if (asked("vendor"))
 		memcpy(info->manufacturerID, "Vendor project ", 15);
 	if (asked("other"))
