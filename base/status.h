@@ -71,6 +71,8 @@
 	X(X509_KEY,             11,   "private key is not the certificate's") \
 	X(RULES_AUDIENCE,       1132, "validator has no audience of its own") \
 	X(TENANT_NONE,          11,   "identity belongs to no tenant") \
+	X(CREDENTIAL_REVOKED,   11,   "an administrator has revoked it") \
+	X(REVOKE_INVALID,       1135,  "what is to be revoked is not well said") \
 	X(TENANT_TOKEN,         11,   "token refused by the tenant's rule") \
 	/* bodies */ \
 	X(BODY_SYNTAX,          7,    "body is not valid Protobuf") \
