@@ -72,6 +72,9 @@
 	X(RULES_AUDIENCE,       1132, "validator has no audience of its own") \
 	X(TENANT_NONE,          11,   "identity belongs to no tenant") \
 	X(CREDENTIAL_REVOKED,   11,   "an administrator has revoked it") \
+	X(TOKEN_USED,           11,   "token may be used once, and it was or could have been") \
+	X(TOKEN_JTI,            11,   "token without jti where each may be used once") \
+	X(TOKEN_TABLE,          1141, "too many tokens that may be used once") \
 	X(REVOKE_INVALID,       1135,  "what is to be revoked is not well said") \
 	X(TENANT_TOKEN,         11,   "token refused by the tenant's rule") \
 	/* bodies */ \

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <jansson.h>
 #include <math.h>
+#include <openssl/evp.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -166,6 +167,18 @@ static struct status audiences_read(const json_t *claims, struct jwtsvid *svid)
 	return OK;
 }
 
+/* Opaque, of any length: for comparison only. */
+static struct status jti_read(const json_t *claims, struct jwtsvid *svid)
+{
+	struct bytes jti = text_of(json_object_get(claims, "jti"));
+
+	svid->has_jti = jti.len > 0;
+	if (!svid->has_jti)
+		return OK;
+	ENSURE(EVP_Digest(jti.data, jti.len, svid->jti_hash, NULL, EVP_sha256(), NULL) == 1, CRYPTO);
+	return OK;
+}
+
 static void key_note(struct jwtsvid *svid, const struct keyset_key *key, const struct keyset *keys, enum jwk_alg alg)
 {
 	svid->alg = alg;
@@ -217,6 +230,7 @@ static struct status verify(
 
 	TRY(signer_find(jws, keys, jwtsvid_domain(svid), &signer));
 	TRY(audiences_read(claims, svid));
+	TRY(jti_read(claims, svid));
 	TRY(dates_read(claims, svid));
 	key_note(svid, signer, keys, jws->alg);
 	return OK;

@@ -16,6 +16,7 @@ enum {
 	JWTSVID_AUDIENCES_MAX = 32, /* values of "aud" (JT-15), and own audiences */
 	JWTSVID_LEEWAY_MAX_S = 120, /* JT-18 */
 	JWTSVID_KID_TEXT_BYTES = 96,
+	JWTSVID_JTI_HASH_BYTES = 32,
 	JWTSVID_SUBJECT_MAX_BYTES = 255, /* what names an identity at another provider (JT-26) */
 };
 
@@ -47,6 +48,8 @@ struct jwtsvid {
 	int64_t start_s;    /* if has_start: "iat", else "nbf"; rounded down, for age and lifetime */
 	int64_t start_up_s; /* the same, rounded up */
 	bool has_nbf, has_start;
+	bool has_jti;				  /* a string that is not empty; else it counts as absent */
+	uint8_t jti_hash[JWTSVID_JTI_HASH_BYTES]; /* SHA-256 of it */
 	enum jwk_alg alg;
 	uint8_t key_id[JWK_ID_BYTES];	  /* of the key that verified it: keyset_has_key() */
 	char kid[JWTSVID_KID_TEXT_BYTES]; /* of that key, for display only: printable ASCII, escaped, cut with "..." */
