@@ -6,6 +6,7 @@
 #define AGENT_AGENT_H
 
 #include "agent/audit_event.h"
+#include "agent/bind.h"
 #include "agent/compute.h"
 #include "agent/config.h"
 #include "agent/conn.h"
@@ -72,11 +73,12 @@ struct agent {
 	/* identity */
 	struct trust trust;
 	struct jwtsvid_cache *tokens;
+	struct binds *binds;
 	struct public_cache *public_keys; /* decoded, for verification; shared by the compute threads */
 	/* connections */
 	struct principal_facts facts;
 	size_t conn_count, conn_max, uid_max;
-	size_t conn_possible; /* with the descriptors that this process may have */
+	size_t conn_possible, pin_descriptors; /* with the descriptors that this process may have */
 	size_t unknown_bytes;
 	uint64_t conn_ids;
 	struct conn *dead_conns;

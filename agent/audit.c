@@ -172,6 +172,19 @@ static void put_peer(struct buf *to, const struct audit_record *r)
 	buf_put_u8(to, '}');
 }
 
+static void put_holder(struct buf *to, const struct audit_record *r)
+{
+	bool first = true;
+
+	if (!r->has_holder)
+		return;
+	field(to, "holder");
+	buf_put_u8(to, '{');
+	inner_int(to, &first, "uid", r->holder_uid);
+	inner_int(to, &first, "gid", r->holder_gid);
+	buf_put_u8(to, '}');
+}
+
 static void put_token(struct buf *to, const struct audit_record *r)
 {
 	bool first = true;
@@ -254,6 +267,7 @@ void audit_line_put(struct buf *to, const char *boot, const struct audit_record 
 	field_bytes(to, "identity", r->identity);
 	field_bytes(to, "tenant", r->tenant);
 	put_peer(to, r);
+	put_holder(to, r);
 	put_token(to, r);
 	field_text(to, "op", r->op);
 	field_bytes(to, "provider", r->provider);

@@ -34,6 +34,8 @@ struct audit_record {
 	bool has_peer;
 	uint32_t uid, gid;
 	int32_t pid;
+	bool has_holder; /* an alarm's other side: who held the token or identity before the peer came */
+	uint32_t holder_uid, holder_gid;
 	struct bytes kid;
 	const uint8_t *token_hash;	/* AUDIT_HASH_BYTES */
 	int64_t token_start, token_exp; /* seconds; 0 absent */

@@ -90,7 +90,7 @@ static void line_submit(struct audit_events *events, struct event_line *line)
 		durable_submit(events->durable, &line->job);
 }
 
-static void submit(struct audit_events *events, const struct audit_record *record)
+void audit_event_put(struct audit_events *events, const struct audit_record *record)
 {
 	struct event_line *line = events->count < AUDIT_EVENTS_MAX ? calloc(1, sizeof(*line)) : NULL;
 
@@ -133,7 +133,7 @@ void audit_event(
 	record.provider = provider;
 	record.detail = detail;
 	record.count = count;
-	submit(events, &record);
+	audit_event_put(events, &record);
 }
 
 void audit_event_refused(struct audit_events *events, struct status why)
@@ -143,7 +143,7 @@ void audit_event_refused(struct audit_events *events, struct status why)
 	record.event = "reload-refused";
 	record.status = status_name(why.code);
 	record.detail = status_text(why.code);
-	submit(events, &record);
+	audit_event_put(events, &record);
 }
 
 void audit_event_accepts(struct audit_events *events, const struct config *config)
@@ -167,7 +167,7 @@ void audit_event_damaged(
 	record.status = status_name(STATUS_RECORD_CORRUPT);
 	record.wire = status_wire(STATUS_RECORD_CORRUPT);
 	record.detail = what;
-	submit(events, &record);
+	audit_event_put(events, &record);
 }
 
 /* ---- providers ---------------------------------------------------------------------------------- */

@@ -26,6 +26,8 @@ void audit_events_free(struct audit_events *events);
  * NULL: the agent did not get that far. */
 void audit_event(
 	struct audit_events *events, const char *event, struct bytes provider, const char *detail, int64_t count);
+/* A line that the caller has put together; record->event says what happened. */
+void audit_event_put(struct audit_events *events, const struct audit_record *record);
 /* A configuration that could not be taken. */
 void audit_event_refused(struct audit_events *events, struct status why);
 /* One line per entry of `accept:`. */

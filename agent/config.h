@@ -21,9 +21,12 @@ enum {
 	CONFIG_LISTENERS_MAX = 16,
 	CONFIG_PROVIDERS_MAX = 16,
 	CONFIG_TENANTS_MAX = 4096,
-	CONFIG_RULES_MAX = 128,	  /* of one tenant; policy_check() walks those that name the verb */
-	CONFIG_PATTERNS_MAX = 64, /* key patterns of one rule */
-	CONFIG_SUBJECTS_MAX = 64, /* of one rule */
+	CONFIG_RULES_MAX = 128,	      /* of one tenant; policy_check() walks those that name the verb */
+	CONFIG_PATTERNS_MAX = 64,     /* key patterns of one rule */
+	CONFIG_SUBJECTS_MAX = 64,     /* of one rule */
+	CONFIG_DECLARED_MAX = 64,     /* principals of one tenant or administrator */
+	CONFIG_PRINCIPALS_MAX = 1024, /* of one identity that can be told */
+	CONFIG_INSTANCES_MAX = 64,    /* processes or cgroups that may share a token */
 	CONFIG_ADMINS_MAX = 64,
 	CONFIG_ACCEPTS_MAX = 64,
 	CONFIG_AUDIENCES_MAX = 8,
@@ -117,9 +120,11 @@ enum key_type {
 /* Sets of algorithms are bits of enum psa_alg_kind; sets of hashes bits of enum psa_hash, and this one. */
 #define HASH_BIT_ANY (1u << 16)
 
-/* How a token may be bound to who presents it; as bits in a rule. */
-enum config_binding { BINDING_NONE = 0, BINDING_WATCH = 1, BINDING_FIRST_USE = 2, BINDING_DECLARED = 3 };
+/* How a token may be bound to who presents it; as bits in a rule.  Zero, with nobody declared, refuses. */
+enum config_binding { BINDING_DECLARED = 0, BINDING_FIRST_USE = 1, BINDING_WATCH = 2, BINDING_NONE = 3 };
 #define BINDING_BIT(binding) (1u << (binding))
+/* What is counted as an instance. */
+enum config_instance { INSTANCE_PROCESS = 0, INSTANCE_CGROUP = 1 };
 
 /* Pointers are owned by the struct config they hang from; a text that the file does not give is NULL. */
 struct config_paths {
@@ -190,6 +195,26 @@ struct config_token {
 	uint32_t max_lifetime_s, max_age_s, leeway_s, min_remaining_s; /* CONFIG_UNSET: not stated */
 };
 
+/* Who may present a token, as the kernel sees them: what is not stated (CONFIG_UNSET, NULL) may be anything. */
+struct config_principal {
+	uint32_t uid, gid;
+	char *cgroup; /* path in the unified hierarchy */
+	char *label;  /* of the security module */
+};
+
+struct config_bind {
+	uint32_t binding;   /* enum config_binding */
+	uint32_t instances; /* first-use: of a token's account, as many at a time; CONFIG_UNSET any number */
+	uint32_t instance;  /* enum config_instance */
+	struct config_principal *declared;
+	uint32_t declared_count;
+};
+
+struct config_tenant_token {
+	struct config_token bounds;
+	struct config_bind bind;
+};
+
 /* When a rule holds, UTC.  Times of day are minutes since midnight, moments seconds since 1970; CONFIG_UNSET: not
  * stated. */
 struct config_time {
@@ -236,14 +261,16 @@ struct config_tenant {
 	uint32_t namespace_kind; /* enum config_namespace */
 	char **providers;	 /* names; none: the first of each type */
 	uint32_t provider_count;
-	struct config_token token;     /* refuses with 11 */
-	struct config_created created; /* of every key; refuses with 1133 */
+	struct config_tenant_token token; /* refuses with 11 */
+	struct config_created created;	  /* of every key; refuses with 1133 */
 	struct config_rule *rules;
 	uint32_t rule_count;
 };
 
 struct config_admin {
-	struct config_match match; /* spiffe (exact), uid or user */
+	struct config_match match;	   /* spiffe (exact), uid or user */
+	struct config_principal *declared; /* who may present its token; none: whoever is first */
+	uint32_t declared_count;
 };
 
 struct config_accept {
@@ -367,7 +394,6 @@ struct config_field {
 	const char *name;
 	enum config_type type;
 	bool is_required;
-	bool is_later;	 /* has its place in the struct, but what would fill it is not built yet: refused */
 	uint8_t only;	 /* bits of enum config_provider_type: 0 all */
 	uint32_t offset; /* in the struct of the shape */
 	uint32_t count_offset;

@@ -269,7 +269,8 @@ unsigned config_check_match(const struct config_match *match)
 static void admins_check(struct check *c)
 {
 	for (uint32_t i = 0; i < c->config->admin_count; i++) {
-		const struct config_match *match = &c->config->admins[i].match;
+		const struct config_admin *admin = &c->config->admins[i];
+		const struct config_match *match = &admin->match;
 		struct pattern pattern = { 0 };
 		const char *why;
 		bool is_exact;
@@ -280,6 +281,10 @@ static void admins_check(struct check *c)
 		}
 		if (match->user != NULL && !config_check_account(match->user))
 			report(c, "is not the name of an account", "admins[%u].user", i);
+		if (match->spiffe == NULL && admin->declared_count > 0)
+			report(c, "is for a SPIFFE ID: an account is bound by its uid", "admins[%u].declared", i);
+		SENTENCE(path, "admins[%u]", i);
+		config_check_declared(c, admin->declared, admin->declared_count, path);
 		if (match->spiffe == NULL)
 			continue;
 		if (pattern_spiffe(bytes_from_text(match->spiffe), &pattern, &why).code != STATUS_OK) {
@@ -303,7 +308,7 @@ static const uint8_t checks[100] = {
 	[3] = CHECK_LATER,
 	[4] = CHECK_BUILT,
 	[5] = CHECK_LATER,
-	[6] = CHECK_LATER,
+	[6] = CHECK_BUILT,
 	[7] = CHECK_LATER,
 	[8] = CHECK_LATER,
 	[11] = CHECK_NEVER,

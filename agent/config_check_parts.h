@@ -37,6 +37,7 @@ const struct config_provider *config_check_provider(const struct config *config,
 /* How many of a match's fields are given. */
 unsigned config_check_match(const struct config_match *match);
 /* config_check_tenants.c */
+void config_check_declared(struct check *c, const struct config_principal *declared, uint32_t count, const char *path);
 void config_check_tenants(struct check *c);
 
 #endif

@@ -101,7 +101,7 @@ static bool both(uint32_t a, uint32_t b)
 static void rule_token_check(struct check *c, uint32_t i, uint32_t k)
 {
 	const struct config_tenant *tenant = &c->config->tenants[i];
-	const struct config_token *of = &tenant->token, *own = &tenant->rules[k].token;
+	const struct config_token *of = &tenant->token.bounds, *own = &tenant->rules[k].token;
 
 	if (!condition_bounds_token(own))
 		return;
@@ -224,6 +224,24 @@ static void rule_key_check(struct check *c, uint32_t i, uint32_t k)
 	}
 }
 
+static void rule_bind_check(struct check *c, uint32_t i, uint32_t k)
+{
+	const struct config_tenant *tenant = &c->config->tenants[i];
+	const struct config_rule *rule = &tenant->rules[k];
+	const uint32_t binding = tenant->token.bind.binding;
+
+	if (rule->binding == 0 && rule->max_principals == CONFIG_UNSET)
+		return;
+	if (tenant->match.spiffe == NULL)
+		report(c, "asks about a token, but this tenant has none: its match is no spiffe",
+			"tenants[%u].rules[%u].%s", i, k, rule->binding != 0 ? "binding" : "max_principals");
+	else if (rule->binding != 0 && (rule->binding & BINDING_BIT(binding)) == 0)
+		report(c, "never holds: the tenant's token.binding is another", "tenants[%u].rules[%u].binding", i, k);
+	else if (rule->max_principals != CONFIG_UNSET && binding == BINDING_NONE)
+		report(c, "cannot be known: nobody is counted under binding: none",
+			"tenants[%u].rules[%u].max_principals", i, k);
+}
+
 static void rule_check(struct check *c, const struct parsed *parsed, uint32_t i, uint32_t k)
 {
 	const struct config_rule *rule = &c->config->tenants[i].rules[k];
@@ -238,7 +256,40 @@ static void rule_check(struct check *c, const struct parsed *parsed, uint32_t i,
 	rule_providers_check(c, i, k);
 	time_check(c, i, k);
 	rule_token_check(c, i, k);
+	rule_bind_check(c, i, k);
 	rule_created_check(c, i, k);
+}
+
+/* Who may present tokens.  path: "tenants[0].token" or "admins[0]". */
+void config_check_declared(struct check *c, const struct config_principal *declared, uint32_t count, const char *path)
+{
+	for (uint32_t n = 0; n < count; n++) {
+		const struct config_principal *one = &declared[n];
+
+		if (one->uid == CONFIG_UNSET && one->gid == CONFIG_UNSET && one->cgroup == NULL && one->label == NULL)
+			report(c, "is everybody: give uid, gid, cgroup or label", "%s.declared[%u]", path, n);
+	}
+}
+
+static void bind_check(struct check *c, uint32_t i)
+{
+	const struct config_tenant *tenant = &c->config->tenants[i];
+	const struct config_bind *bind = &tenant->token.bind;
+	const bool has_tokens = tenant->match.spiffe != NULL, is_declared = bind->binding == BINDING_DECLARED;
+	SENTENCE(path, "tenants[%u].token", i);
+
+	if (!has_tokens &&
+		(bind->binding != BINDING_FIRST_USE || bind->instances != CONFIG_UNSET || bind->declared_count > 0))
+		report(c, "binds a token, but this tenant has none: its match is no spiffe", "%s", path);
+	if (has_tokens && is_declared && bind->declared_count == 0)
+		report(c, "is declared, but nobody is: list principals in declared", "%s.binding", path);
+	if (!is_declared && bind->declared_count > 0)
+		report(c, "is asked by binding: declared only", "%s.declared", path);
+	if (has_tokens && bind->instances != CONFIG_UNSET && bind->binding != BINDING_FIRST_USE)
+		report(c, "narrows binding: first-use only", "%s.instances", path);
+	if (bind->instance != INSTANCE_PROCESS && bind->instances == CONFIG_UNSET)
+		report(c, "says what instances counts, which is not given", "%s.instance", path);
+	config_check_declared(c, bind->declared, bind->declared_count, path);
 }
 
 static void tenant_check(struct check *c, uint32_t i, struct parsed *parsed)
@@ -249,8 +300,9 @@ static void tenant_check(struct check *c, uint32_t i, struct parsed *parsed)
 	match_parse(c, i, parsed);
 	template_parse(c, i, parsed);
 	tenant_providers_check(c, i);
-	if (tenant->match.spiffe == NULL && condition_bounds_token(&tenant->token))
+	if (tenant->match.spiffe == NULL && condition_bounds_token(&tenant->token.bounds))
 		report(c, "bounds a token, but this tenant has none: its match is no spiffe", "tenants[%u].token", i);
+	bind_check(c, i);
 	created_check(c, &tenant->created, path);
 	for (uint32_t k = 0; k < tenant->rule_count; k++)
 		rule_check(c, parsed, i, k);

@@ -210,8 +210,6 @@ static bool bits_are_known(const struct config_word *words, uint32_t value)
 
 static bool number_fits(const struct config_field *field, uint64_t value)
 {
-	if (field->is_later)
-		return value == (field->type == CONFIG_TYPE_BITS ? 0 : CONFIG_UNSET);
 	if (field->type == CONFIG_TYPE_NUMBER_HIDDEN)
 		return true;
 	if (field->type == CONFIG_TYPE_WORD)

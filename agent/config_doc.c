@@ -43,10 +43,6 @@ static void range_put(struct buf *to, const struct config_field *field, const ch
 
 static void type_put(struct buf *to, const struct config_field *field)
 {
-	if (field->is_later) {
-		buf_put_text(to, "not supported yet");
-		return;
-	}
 	switch (field->type) {
 	case CONFIG_TYPE_TEXT:
 		buf_printf(to, "text, at most %llu bytes", (unsigned long long)field->max);
@@ -411,7 +407,7 @@ static void json_shape(struct buf *to, const struct config_shape *shape)
 
 	buf_put_text(to, "\"type\": \"object\", \"additionalProperties\": false, \"properties\": {");
 	for (const struct config_field *field = shape->fields; field->name != NULL; field++) {
-		if (!is_shown(field) || field->type == CONFIG_TYPE_LATER || field->is_later)
+		if (!is_shown(field) || field->type == CONFIG_TYPE_LATER)
 			continue;
 		buf_printf(to, "%s\n", separator);
 		json_text(to, field->name);

@@ -94,6 +94,10 @@ const struct config_word config_usages[] = {
 static const struct config_word authenticator_bits[] = {
 	{ "jwt-svid", 1u << AUTHENTICATOR_JWT_SVID, false }, { "unix-peer", 1u << AUTHENTICATOR_UNIX_PEER, false },
 	{ "direct", 1u << AUTHENTICATOR_DIRECT, false }, { "jwt", 1u << AUTHENTICATOR_ISSUER, true }, { 0 } };
+static const struct config_word binding_words[] = {
+	{ "first-use", BINDING_FIRST_USE, false }, { "declared", BINDING_DECLARED, false }, { "watch", BINDING_WATCH, false },
+	{ "none", BINDING_NONE, false }, { 0 } };
+static const struct config_word instance_words[] = { { "process", INSTANCE_PROCESS, false }, { "cgroup", INSTANCE_CGROUP, false }, { 0 } };
 static const struct config_word bindings[] = {
 	{ "none", BINDING_BIT(BINDING_NONE), false }, { "watch", BINDING_BIT(BINDING_WATCH), false },
 	{ "first-use", BINDING_BIT(BINDING_FIRST_USE), false }, { "declared", BINDING_BIT(BINDING_DECLARED), false }, { 0 } };
@@ -204,19 +208,44 @@ static const struct config_field match_fields[] = {
 	{ 0 } };
 static const struct config_shape match = { "match", sizeof(struct config_match), match_fields };
 
-static const struct config_field token_fields[] = {
-	{ .name = "max_lifetime", .type = CONFIG_TYPE_SECONDS, AT(config_token, max_lifetime_s), BOUNDS(1, CONFIG_TOKEN_LIFETIME_S),
-	  .text = "Longest life of a token, expiry minus start. The daemon's own bound is 10m." },
-	{ .name = "max_age", .type = CONFIG_TYPE_SECONDS, AT(config_token, max_age_s), BOUNDS(1, CONFIG_TOKEN_AGE_S),
-	  .text = "Longest time since a token's start. The daemon's own bound is 10m; SPIRE hands a token out for half of its life." },
-	{ .name = "leeway", .type = CONFIG_TYPE_SECONDS, AT(config_token, leeway_s), BOUNDS(0, CONFIG_TOKEN_LEEWAY_S),
-	  .text = "How far clocks may differ. The daemon's own bound is 10s." },
-	{ .name = "min_remaining", .type = CONFIG_TYPE_SECONDS, AT(config_token, min_remaining_s), BOUNDS(1, CONFIG_TOKEN_LIFETIME_S),
-	  .text = "Shortest time that a token must have left, expiry minus now." },
-	{ .name = "binding", .type = CONFIG_TYPE_LATER, .text = "Binding of a token to the process that first used it." },
-	{ .name = "instances", .type = CONFIG_TYPE_LATER, .text = "How many processes may share a token." },
+static const struct config_field principal_fields[] = {
+	{ .name = "uid", .type = CONFIG_TYPE_NUMBER, AT(config_principal, uid), BOUNDS(0, UINT32_MAX - 1), .text = "Its uid, as the kernel reports it." },
+	{ .name = "gid", .type = CONFIG_TYPE_NUMBER, AT(config_principal, gid), BOUNDS(0, UINT32_MAX - 1), .text = "Its gid." },
+	{ .name = "cgroup", .type = CONFIG_TYPE_PATH, AT(config_principal, cgroup), BOUNDS(1, CONFIG_TEXT_MAX),
+	  .text = "Its cgroup in the unified hierarchy, as `/system.slice/web.service`: this one, none below it. Looked up at each request." },
+	{ .name = "label", .type = CONFIG_TYPE_TEXT, AT(config_principal, label), BOUNDS(1, 255),
+	  .text = "Its label of SELinux or AppArmor, whole, as the kernel reports it." },
 	{ 0 } };
+static const struct config_shape principal = { "declared", sizeof(struct config_principal), principal_fields };
+
+/* Bounds of a token stand in a tenant and in a rule. */
+#define TOKEN_BOUNDS \
+	{ .name = "max_lifetime", .type = CONFIG_TYPE_SECONDS, AT(config_token, max_lifetime_s), BOUNDS(1, CONFIG_TOKEN_LIFETIME_S), \
+	  .text = "Longest life of a token, expiry minus start. The daemon's own bound is 10m." }, \
+	{ .name = "max_age", .type = CONFIG_TYPE_SECONDS, AT(config_token, max_age_s), BOUNDS(1, CONFIG_TOKEN_AGE_S), \
+	  .text = "Longest time since a token's start. The daemon's own bound is 10m; SPIRE hands a token out for half of its life." }, \
+	{ .name = "leeway", .type = CONFIG_TYPE_SECONDS, AT(config_token, leeway_s), BOUNDS(0, CONFIG_TOKEN_LEEWAY_S), \
+	  .text = "How far clocks may differ. The daemon's own bound is 10s." }, \
+	{ .name = "min_remaining", .type = CONFIG_TYPE_SECONDS, AT(config_token, min_remaining_s), BOUNDS(1, CONFIG_TOKEN_LIFETIME_S), \
+	  .text = "Shortest time that a token must have left, expiry minus now." },
+static const struct config_field token_fields[] = { TOKEN_BOUNDS { 0 } };
 static const struct config_shape token = { "token", sizeof(struct config_token), token_fields };
+
+_Static_assert(offsetof(struct config_tenant_token, bounds) == 0, "the bounds' rows hold for both");
+static const struct config_field tenant_token_fields[] = { TOKEN_BOUNDS
+	{ .name = "binding", .type = CONFIG_TYPE_WORD, AT(config_tenant_token, bind.binding), .words = binding_words, .standard = "first-use",
+	  .text = "Who may present a token. `first-use`: from the first use on only that uid, gid and label, so that replicas pass. "
+		  "`declared`: whom `declared` lists. `watch`: anybody, and a second principal raises an alarm; strict warns (DOC-06). "
+		  "`none`: anybody; strict refuses (DOC-06)." },
+	{ .name = "instances", .type = CONFIG_TYPE_NUMBER, AT(config_tenant_token, bind.instances), BOUNDS(1, CONFIG_INSTANCES_MAX),
+	  .text = "Narrows `first-use` to so many processes or cgroups at a time; the end of a process frees its place." },
+	{ .name = "instance", .type = CONFIG_TYPE_WORD, AT(config_tenant_token, bind.instance), .words = instance_words, .standard = "process",
+	  .text = "What `instances` counts." },
+	{ .name = "declared", .type = CONFIG_TYPE_LIST, LIST_AT(config_tenant_token, bind.declared, bind.declared_count),
+	  BOUNDS(0, CONFIG_DECLARED_MAX), .shape = &principal,
+	  .text = "Principals that may present tokens under `binding: declared`; of an entry everything must fit." },
+	{ 0 } };
+static const struct config_shape tenant_token = { "token", sizeof(struct config_tenant_token), tenant_token_fields };
 
 static const struct config_field time_fields[] = {
 	{ .name = "days", .type = CONFIG_TYPE_BITS, AT(config_time, days), .words = days, .text = "Days of the week. Without: every day." },
@@ -277,9 +306,9 @@ static const struct config_field rule_fields[] = {
 	{ .name = "authenticators", .type = CONFIG_TYPE_BITS, AT(config_rule, authenticators), .words = authenticator_bits,
 	  .text = "How the client proved who it is." },
 	{ .name = "time", .type = CONFIG_TYPE_MAP, AT(config_rule, time), .shape = &window, .text = "When the rule holds." },
-	{ .name = "binding", .type = CONFIG_TYPE_BITS, .is_later = true, AT(config_rule, binding), .words = bindings,
-	  .text = "How the token is bound to who presents it." },
-	{ .name = "max_principals", .type = CONFIG_TYPE_NUMBER, .is_later = true, AT(config_rule, max_principals), BOUNDS(1, 65536),
+	{ .name = "binding", .type = CONFIG_TYPE_BITS, AT(config_rule, binding), .words = bindings,
+	  .text = "How the tenant binds tokens to who presents them." },
+	{ .name = "max_principals", .type = CONFIG_TYPE_NUMBER, AT(config_rule, max_principals), BOUNDS(1, CONFIG_PRINCIPALS_MAX - 1),
 	  .text = "Most principals (uid, gid and label) that present tokens of this identity at a time." },
 	{ .name = "token", .type = CONFIG_TYPE_MAP, AT(config_rule, token), .shape = &token,
 	  .text = "Of an allowing rule: it does not match a token beyond these bounds." },
@@ -297,8 +326,8 @@ static const struct config_field tenant_fields[] = {
 	  .text = "`identity`: each identity has keys of its own. `tenant`: all identities of the tenant share them." },
 	{ .name = "providers", .type = CONFIG_TYPE_TEXTS, LIST_AT(config_tenant, providers, provider_count), BOUNDS(1, CONFIG_PROVIDERS_MAX),
 	  .text = "Providers by name, at most one of each type. Without: the first of each type." },
-	{ .name = "token", .type = CONFIG_TYPE_MAP, AT(config_tenant, token), .shape = &token,
-	  .text = "Tightens the daemon's bounds for this tenant; a token beyond them is refused as not authenticated." },
+	{ .name = "token", .type = CONFIG_TYPE_MAP, AT(config_tenant, token), .shape = &tenant_token,
+	  .text = "Tightens the daemon's bounds for this tenant, and says who may present a token; what is beyond is refused as not authenticated." },
 	{ .name = "created", .type = CONFIG_TYPE_MAP, AT(config_tenant, created), .shape = &created,
 	  .text = "What the keys of this tenant may be, whatever a rule allows." },
 	{ .name = "quota", .type = CONFIG_TYPE_LATER, .text = "Keys, requests per time, requests at a time." },
@@ -307,16 +336,18 @@ static const struct config_field tenant_fields[] = {
 	{ 0 } };
 static const struct config_shape tenant = { "tenants", sizeof(struct config_tenant), tenant_fields };
 
-/* An administrator is a match without a name around it: the struct holds nothing else. */
-_Static_assert(sizeof(struct config_admin) == sizeof(struct config_match), "an admin is a match");
 static const struct config_field admin_fields[] = {
-	{ .name = "spiffe", .type = CONFIG_TYPE_TEXT, AT(config_match, spiffe), BOUNDS(1, CONFIG_TEXT_MAX), .text = "A SPIFFE ID, without placeholders." },
-	{ .name = "uid", .type = CONFIG_TYPE_NUMBER, AT(config_match, uid), BOUNDS(0, UINT32_MAX - 1), .text = "A uid, as the kernel reports it." },
-	{ .name = "user", .type = CONFIG_TYPE_TEXT, AT(config_match, user), BOUNDS(1, 32), .text = "An account's name, looked up when the file is read." },
+	{ .name = "spiffe", .type = CONFIG_TYPE_TEXT, AT(config_admin, match.spiffe), BOUNDS(1, CONFIG_TEXT_MAX), .text = "A SPIFFE ID, without placeholders." },
+	{ .name = "uid", .type = CONFIG_TYPE_NUMBER, AT(config_admin, match.uid), BOUNDS(0, UINT32_MAX - 1), .text = "A uid, as the kernel reports it." },
+	{ .name = "user", .type = CONFIG_TYPE_TEXT, AT(config_admin, match.user), BOUNDS(1, 32), .text = "An account's name, looked up when the file is read." },
 	{ .name = "direct", .type = CONFIG_TYPE_NEVER, .text = "a claimed name cannot be an administrator" },
 	{ .name = "issuer", .type = CONFIG_TYPE_LATER, .text = "Issuer of a generic identity provider." },
 	{ .name = "subject", .type = CONFIG_TYPE_LATER, .text = "Subject at that issuer." },
-	{ .name = "user uid", .type = CONFIG_TYPE_NUMBER_HIDDEN, AT(config_match, user_uid) },
+	{ .name = "declared", .type = CONFIG_TYPE_LIST, LIST_AT(config_admin, declared, declared_count), BOUNDS(0, CONFIG_DECLARED_MAX),
+	  .shape = &principal,
+	  .text = "Principals that may present this SPIFFE ID's token. Without: whoever is first with it, as under `first-use`. "
+		  "A `uid` or `user` needs none." },
+	{ .name = "user uid", .type = CONFIG_TYPE_NUMBER_HIDDEN, AT(config_admin, match.user_uid) },
 	{ 0 } };
 static const struct config_shape admin = { "admins", sizeof(struct config_admin), admin_fields };
 

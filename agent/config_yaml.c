@@ -419,7 +419,7 @@ static void unknown_report(struct walk *w, const struct config_shape *shape, str
 
 static void known_walk(struct walk *w, const struct config_field *field, void *base, yaml_mark_t mark)
 {
-	if (field->type == CONFIG_TYPE_LATER || field->is_later) {
+	if (field->type == CONFIG_TYPE_LATER) {
 		place_keep(w, mark, true);
 		report_later(w, mark, "is not supported yet");
 		skip(w);

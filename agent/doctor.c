@@ -203,6 +203,7 @@ static const struct row {
 } rows[] = {
 	{ 1, account_check, "roles run without privileges" },
 	{ 4, kernel_check, "seccomp, no-new-privileges and Landlock are there" },
+	{ 6, doctor_check_binding, "nobody's tokens are bound: no tenant has any" },
 	{ 11, socket_directories_check, "socket directories are closed to others" },
 	{ 12, sockets_check, "nobody else stands at the sockets' paths" },
 	{ 21, doctor_check_devices, "devices and tokens are closed to others" },
@@ -245,6 +246,7 @@ void doctor_probe(const char *config_path, bool may_be_running, struct doctor_fa
 		.has_no_new_privileges = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) >= 0,
 		.landlock_abi = abi > 0 ? (int)abi : 0,
 	};
+	principal_probe(&ret_facts->peers);
 }
 
 static void log_visit(void *context, const struct doctor_finding *finding)

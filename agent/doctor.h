@@ -8,6 +8,7 @@
 #define AGENT_DOCTOR_H
 
 #include "agent/config.h"
+#include "agent/principal.h"
 
 enum { DOCTOR_TEXT_BYTES = 512 };
 
@@ -19,6 +20,7 @@ struct doctor_facts {
 	bool may_be_running;	 /* `--check`: our own daemon may hold the sockets */
 	bool has_seccomp, has_no_new_privileges;
 	int landlock_abi; /* 0: none */
+	struct principal_facts peers;
 };
 void doctor_probe(const char *config_path, bool may_be_running, struct doctor_facts *ret_facts);
 

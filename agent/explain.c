@@ -362,6 +362,7 @@ struct status policy_explain(const struct policy *policy, const struct policy_re
 {
 	struct tenant_match match;
 	struct decision decision;
+	struct policy_request usual = *rq;
 	struct status st = tenant_find(policy, rq->identity, rq->token, &match, &decision);
 	bool has_tenant = st.code == STATUS_OK;
 
@@ -374,7 +375,8 @@ struct status policy_explain(const struct policy *policy, const struct policy_re
 		text_put(to, bytes_of(match.name, match.name_len));
 		buf_printf(to, " (%s), keys %s\n", match.tenant->name,
 			match.tenant->is_shared ? "shared by the tenant" : "of this identity alone");
-		st = policy_check(policy, &match, rq, &decision);
+		usual = policy_suppose(&match, rq);
+		st = policy_check(policy, &match, &usual, &decision);
 	}
 	buf_printf(to, "decision: %s", decision.is_allowed ? "allow" : "deny");
 	if (!decision.is_allowed)
@@ -388,7 +390,7 @@ struct status policy_explain(const struct policy *policy, const struct policy_re
 	if (decision.is_uncertain)
 		buf_put_text(to, "          what is not known denies: say more of the request\n");
 	if (!decision.is_allowed && has_tenant)
-		denial_put(to, policy, &match, st.code, rq, &decision);
+		denial_put(to, policy, &match, st.code, &usual, &decision);
 	else if (!decision.is_allowed)
 		refusal_put(to, policy, rq->identity, st);
 	return st;

@@ -396,11 +396,13 @@ static void check_overrun(struct agent *agent)
 static void second(void *context)
 {
 	struct agent *agent = context;
+	const struct bind_time now = { clock_wall_us() / US_PER_S, agent->loop.now_us / US_PER_S };
 	static unsigned seconds;
 
 	audit_counts_flush(agent->audit);
 	audit_events_second(agent->events);
 	wall_second(&agent->wall, agent->durable, agent->events);
+	binds_second(agent->binds, &now);
 	check_overrun(agent);
 	keyfacts_second(agent->keyfacts, agent->loop.now_us);
 	for (size_t i = 0; i < agent->lane_count; i++)
@@ -575,6 +577,7 @@ static struct status build_loop(struct agent *agent)
 static struct status build_identity(struct agent *agent)
 {
 	TRY(jwtsvid_cache_new(AGENT_TOKENS, &agent->tokens));
+	TRY(binds_new(&agent->facts, agent->pin_descriptors, &agent->binds));
 	TRY(public_cache_new(AGENT_PUBLIC_KEYS, &agent->public_keys));
 	TRY(trust_init(&agent->trust, &agent->loop, agent->compute, agent->tokens));
 	return random_pool_init(&agent->random);
@@ -597,19 +600,24 @@ static struct status build_listeners(struct agent *agent)
 	return OK;
 }
 
-/* A connection has two descriptors, its socket and its peer's pidfd.  Beyond what is possible the one that has kept us
- * waiting longest makes room, as beyond what is configured. */
-static void bound_connections(struct agent *agent)
+/* A connection has two descriptors, its socket and its peer's pidfd, and a part of them all is kept for the ends of
+ * processes that share tokens.  Beyond what is possible the connection that has kept us waiting longest makes room, as
+ * beyond what is configured. */
+static void share_descriptors(struct agent *agent)
 {
 	const size_t each = agent->facts.has_pidfd ? 2 : 1;
 	struct rlimit files;
+	size_t left;
 
+	agent->pin_descriptors = BIND_DESCRIPTORS_MAX;
 	agent->conn_possible = SIZE_MAX;
 	if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur == RLIM_INFINITY)
 		return;
-	agent->conn_possible = 1;
-	if (files.rlim_cur > AGENT_DESCRIPTORS + each)
-		agent->conn_possible = (files.rlim_cur - AGENT_DESCRIPTORS) / each;
+	left = files.rlim_cur > AGENT_DESCRIPTORS ? files.rlim_cur - AGENT_DESCRIPTORS : 0;
+	if (agent->pin_descriptors > left / 4)
+		agent->pin_descriptors = left / 4;
+	left -= agent->pin_descriptors;
+	agent->conn_possible = left >= each ? left / each : 1;
 	if (agent->conn_possible < agent->config->limits.connections)
 		log_warning("%ju descriptors are enough for %zu connections, not for limits.connections",
 			(uintmax_t)files.rlim_cur, agent->conn_possible);
@@ -626,7 +634,7 @@ static struct status build(struct agent *agent)
 	agent->started_us = clock_mono_us();
 	TRY(digest_init());
 	principal_probe(&agent->facts);
-	bound_connections(agent);
+	share_descriptors(agent);
 	options.write[0] = agent->config->paths.state;
 	options.reads_proc = principal_needs_proc(&agent->facts);
 	TRY(sandbox_enter(SANDBOX_AGENT, &options, &agent->posture));
@@ -663,6 +671,7 @@ static void tear_down(struct agent *agent)
 	trust_done(&agent->trust);
 	public_cache_free(agent->public_keys);
 	jwtsvid_cache_free(agent->tokens);
+	binds_free(agent->binds);
 	keyindex_free(agent->index);
 	policy_unref(agent->policy);
 	config_free(agent->config);

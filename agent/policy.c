@@ -251,7 +251,20 @@ struct status policy_check(const struct policy *policy, const struct tenant_matc
 	return OK;
 }
 
-bool policy_is_admin(const struct policy *policy, const struct identity *identity)
+struct policy_request policy_suppose(const struct tenant_match *match, const struct policy_request *request)
+{
+	struct policy_request usual = *request;
+
+	if (match->tenant->authenticator != AUTHENTICATOR_JWT_SVID)
+		return usual;
+	if (usual.binding == 0)
+		usual.binding = BINDING_BIT(match->tenant->bind->binding);
+	if (usual.principals == 0)
+		usual.principals = 1;
+	return usual;
+}
+
+const struct config_admin *policy_admin(const struct policy *policy, const struct identity *identity)
 {
 	const struct config *tree = policy->tree;
 
@@ -260,10 +273,15 @@ bool policy_is_admin(const struct policy *policy, const struct identity *identit
 		uint32_t uid = match->user != NULL ? match->user_uid : match->uid;
 
 		if (identity->authenticator == AUTHENTICATOR_UNIX_PEER && uid != CONFIG_UNSET && identity->uid == uid)
-			return true;
+			return &tree->admins[i];
 		if (identity->authenticator == AUTHENTICATOR_JWT_SVID && match->spiffe != NULL &&
 			bytes_equal(identity->name, bytes_from_text(match->spiffe)))
-			return true;
+			return &tree->admins[i];
 	}
-	return false;
+	return NULL;
+}
+
+bool policy_is_admin(const struct policy *policy, const struct identity *identity)
+{
+	return policy_admin(policy, identity) != NULL;
 }

@@ -45,11 +45,17 @@ struct policy_request {
 struct status policy_check(const struct policy *policy, const struct tenant_match *match,
 	const struct policy_request *request, struct decision *decision);
 
+/* The request as it usually is, for questions that no client asks: a token bound as its tenant says, and presented by
+ * one principal, where the request does not say. */
+struct policy_request policy_suppose(const struct tenant_match *match, const struct policy_request *request);
+
 /* What is no error but can hardly be meant: tenants that overlap, rules that are never reached, rules that can never
  * allow.  For a configuration that config_check() passes; findings as its.  Returns their number.  Pure. */
 unsigned policy_lint(const struct config *config, config_visit_fn *visit, void *context);
 
-/* Is the identity an administrator?  Says nothing of the listener it came by. */
+/* Is the identity an administrator?  Says nothing of the listener it came by, nor of who presents the token.  NULL: no;
+ * borrowed from the policy. */
+const struct config_admin *policy_admin(const struct policy *policy, const struct identity *identity);
 bool policy_is_admin(const struct policy *policy, const struct identity *identity);
 
 /* The verb of an operation by its own name ("sign") or Parsec's ("PsaSignHash"); VERB_NONE. */

@@ -31,6 +31,7 @@ static const struct config_field case_fields[] = {
 	{ .name = "at", .type = CONFIG_TYPE_MOMENT, AT(at_s), BOUNDS(1, UINT32_MAX - 1), .standard = "2026-01-05T12:00:00Z", .text = "When it is asked; a Monday noon unless said otherwise." },
 	{ .name = "lifetime", .type = CONFIG_TYPE_SECONDS, AT(lifetime_s), BOUNDS(0, CONFIG_KEY_AGE_S), .standard = "5m", .text = "The token's life." },
 	{ .name = "age", .type = CONFIG_TYPE_SECONDS, AT(age_s), BOUNDS(0, CONFIG_KEY_AGE_S), .standard = "0s", .text = "The token's age." },
+	{ .name = "principals", .type = CONFIG_TYPE_NUMBER, AT(principals), BOUNDS(1, CONFIG_PRINCIPALS_MAX), .standard = "1", .text = "How many principals present tokens of this identity." },
 	{ .name = "expect", .type = CONFIG_TYPE_WORD, .is_required = true, AT(expect), .words = expects, .text = "The decision; `deny` is also who has no tenant." },
 	{ .name = "rule", .type = CONFIG_TYPE_TEXT, AT(rule), BOUNDS(1, 64), .text = "The rule that makes it, as the audit log names it: `tenants[0].rules[1]`." },
 	{ 0 } };
@@ -177,6 +178,7 @@ bool policy_question_make(const struct policy_case *asked, const struct config *
 	to->request.key = bytes_from_text(asked->key != NULL ? asked->key : "");
 	to->request.identity = &to->identity;
 	to->request.token = &to->token;
+	to->request.principals = asked->principals;
 	to->request.alg = asked->algorithm != 0 ? &to->alg : NULL;
 	if (asked->type != 0 && condition_type_key(asked->type, &to->attributes)) {
 		if (asked->bits != CONFIG_UNSET)
@@ -192,7 +194,9 @@ struct status policy_question_ask(
 	const struct policy *policy, const struct policy_request *request, struct decision *ret_decision)
 {
 	struct tenant_match match;
+	struct policy_request usual;
 
 	TRY(tenant_find(policy, request->identity, request->token, &match, ret_decision));
-	return request->verb == VERB_NONE ? OK : policy_check(policy, &match, request, ret_decision);
+	usual = policy_suppose(&match, request);
+	return request->verb == VERB_NONE ? OK : policy_check(policy, &match, &usual, ret_decision);
 }

@@ -24,7 +24,8 @@ struct policy_case {
 	bool is_expired;
 	uint32_t at_s;
 	uint32_t lifetime_s, age_s; /* of the token */
-	uint32_t expect;	    /* enum policy_expect */
+	uint32_t principals;
+	uint32_t expect; /* enum policy_expect */
 	char *rule;
 };
 

@@ -144,7 +144,7 @@ static const char *contradiction(const struct config_tenant *tenant, const struc
 	struct config_created asked = { rule->types, rule->min_bits, rule->max_bits, rule->algorithms, rule->hashes, 0,
 		true, CONFIG_UNSET };
 	uint32_t life_s =
-		least(least(rule->token.max_lifetime_s, tenant->token.max_lifetime_s), CONFIG_TOKEN_LIFETIME_S);
+		least(least(rule->token.max_lifetime_s, tenant->token.bounds.max_lifetime_s), CONFIG_TOKEN_LIFETIME_S);
 
 	if (!some_key_fits(rule->types, rule->min_bits, rule->max_bits, rule->algorithms))
 		return "no key has one of its types, its size and one of its algorithms";

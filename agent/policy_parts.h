@@ -87,7 +87,8 @@ struct tenant {
 	struct config_token token;
 	struct name_part parts[CONFIG_SEGMENTS_MAX];
 	uint32_t part_count;
-	const struct config_created *created; /* borrowed from the policy's tree */
+	const struct config_bind *bind;	      /* borrowed from the policy's tree */
+	const struct config_created *created; /* the same */
 	struct rule *rules;		      /* owned */
 	struct rule_head *heads;	      /* owned; of the rules, in their order */
 	uint32_t rule_count;

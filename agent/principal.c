@@ -68,7 +68,8 @@ void principal_probe(struct principal_facts *ret_facts)
 	char label[PRINCIPAL_LABEL_BYTES];
 	socklen_t len = sizeof(label);
 
-	*ret_facts = (struct principal_facts){ .cgroups = unified_hierarchy() };
+	*ret_facts = (struct principal_facts){ .cgroups = unified_hierarchy(),
+		.has_proc = access("/proc/1/stat", R_OK) == 0 };
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return; /* nothing is known, and what needs it is refused */
 	ret_facts->has_label = getsockopt(pair[0], SOL_SOCKET, SO_PEERSEC, label, &len) == 0 || errno != ENOPROTOOPT;
@@ -79,6 +80,16 @@ void principal_probe(struct principal_facts *ret_facts)
 	own_close(&pidfd);
 	own_close(&pair[0]);
 	own_close(&pair[1]);
+}
+
+bool principal_tells_process(const struct principal_facts *facts)
+{
+	return facts->has_inodes || facts->has_proc;
+}
+
+bool principal_tells_cgroup(const struct principal_facts *facts)
+{
+	return facts->has_info || (facts->has_proc && facts->cgroups != NULL);
 }
 
 bool principal_needs_proc(const struct principal_facts *facts)

@@ -23,6 +23,7 @@ struct principal_facts {
 	bool has_pidfd;	     /* SO_PEERPIDFD */
 	bool has_inodes;     /* a process keeps its pidfd's inode, and no other ever gets it */
 	bool has_info;	     /* PIDFD_GET_INFO with the cgroup */
+	bool has_proc;	     /* /proc/PID of others can be read, as far as it is needed */
 	bool has_label;	     /* a security module labels sockets */
 	const char *cgroups; /* static text: where the unified hierarchy is mounted; NULL: nowhere that we know */
 };
@@ -52,6 +53,9 @@ enum principal_scope {
 
 /* Ask the kernel, by a socket pair of our own.  Before the sandbox. */
 void principal_probe(struct principal_facts *ret_facts);
+/* What of a peer can be told: which process it is, which cgroup it is in. */
+bool principal_tells_process(const struct principal_facts *facts);
+bool principal_tells_cgroup(const struct principal_facts *facts);
 /* Whether something of it can be had from /proc/PID only: then the sandbox must leave /proc readable. */
 bool principal_needs_proc(const struct principal_facts *facts);
 

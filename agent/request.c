@@ -34,15 +34,73 @@ static struct status op_route(struct agent *agent, struct request *rq)
 	return OK;
 }
 
-/* B6 and B7: administrators exist on the admin listener only. */
-static struct status admin_check(const struct request *rq)
+static void fill_identity(struct audit_record *to, const struct request *rq);
+
+/* A token proved to be in two hands: a line of its own, and one of the log, for whoever is on call. */
+static void alarm_raise(struct agent *agent, const struct request *rq, struct status st, const char *rule)
 {
+	static struct log_limit limit = { .burst = 5 };
+	const struct bind_verdict *bound = &rq->caller.bound;
+	struct audit_record record = audit_record_of(clock_wall_us());
+
+	record.event = bound->alarm == BIND_ALARM_TOKEN ? "bind-conflict" : "identity-shared";
+	fill_identity(&record, rq);
+	record.has_holder = bound->has_first;
+	record.holder_uid = bound->uid;
+	record.holder_gid = bound->gid;
+	record.decision = st.code == STATUS_OK ? "allow" : "deny";
+	record.rule = rule;
+	record.status = status_name(st.code);
+	record.count = (int64_t)bound->conflicts;
+	audit_event_put(agent->events, &record);
+	if (log_allowed(&limit))
+		log_warning("%s: identity=%.*s uid=%u, before uid=%d, %s", record.event, (int)rq->caller.who.name.len,
+			(const char *)rq->caller.who.name.data, (unsigned)rq->conn->peer.uid,
+			bound->has_first ? (int)bound->uid : -1,
+			st.code == STATUS_OK ? "served" : status_text(st.code));
+}
+
+/* May this client present this token?  rule: what the audit log calls the place that says so. */
+static struct status binding_check(
+	struct agent *agent, struct request *rq, const struct config_bind *bind, const char *rule)
+{
+	const struct bind_token token = { .hash = rq->caller.token_key.input,
+		.authenticator = rq->caller.who.authenticator,
+		.identity = rq->caller.who.name,
+		.until_s = rq->caller.facts.expires_s + CONFIG_TOKEN_LEEWAY_S };
+	const struct bind_time now = { rq->caller.facts.now_s, agent->loop.now_us / US_PER_S };
+	struct status st;
+
+	if (!rq->caller.facts.has_token)
+		return OK;
+	rq->caller.binding = BINDING_BIT(bind->binding);
+	st = bind_check(agent->binds, bind, &token, &rq->conn->peer, &now, &rq->caller.bound);
+	if (rq->caller.bound.alarm != BIND_QUIET)
+		alarm_raise(agent, rq, st, rule);
+	if (st.code != STATUS_OK)
+		rq->decision = (struct decision){ .rule = rule };
+	return st;
+}
+
+/* B6 and B7: administrators exist on the admin listener only, and a token of theirs is for whom they declared, or for
+ * whoever was first with it. */
+static struct status admin_check(struct agent *agent, struct request *rq)
+{
+	const struct config_admin *admin;
+	struct config_bind bind = { .binding = BINDING_FIRST_USE, .instances = CONFIG_UNSET };
+
 	if (rq->op->who != WHO_ADMIN)
 		return OK;
 	ENSURE(rq->caller.who.authenticator != 0, AUTHN_NEEDED);
 	ENSURE(rq->conn->listener->is_admin, ADMIN_NEEDED);
-	ENSURE(policy_is_admin(rq->policy, &rq->caller.who), ADMIN_NEEDED);
-	return OK;
+	admin = policy_admin(rq->policy, &rq->caller.who);
+	ENSURE(admin != NULL, ADMIN_NEEDED);
+	if (admin->declared_count > 0)
+		bind = (struct config_bind){ .binding = BINDING_DECLARED,
+			.instances = CONFIG_UNSET,
+			.declared = admin->declared,
+			.declared_count = admin->declared_count };
+	return binding_check(agent, rq, &bind, "admins");
 }
 
 /* B8 and B9. */
@@ -108,6 +166,8 @@ static struct status hold_again(struct agent *agent, struct request *rq)
 static struct status tenant_check(struct agent *agent, struct request *rq)
 {
 	uint32_t instance;
+	const struct config_bind *bind;
+	const char *rule;
 
 	if (rq->op->who != WHO_TENANT)
 		return OK;
@@ -116,6 +176,8 @@ static struct status tenant_check(struct agent *agent, struct request *rq)
 	rq->has_tenant = true;
 	rq->holds = agent->holds;
 	TRY(tenant_held(agent, rq, bytes_of(rq->tenant.name, rq->tenant.name_len)));
+	bind = tenant_bind(&rq->tenant, &rule);
+	TRY(binding_check(agent, rq, bind, rule)); /* before anything is said of providers and keys */
 	tenant_space(&rq->tenant, &rq->caller.who, &rq->ns);
 	rq->space = rq->own_space = keyindex_space_find(agent->index, &rq->ns);
 	if (rq->space != NULL)
@@ -155,7 +217,9 @@ struct policy_request request_asked(const struct request *rq, enum verb verb, co
 		.token = &rq->caller.facts,
 		.now_s = wall_now_us(&rq->agent->wall) / US_PER_S,
 		.attributes = record != NULL ? &record->attributes : rq->wanted,
-		.alg = rq->alg };
+		.alg = rq->alg,
+		.binding = rq->caller.binding,
+		.principals = rq->caller.bound.principals };
 
 	if (record != NULL) {
 		asked.key_created_s = record->created_us / 1000000;
@@ -195,10 +259,10 @@ struct status request_begin(struct agent *agent, struct request *rq)
 	if (rq->waits)
 		return OK;
 	rq->at.authenticated = clock_mono_us();
-	TRY(op_route(agent, rq)); /* B4, B5: row and lane */
-	TRY(admin_check(rq));	  /* B6, B7 */
-	TRY(body_decode(rq));	  /* B8, B9 */
-	TRY(identity_check(rq));  /* B10 */
+	TRY(op_route(agent, rq));    /* B4, B5: row and lane */
+	TRY(admin_check(agent, rq)); /* B6, B7 */
+	TRY(body_decode(rq));	     /* B8, B9 */
+	TRY(identity_check(rq));     /* B10 */
 	TRY(audit_check(agent, rq));
 	TRY(tenant_check(agent, rq));	     /* rows of WHO_TENANT only */
 	TRY(record_find(agent, rq, &entry)); /* 1140 before policy */

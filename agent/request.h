@@ -7,6 +7,7 @@
 #ifndef AGENT_REQUEST_H
 #define AGENT_REQUEST_H
 
+#include "agent/bind.h"
 #include "agent/compute.h"
 #include "agent/durable.h"
 #include "agent/keyindex.h"
@@ -36,6 +37,8 @@ struct caller {
 	struct jwtsvid_cache_key token_key;
 	bool has_token_key; /* also when the token was refused */
 	struct token_facts facts;
+	uint32_t binding; /* BINDING_BIT(): how its token is bound; 0: none, or not asked */
+	struct bind_verdict bound;
 };
 
 /* Where the time went: monotonic microseconds, 0 not reached. */

@@ -173,13 +173,15 @@ struct status tenant_compile(struct policy *policy, uint32_t i)
 		CONFIG_SYNTAX);
 	to->authenticator = authenticator_of(&from->match);
 	to->is_shared = from->namespace_kind == NAMESPACE_TENANT;
-	to->token = (struct config_token){ CONFIG_UNSET, CONFIG_UNSET, CONFIG_UNSET, from->token.min_remaining_s };
+	to->token =
+		(struct config_token){ CONFIG_UNSET, CONFIG_UNSET, CONFIG_UNSET, from->token.bounds.min_remaining_s };
+	to->bind = &from->token.bind;
 	to->created = &from->created;
 	to->limits_created = condition_limits_created(&from->created);
 	if (to->authenticator == AUTHENTICATOR_JWT_SVID) {
-		to->token.max_lifetime_s = tightest(from->token.max_lifetime_s, CONFIG_TOKEN_LIFETIME_S);
-		to->token.max_age_s = tightest(from->token.max_age_s, CONFIG_TOKEN_AGE_S);
-		to->token.leeway_s = tightest(from->token.leeway_s, CONFIG_TOKEN_LEEWAY_S);
+		to->token.max_lifetime_s = tightest(from->token.bounds.max_lifetime_s, CONFIG_TOKEN_LIFETIME_S);
+		to->token.max_age_s = tightest(from->token.bounds.max_age_s, CONFIG_TOKEN_AGE_S);
+		to->token.leeway_s = tightest(from->token.bounds.leeway_s, CONFIG_TOKEN_LEEWAY_S);
 	}
 	(void)snprintf(to->name, sizeof(to->name), "tenants[%u]", i);
 	(void)snprintf(to->token_name, sizeof(to->token_name), "tenants[%u].token", i);
@@ -467,6 +469,12 @@ struct status tenant_named(const struct policy *policy, const struct identity *i
 	*ret_match = (struct tenant_match){ .tenant = &policy->tenants[number] };
 	ENSURE(name_expand(ret_match->tenant, identity, ret_match), TENANT_NONE);
 	return OK;
+}
+
+const struct config_bind *tenant_bind(const struct tenant_match *match, const char **ret_rule)
+{
+	*ret_rule = match->tenant->token_name;
+	return match->tenant->bind;
 }
 
 void tenant_space(const struct tenant_match *match, const struct identity *identity, struct namespace_name *ret_space)

@@ -53,6 +53,8 @@ struct status tenant_find(const struct policy *policy, const struct identity *id
 struct status tenant_named(
 	const struct policy *policy, const struct identity *identity, struct tenant_match *ret_match);
 
+/* How the tenant binds its tokens, and what the audit log calls the place that says so.  Borrowed from the policy. */
+const struct config_bind *tenant_bind(const struct tenant_match *match, const char **ret_rule);
 /* Where the identity's key names live; views into match and identity. */
 void tenant_space(const struct tenant_match *match, const struct identity *identity, struct namespace_name *ret_space);
 /* The instance (index into config->providers) that a request for a Parsec provider id means; TENANT_NO_PROVIDER. */

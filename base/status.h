@@ -77,6 +77,11 @@
 	X(TOKEN_TABLE,          1141, "too many tokens that may be used once") \
 	X(REVOKE_INVALID,       1135,  "what is to be revoked is not well said") \
 	X(TENANT_TOKEN,         11,   "token refused by the tenant's rule") \
+	X(BIND_SCOPE,           11,   "token is bound to another uid, gid or label") \
+	X(BIND_INSTANCES,       11,   "token is in use by as many instances as may share it") \
+	X(BIND_UNKNOWN,         11,   "process or cgroup of the client cannot be told") \
+	X(BIND_DECLARED,        11,   "client is not among the declared principals") \
+	X(BIND_FULL,            1141, "no room to bind another token") \
 	/* bodies */ \
 	X(BODY_SYNTAX,          7,    "body is not valid Protobuf") \
 	X(BODY_FIELD,           16,   "body field is missing or out of range") \

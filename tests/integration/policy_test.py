@@ -159,7 +159,7 @@ def a_reload_changes_the_answers_and_a_broken_file_does_not():
         open(rig.path('keyreeve.yaml'), 'w').write(text.replace('{allow: [use, read, create, destroy]}', '{allow: read, types: ecc}'))
         rig.daemon.send_signal(signal.SIGHUP)
         wait_for('the new policy', lambda: status_of(client.sign, SOFT, 'k', DIGEST) == DENIED, 60)
-        reload('{allow: use, binding: [first-use]}', 'rules[0].binding is not supported yet')
+        reload('{allow: use, binding: [first-use]}', 'rules[0].binding asks about a token, but this tenant has none')
         assert status_of(client.sign, SOFT, 'k', DIGEST) == DENIED
         assert client.public(SOFT, 'k')
 

@@ -21,7 +21,7 @@ PREFIXES = {
     'request': 'trust principal bind loop watch deadline post audit durable compute lane listen listener '
                'keyindex count random conn request op ops authn recovery intent_record key decode begin finish '
                'admin owner keyfact keyfacts suspend link strength floor wall revoke replay quota penalty '
-               'account damaged cache fetch revocation ',
+               'account damaged cache fetch revocation binds ',
 }
 
 

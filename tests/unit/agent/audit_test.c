@@ -47,6 +47,9 @@ static void every_field_stands_in_its_place(void **state)
 	r.uid = 4294967295;
 	r.gid = 2001;
 	r.pid = -1;
+	r.has_holder = true;
+	r.holder_uid = 2002;
+	r.holder_gid = 4294967295;
 	r.kid = BYTES_LITERAL("x1");
 	r.token_hash = hash_a;
 	r.token_start = 1763910000;
@@ -76,7 +79,7 @@ static void every_field_stands_in_its_place(void **state)
 	assert_line(&r, "5b1e",
 		"\"time\":\"2025-11-23T15:04:05.000123Z\",\"boot\":\"5b1e\",\"event\":\"start\",\"conn\":88,\"req\":3,"
 		"\"authn\":\"jwt-svid\",\"identity\":\"spiffe://prod.example/ns/a/sa/web\",\"tenant\":\"k8s/a\","
-		"\"peer\":{\"uid\":4294967295,\"gid\":2001,\"pid\":-1},"
+		"\"peer\":{\"uid\":4294967295,\"gid\":2001,\"pid\":-1},\"holder\":{\"uid\":2002,\"gid\":4294967295},"
 		"\"token\":{\"kid\":\"x1\",\"hash\":\"a0010000" ZEROS28 "\",\"start\":1763910000,\"exp\":1763910300},"
 		"\"op\":\"PsaSignHash\",\"provider\":\"tpm\",\"key\":\"web\",\"record\":\"b0020000" ZEROS28 "\","
 		"\"decision\":\"allow\",\"rule\":\"tenants[0].rules[0]\",\"status\":\"OK\",\"wire\":0,"

@@ -215,8 +215,7 @@ static void a_rule_asks_what_it_states(void **state)
 	}
 }
 
-/* The file cannot state these yet; a compiled rule that does is evaluated. */
-static void binding_and_principals_wait_for_their_caller(void **state)
+static void binding_and_principals_are_what_the_request_says(void **state)
 {
 	struct config_rule from = { .binding = BINDING_BIT(BINDING_FIRST_USE) | BINDING_BIT(BINDING_DECLARED),
 		.max_principals = 2,
@@ -251,6 +250,32 @@ static void binding_and_principals_wait_for_their_caller(void **state)
 		if (condition_rest(&rule, &rq) != asked[i].want)
 			fail_msg("row %zu", i);
 	}
+}
+
+/* Who asks no client supposes the tenant's binding, and one principal. */
+static void what_is_supposed_of_a_request_is_its_tenant_s(void **state)
+{
+	AUTO(auto_unref)
+	struct policy *policy = compile(HEAD "tenants:\n  - match: {spiffe: spiffe://d/a}\n    tenant: t\n"
+					     "    token: {binding: watch}\n  - {match: {uid: 5}, tenant: u}\n");
+	struct identity spiffe = { .authenticator = AUTHENTICATOR_JWT_SVID, .name = BYTES_LITERAL("spiffe://d/a") },
+			account = { .authenticator = AUTHENTICATOR_UNIX_PEER, .name = BYTES_LITERAL("5"), .uid = 5 };
+	struct token_facts fresh = { .has_token = true, .expires_s = 300 };
+	struct policy_request rq = { 0 };
+	struct decision decision;
+	struct tenant_match match;
+
+	(void)state;
+	assert_ok(tenant_find(policy, &spiffe, &fresh, &match, &decision));
+	assert_int_equal(policy_suppose(&match, &rq).binding, BINDING_BIT(BINDING_WATCH));
+	assert_int_equal(policy_suppose(&match, &rq).principals, 1);
+	rq = (struct policy_request){ .binding = BINDING_BIT(BINDING_DECLARED), .principals = 3 };
+	assert_int_equal(policy_suppose(&match, &rq).binding, BINDING_BIT(BINDING_DECLARED));
+	assert_int_equal(policy_suppose(&match, &rq).principals, 3);
+	assert_ok(tenant_find(policy, &account, &(struct token_facts){ 0 }, &match, &decision));
+	rq = (struct policy_request){ 0 };
+	assert_int_equal(policy_suppose(&match, &rq).binding, 0);
+	assert_int_equal(policy_suppose(&match, &rq).principals, 0);
 }
 
 static void a_token_must_have_time_left(void **state)
@@ -491,11 +516,6 @@ static void conditions_that_cannot_be_meant_are_errors(void **state)
 		{ "match: {uid: 5}, tenant: t, rules: [{allow: use, max_key_age: 36501d}]",
 			"max_key_age '36501d' is not a time between 1s and 36500d, as 90s, 1h or 30d", STATUS_CONFIG_SYNTAX },
 		{ "match: {uid: 5}, tenant: t, rules: [{allow: use, max_key_aeg: 1d}]", "has no field 'max_key_aeg'; did you mean 'max_key_age'?", STATUS_CONFIG_SYNTAX },
-		/* known, not built yet: never ignored */
-		{ "match: {uid: 5}, tenant: t, rules: [{allow: use, binding: [first-use]}]",
-			"f:5:55: tenants[0].rules[0].binding is not supported yet\n", STATUS_CONFIG_UNSUPPORTED },
-		{ "match: {uid: 5}, tenant: t, rules: [{allow: use, max_principals: 1}]",
-			"f:5:55: tenants[0].rules[0].max_principals is not supported yet\n", STATUS_CONFIG_UNSUPPORTED },
 	};
 	/* clang-format on */
 
@@ -510,27 +530,6 @@ static void conditions_that_cannot_be_meant_are_errors(void **state)
 		buf_put_u8(&errors, '\0');
 		if (st.code != bad[i].want || strstr((const char *)errors.data, bad[i].error) == NULL)
 			fail_msg("%s: %s\n%s", bad[i].tenant, status_name(st.code), (const char *)errors.data);
-	}
-}
-
-static void a_tree_cannot_state_what_the_file_cannot(void **state)
-{
-	AUTO(buf_done) struct buf errors = buf_make(8192), tree = buf_make(CONFIG_TREE_MAX);
-	AUTO(auto_config) struct config *config = NULL, *copy = NULL;
-
-	(void)state;
-	assert_ok(config_yaml_parse(
-		bytes_from_text(HEAD "tenants:\n  - {match: {uid: 5}, tenant: t, rules: [{allow: use}]}\n"), "f",
-		&errors, &config));
-	for (int i = 0; i < 3; i++) {
-		config->tenants[0].rules[0].binding = i == 1;
-		config->tenants[0].rules[0].max_principals = i == 2 ? 1 : CONFIG_UNSET;
-		buf_clear(&tree);
-		assert_ok(config_put(&tree, config));
-		if (i == 0)
-			assert_ok(config_get(buf_bytes(&tree), &copy));
-		else
-			assert_fails(config_get(buf_bytes(&tree), &copy), IPC_MALFORMED);
 	}
 }
 
@@ -594,14 +593,14 @@ static void moments_are_read_and_written(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_rule_asks_what_it_states),
-	cmocka_unit_test(binding_and_principals_wait_for_their_caller),
+	cmocka_unit_test(binding_and_principals_are_what_the_request_says),
+	cmocka_unit_test(what_is_supposed_of_a_request_is_its_tenant_s),
 	cmocka_unit_test(a_token_must_have_time_left),
 	cmocka_unit_test(a_created_key_keeps_within_the_tenant_s_limits),
 	cmocka_unit_test(limits_do_not_touch_the_use_of_keys),
 	cmocka_unit_test(the_shorter_life_counts),
 	cmocka_unit_test(a_key_past_its_expiry_only_verifies),
 	cmocka_unit_test(conditions_that_cannot_be_meant_are_errors),
-	cmocka_unit_test(a_tree_cannot_state_what_the_file_cannot),
 	cmocka_unit_test(a_number_of_the_tree_has_one_form),
 	cmocka_unit_test(moments_are_read_and_written),
 };

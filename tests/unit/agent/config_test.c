@@ -28,12 +28,16 @@ static const char rich[] =
 	"    tenant: \"k/{x}\"\n"
 	"    namespace: tenant\n"
 	"    providers: [s, t]\n"
-	"    token: {max_age: 5m, leeway: 0s}\n"
+	"    token: {max_age: 5m, leeway: 0s, instances: 3, instance: cgroup}\n"
 	"    rules: [{allow: [use, list], keys: [\"a*\", b], token: {max_lifetime: 30s}}, {deny: export}]\n"
+	"  - match: {spiffe: spiffe://e/x}\n"
+	"    tenant: x\n"
+	"    token: {binding: declared, declared: [{uid: 1, gid: 2}, {cgroup: /a/b, label: l}]}\n"
+	"    rules: [{allow: use, binding: declared, max_principals: 4}]\n"
 	"  - {match: {uid: 7}, tenant: u}\n"
 	"  - {match: {user: root}, tenant: r}\n"
 	"  - {match: {direct: \"{x}\"}, tenant: d}\n"
-	"admins: [{spiffe: spiffe://d/admin}, {uid: 0}, {user: root}]\n"
+	"admins: [{spiffe: spiffe://d/admin, declared: [{uid: 3}]}, {uid: 0}, {user: root}]\n"
 	"accept: [{check: DOC-04, because: old kernel}]\n"
 	"limits: {connections: 100, connections_per_uid: 10, queue: 5}\n";
 
@@ -79,8 +83,13 @@ static void a_decoded_tree_encodes_to_the_same_bytes(void **state)
 	assert_string_equal(config->providers[2].env[1].value, "");
 	assert_true(config->providers[2].needs_unix_sockets);
 	assert_string_equal(config->tenants[0].rules[0].keys[1], "b");
-	assert_int_equal(config->tenants[0].token.leeway_s, 0);
-	assert_int_equal(config->tenants[0].token.max_lifetime_s, CONFIG_UNSET);
+	assert_int_equal(config->tenants[0].token.bounds.leeway_s, 0);
+	assert_int_equal(config->tenants[0].token.bounds.max_lifetime_s, CONFIG_UNSET);
+	assert_int_equal(config->tenants[0].token.bind.instances, 3);
+	assert_int_equal(config->tenants[1].token.bind.declared_count, 2);
+	assert_int_equal(config->tenants[1].token.bind.declared[0].gid, 2);
+	assert_string_equal(config->tenants[1].token.bind.declared[1].cgroup, "/a/b");
+	assert_int_equal(config->admins[0].declared[0].uid, 3);
 	assert_int_equal(config->audit.segment_bytes, UINT64_C(1) << 30);
 }
 
@@ -252,12 +261,12 @@ static void names_become_numbers(void **state)
 	char text[CONFIG_TEXT_BYTES] = "";
 
 	(void)state;
-	assert_int_equal(config->tenants[2].match.user_uid, CONFIG_UNSET);
+	assert_int_equal(config->tenants[3].match.user_uid, CONFIG_UNSET);
 	assert_ok(config_resolve(config, text));
 	assert_int_equal(config->uid, 0);
 	assert_int_equal(config->gid, 0);
 	assert_int_equal(config->listeners[0].gid, 0);
-	assert_int_equal(config->tenants[2].match.user_uid, 0);
+	assert_int_equal(config->tenants[3].match.user_uid, 0);
 	assert_int_equal(config->admins[2].match.user_uid, 0);
 }
 

@@ -152,14 +152,11 @@ static const struct refusal {
 		STATUS_CONFIG_UNSUPPORTED,
 		"f:4:11: admins[0].issuer is not supported yet\n"
 		"f:4:30: admins[0].subject is not supported yet\n" },
-	{ "quota binding", TENANTS "  - match: {spiffe: spiffe://a/b}\n"
+	{ "quota", TENANTS "  - match: {spiffe: spiffe://a/b}\n"
 		"    tenant: t\n"
-		"    quota: {keys: 1}\n"
-		"    token: {binding: first-use, instances: 2}\n",
+		"    quota: {keys: 1}\n",
 		STATUS_CONFIG_UNSUPPORTED,
-		"f:7:5: tenants[0].quota is not supported yet\n"
-		"f:8:13: tenants[0].token.binding is not supported yet\n"
-		"f:8:33: tenants[0].token.instances is not supported yet\n" },
+		"f:7:5: tenants[0].quota is not supported yet\n" },
 	{ "addresses", "apiVersion: keyreeve/v1\n"
 		"kind: Agent\n"
 		"providers: \n"
@@ -518,6 +515,43 @@ static const struct refusal {
 	{ "rule looser", TENANTS "  - {match: {spiffe: spiffe://a/b}, tenant: t, token: {max_age: 5m}, rules: [{allow: use, token: {max_age: 6m}}]}\n",
 		STATUS_CONFIG_SYNTAX,
 		"f:5:108: tenants[0].rules[0].token.max_age is looser than the tenant's own bound, so it does nothing\n" },
+#define BOUND(token) TENANTS "  - {match: {spiffe: spiffe://a/b}, tenant: t, token: {" token "}}\n"
+	{ "declared, nobody", BOUND("binding: declared"), STATUS_CONFIG_SYNTAX,
+		"f:5:65: tenants[0].token.binding is declared, but nobody is: list principals in declared\n" },
+	{ "declared, nobody in the list", BOUND("binding: declared, declared: []"), STATUS_CONFIG_SYNTAX,
+		"f:5:65: tenants[0].token.binding is declared, but nobody is: list principals in declared\n" },
+	{ "declared, everybody", BOUND("binding: declared, declared: [{uid: 1}, {}]"), STATUS_CONFIG_SYNTAX,
+		"f:5:96: tenants[0].token.declared[1] is everybody: give uid, gid, cgroup or label\n" },
+	{ "declared, cgroup", BOUND("binding: declared, declared: [{cgroup: a/../b}]"), STATUS_CONFIG_SYNTAX,
+		"f:5:95: tenants[0].token.declared[0].cgroup is not an absolute path\n" },
+	{ "declared for nothing", BOUND("declared: [{uid: 1}]"), STATUS_CONFIG_SYNTAX,
+		"f:5:66: tenants[0].token.declared is asked by binding: declared only\n" },
+	{ "instances of declared", BOUND("binding: declared, instances: 2, declared: [{uid: 1}]"), STATUS_CONFIG_SYNTAX,
+		"f:5:86: tenants[0].token.instances narrows binding: first-use only\n" },
+	{ "instances of watch", BOUND("binding: watch, instances: 2"), STATUS_CONFIG_SYNTAX,
+		"f:5:83: tenants[0].token.instances narrows binding: first-use only\n" },
+	{ "no instances", BOUND("instances: 0"), STATUS_CONFIG_SYNTAX,
+		"f:5:67: tenants[0].token.instances '0' is not a number between 1 and 64\n" },
+	{ "instance without instances", BOUND("instance: cgroup"), STATUS_CONFIG_SYNTAX,
+		"f:5:66: tenants[0].token.instance says what instances counts, which is not given\n" },
+	{ "binding word", BOUND("binding: first_use"), STATUS_CONFIG_SYNTAX,
+		"f:5:65: tenants[0].token.binding 'first_use' is none of first-use, declared, watch, none; did you mean 'first-use'?\n" },
+	{ "binding without a token", TENANTS "  - {match: {uid: 5}, tenant: t, token: {binding: watch}}\n", STATUS_CONFIG_SYNTAX,
+		"f:5:41: tenants[0].token binds a token, but this tenant has none: its match is no spiffe\n" },
+	{ "binding in a rule's token", TENANTS "  - {match: {spiffe: spiffe://a/b}, tenant: t, rules: [{allow: use, token: {binding: watch}}]}\n", STATUS_CONFIG_SYNTAX,
+		"f:5:77: tenants[0].rules[0].token has no field 'binding'\n" },
+	{ "another binding in a rule", TENANTS "  - {match: {spiffe: spiffe://a/b}, tenant: t, rules: [{allow: use, binding: [declared, watch]}]}\n", STATUS_CONFIG_SYNTAX,
+		"f:5:78: tenants[0].rules[0].binding never holds: the tenant's token.binding is another\n" },
+	{ "binding of an account", TENANTS "  - {match: {uid: 5}, tenant: t, rules: [{allow: use, binding: first-use}]}\n", STATUS_CONFIG_SYNTAX,
+		"f:5:64: tenants[0].rules[0].binding asks about a token, but this tenant has none: its match is no spiffe\n" },
+	{ "principals of an account", TENANTS "  - {match: {uid: 5}, tenant: t, rules: [{allow: use, max_principals: 1}]}\n", STATUS_CONFIG_SYNTAX,
+		"f:5:71: tenants[0].rules[0].max_principals asks about a token, but this tenant has none: its match is no spiffe\n" },
+	{ "principals uncounted", TENANTS "  - {match: {spiffe: spiffe://a/b}, tenant: t, token: {binding: none}, rules: [{allow: use, max_principals: 1}]}\n", STATUS_CONFIG_SYNTAX,
+		"f:5:109: tenants[0].rules[0].max_principals cannot be known: nobody is counted under binding: none\n" },
+	{ "declared account", HEAD "admins: [{uid: 0, declared: [{uid: 0}]}]\n", STATUS_CONFIG_SYNTAX,
+		"f:4:29: admins[0].declared is for a SPIFFE ID: an account is bound by its uid\n" },
+	{ "declared admin, everybody", HEAD "admins: [{spiffe: spiffe://a/b, declared: [{}]}]\n", STATUS_CONFIG_SYNTAX,
+		"f:4:44: admins[0].declared[0] is everybody: give uid, gid, cgroup or label\n" },
 	{ "shadow", TENANTS "  - {match: {spiffe: 'spiffe://a/{x}/{y}'}, tenant: t}\n"
 		"  - {match: {spiffe: 'spiffe://a/b/c'}, tenant: u}\n",
 		STATUS_CONFIG_SYNTAX,
@@ -642,7 +676,7 @@ static struct config *load(const char *text)
 	return config;
 }
 
-static void the_design_s_sample_gives_exactly_two_errors(void **state)
+static void the_design_s_sample_gives_exactly_one_error(void **state)
 {
 	AUTO(own_free) char *text = file_text("tests/vectors/config/design-sample.yaml");
 	AUTO(buf_done) struct buf errors = buf_make(ERRORS_MAX);
@@ -650,8 +684,7 @@ static void the_design_s_sample_gives_exactly_two_errors(void **state)
 
 	(void)state;
 	assert_fails(config_yaml_parse(bytes_from_text(text), "sample", &errors, &config), CONFIG_UNSUPPORTED);
-	assert_bytes(buf_bytes(&errors), BYTES_LITERAL("sample:29:59: tenants[0].token.binding is not supported yet\n"
-						       "sample:30:5: tenants[0].quota is not supported yet\n"));
+	assert_bytes(buf_bytes(&errors), BYTES_LITERAL("sample:30:5: tenants[0].quota is not supported yet\n"));
 }
 
 /* Take a piece out of the text. */
@@ -663,14 +696,13 @@ static void cut(char *text, const char *piece)
 	memmove(at, at + strlen(piece), strlen(at + strlen(piece)) + 1);
 }
 
-static void the_design_s_sample_loads_without_quota_and_binding(void **state)
+static void the_design_s_sample_loads_without_quota(void **state)
 {
 	AUTO(own_free) char *text = file_text("tests/vectors/config/design-sample.yaml");
 	AUTO(auto_config) struct config *config = NULL;
 	const struct config_tenant *tenant;
 
 	(void)state;
-	cut(text, ", binding: first-use");
 	cut(text, "    quota: {keys: 200, requests: [50/s, 20000/d], in_flight: 16}\n");
 	config = load(text);
 	assert_int_equal(config->posture, POSTURE_STRICT);
@@ -697,8 +729,10 @@ static void the_design_s_sample_loads_without_quota_and_binding(void **state)
 	tenant = &config->tenants[0];
 	assert_int_equal(tenant->namespace_kind, NAMESPACE_IDENTITY);
 	assert_int_equal(tenant->provider_count, 2);
-	assert_int_equal(tenant->token.max_lifetime_s, 600);
-	assert_int_equal(tenant->token.leeway_s, 10);
+	assert_int_equal(tenant->token.bounds.max_lifetime_s, 600);
+	assert_int_equal(tenant->token.bounds.leeway_s, 10);
+	assert_int_equal(tenant->token.bind.binding, BINDING_FIRST_USE);
+	assert_int_equal(tenant->token.bind.instances, CONFIG_UNSET);
 	assert_int_equal(tenant->rule_count, 2);
 	assert_int_equal(
 		tenant->rules[1].allow, VERB_BIT(VERB_GENERATE) | VERB_BIT(VERB_IMPORT) | VERB_BIT(VERB_DESTROY));
@@ -865,8 +899,8 @@ static void the_shipped_sample_loads(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(refuses_with_file_line_column_and_sentence),
-	cmocka_unit_test(the_design_s_sample_gives_exactly_two_errors),
-	cmocka_unit_test(the_design_s_sample_loads_without_quota_and_binding),
+	cmocka_unit_test(the_design_s_sample_gives_exactly_one_error),
+	cmocka_unit_test(the_design_s_sample_loads_without_quota),
 	cmocka_unit_test(what_is_not_stated_has_its_default),
 	cmocka_unit_test(parsec_s_path_gets_a_listener_of_its_own),
 	cmocka_unit_test(accepts_what_only_looks_like_an_error),

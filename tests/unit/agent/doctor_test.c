@@ -87,7 +87,13 @@ static const char yaml[] = "apiVersion: keyreeve/v1\nkind: Agent\n"
 			   "  - {name: tpm, type: tpm, tcti: \"device:%1$s/tpm\"}\n"
 			   "  - {name: soft, type: software}\n"
 			   "  - {name: hsm, type: pkcs11, module: %1$s/module.so, token: t, pin_file: %1$s/pin, env: "
-			   "{SOFTHSM2_CONF: %1$s/softhsm.conf}}\n";
+			   "{SOFTHSM2_CONF: %1$s/softhsm.conf}}\n"
+			   "tenants:\n"
+			   "  - {match: {spiffe: spiffe://d/a}, tenant: a}\n"
+			   "  - {match: {spiffe: spiffe://d/b}, tenant: b, token: {instances: 2}}\n"
+			   "  - {match: {spiffe: spiffe://d/c}, tenant: c, token: {binding: declared, declared: "
+			   "[{cgroup: /a}, {label: l}]}}\n"
+			   "admins: [{spiffe: spiffe://d/d, declared: [{uid: 5, gid: 6}]}]\n";
 
 /* A world where every check is good. */
 static int world_new(void **state)
@@ -120,7 +126,8 @@ static int world_new(void **state)
 		fail_msg("%.*s", (int)errors.len, (const char *)errors.data);
 	w->config->uid = OURS;
 	w->config->gid = OURS_GID;
-	w->facts = (struct doctor_facts){ w->config_path, false, true, true, 3 };
+	w->facts = (struct doctor_facts){ w->config_path, false, true, true, 3,
+		{ .has_pidfd = true, .has_inodes = true, .has_info = true, .has_label = true, .cgroups = "/" } };
 	*state = w;
 	return 0;
 }
@@ -193,7 +200,7 @@ static void expect_good(struct world *w)
 
 static void a_machine_in_order_passes_every_check(void **state)
 {
-	static const unsigned checks[] = { 1, 4, 11, 12, 21, 22, 33, 42, 45, 47 };
+	static const unsigned checks[] = { 1, 4, 6, 11, 12, 21, 22, 33, 42, 45, 47 };
 	struct world *w = *state;
 
 	expect_good(w);
@@ -242,6 +249,55 @@ static void doc_04_refuses_without_seccomp_and_warns_without_landlock(void **sta
 	w->facts.landlock_abi = 0;
 	expect(w, 4, DOCTOR_WARN, "Landlock");
 	assert_int_equal(w->result.refused, 0);
+}
+
+/* Every binding, and what it asks of the kernel. */
+static void doc_06_refuses_what_binds_nothing_and_what_the_kernel_cannot_tell(void **state)
+{
+	struct world *w = *state;
+	struct config_bind *first = &w->config->tenants[0].token.bind, *second = &w->config->tenants[1].token.bind;
+	const struct principal_facts all = w->facts.peers;
+
+	look(w);
+	assert_string_equal(w->findings[2].text,
+		"tokens are bound: 2 tenants first-use, 1 declared; this kernel tells uid "
+		"and gid, process, cgroup, label");
+	first->binding = BINDING_NONE;
+	expect_refusal(w, 6, "tenants[0].token.binding is none");
+	first->binding = BINDING_WATCH;
+	expect(w, 6, DOCTOR_WARN, "tenants[0].token.binding is watch");
+	assert_int_equal(w->result.refused, 0);
+	first->binding = BINDING_FIRST_USE;
+	w->facts.peers.has_label = false;
+	expect_refusal(w, 6, "tenants[2].token.declared[1].label");
+	w->facts.peers = all;
+	w->facts.peers.cgroups = NULL;
+	expect_refusal(w, 6, "tenants[2].token.declared[0].cgroup: no unified cgroup hierarchy");
+	w->facts.peers = all;
+	w->facts.peers.has_info = false;
+	expect_refusal(w, 6, "tenants[2].token.declared[0].cgroup: this kernel is older than 6.13");
+	w->facts.peers.has_proc = true;
+	expect_good(w);
+	w->facts.peers = all;
+	w->facts.peers.has_inodes = false;
+	expect_refusal(w, 6, "tenants[1].token.instances: this kernel is older than 6.9");
+	w->facts.peers.has_proc = true;
+	expect_good(w);
+	w->facts.peers = all;
+	second->instance = INSTANCE_CGROUP;
+	expect_good(w);
+	w->config->tenants[2].token.bind.declared[0].uid = 1; /* no cgroup is asked for any more */
+	free(w->config->tenants[2].token.bind.declared[0].cgroup);
+	w->config->tenants[2].token.bind.declared[0].cgroup = NULL;
+	w->facts.peers.has_info = false;
+	expect_refusal(w, 6, "tenants[1].token.instances: this kernel is older than 6.13");
+	w->facts.peers = all;
+	w->facts.peers.has_label = false;
+	w->config->tenants[2].token.bind.declared_count = 1; /* its label neither */
+	expect_good(w);
+	w->config->admins[0].declared[0].label = strdup("l");
+	expect_refusal(w, 6, "admins[0].declared[0].label");
+	w->config->tenants[2].token.bind.declared_count = 2;
 }
 
 static void doc_11_refuses_what_others_can_write(void **state)
@@ -617,6 +673,7 @@ static void doc_47_knows_what_auto_means_without_devices(void **state)
 static void break_all(struct world *w)
 {
 	w->facts.has_seccomp = false;
+	w->config->tenants[0].token.bind.binding = BINDING_NONE;
 	assert_int_equal(chmod(in(w, "tpm"), 0666), 0);
 	assert_int_equal(chmod(in(w, "module.so"), 0757), 0);
 	w->config->listeners[1].mode = 0666;
@@ -636,13 +693,13 @@ static void permissive_warns_except_for_four(void **state)
 
 	break_all(w);
 	look(w);
-	assert_int_equal(w->result.refused, 8);
+	assert_int_equal(w->result.refused, 9);
 	assert_int_equal(w->result.providers_down, 1u << 1 | 1u << 2);
 	w->config->posture = POSTURE_PERMISSIVE;
 	look(w);
 	assert_int_equal(w->result.refused, 4);
 	assert_int_equal(w->result.providers_down, 0);
-	assert_int_equal(w->result.warned, 6);
+	assert_int_equal(w->result.warned, 7);
 	for (size_t i = 0; i < w->count; i++) {
 		unsigned check = w->findings[i].check;
 		bool is_fixed = check == 1 || check == 11 || check == 12 || check == 42;
@@ -691,6 +748,7 @@ static const struct CMUnitTest tests[] = {
 	in_a_world(a_machine_in_order_passes_every_check),
 	in_a_world(doc_01_refuses_uid_0_and_a_missing_account),
 	in_a_world(doc_04_refuses_without_seccomp_and_warns_without_landlock),
+	in_a_world(doc_06_refuses_what_binds_nothing_and_what_the_kernel_cannot_tell),
 	in_a_world(doc_11_refuses_what_others_can_write),
 	in_a_world(doc_11_looks_at_every_ancestor),
 	in_a_world(doc_11_refuses_links),

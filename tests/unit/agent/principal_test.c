@@ -90,6 +90,7 @@ static void a_principal_is_who_the_kernel_says_on_every_kernel(void **state)
 		AUTO(own_close) int server = accept4(p.fd, NULL, NULL, SOCK_CLOEXEC);
 		struct principal who;
 
+		assert_true(client >= 0);
 		assert_ok(principal_take(server, &kernels[i], &who));
 		assert_int_equal(who.uid, geteuid());
 		assert_int_equal(who.gid, getegid());
@@ -119,6 +120,7 @@ static void a_process_is_the_same_on_all_its_connections_and_no_other(void **sta
 		AUTO(own_close) int second = connect_to(&p);
 		AUTO(own_close) int server_2 = accept4(p.fd, NULL, NULL, SOCK_CLOEXEC);
 
+		assert_true(client >= 0 && second >= 0);
 		assert_ok(principal_take(server, &kernels[i], &first));
 		assert_ok(principal_take(server_2, &kernels[i], &again));
 		assert_ok(principal_take(child, &kernels[i], &other));
@@ -162,6 +164,70 @@ static void a_process_that_has_ended_before_the_accept_is_nobody_else(void **sta
 		assert_int_equal(who.cgroup, 0);
 		principal_done(&who);
 	}
+	own_close(&p.fd);
+}
+
+/* What /proc says of a number is believed only while the pidfd says that the process behind it lives. */
+static void what_proc_says_of_an_ended_process_is_not_believed(void **state)
+{
+	struct principal_facts kernels[4];
+	struct place p;
+
+	(void)state;
+	place_begin(&p);
+	for (size_t i = 0; i < facts_of_kernels(kernels); i++) {
+		struct principal who;
+		siginfo_t info;
+		pid_t pid = fork();
+
+		if (pid == 0)
+			_exit(connect_to(&p) < 0);
+		assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0); /* /proc still has it */
+		AUTO(own_close) int server = accept4(p.fd, NULL, NULL, SOCK_CLOEXEC);
+		assert_ok(principal_take(server, &kernels[i], &who));
+		assert_int_equal(principal_process_known(&who.process), kernels[i].has_inodes || !kernels[i].has_pidfd);
+		principal_done(&who);
+		assert_int_equal(waitpid(pid, NULL, 0), pid);
+	}
+	own_close(&p.fd);
+}
+
+/* Field 22 of /proc/self/stat, counted by hand: our name has neither blank nor bracket. */
+static unsigned long long own_start(void)
+{
+	FILE *file = fopen("/proc/self/stat", "re");
+	unsigned long long start = 0;
+
+	assert_non_null(file);
+	assert_int_equal(
+		fscanf(file, "%*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
+			&start),
+		1);
+	(void)fclose(file);
+	return start;
+}
+
+static void without_pidfds_a_process_is_its_number_and_its_start(void **state)
+{
+	const struct principal_facts old = { 0 };
+	AUTO(own_close) int client = -1;
+	AUTO(own_close) int server = -1;
+	struct principal_process earlier;
+	struct principal who;
+	struct place p;
+
+	(void)state;
+	place_begin(&p);
+	client = connect_to(&p);
+	server = accept4(p.fd, NULL, NULL, SOCK_CLOEXEC);
+	assert_ok(principal_take(server, &old, &who));
+	assert_true(who.process.id == ((uint64_t)geteuid() << 32 | (uint32_t)getpid()));
+	assert_true((who.process.start & INT64_MAX) == own_start());
+	/* another that had our number before us has ended */
+	earlier = (struct principal_process){ who.process.id, who.process.start - 1 };
+	assert_false(principal_process_equal(&earlier, &who.process));
+	assert_true(principal_process_ended(&earlier, -1));
+	principal_done(&who);
 	own_close(&p.fd);
 }
 
@@ -227,6 +293,7 @@ static void a_cgroup_is_known_by_its_path(void **state)
 		AUTO(own_close) int server = accept4(p.fd, NULL, NULL, SOCK_CLOEXEC);
 		struct principal who;
 
+		assert_true(client >= 0);
 		if (kernels[i].cgroups == NULL)
 			skip();
 		assert_ok(principal_take(server, &kernels[i], &who));
@@ -284,6 +351,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_principal_is_who_the_kernel_says_on_every_kernel),
 	cmocka_unit_test(a_process_is_the_same_on_all_its_connections_and_no_other),
 	cmocka_unit_test(a_process_that_has_ended_before_the_accept_is_nobody_else),
+	cmocka_unit_test(what_proc_says_of_an_ended_process_is_not_believed),
+	cmocka_unit_test(without_pidfds_a_process_is_its_number_and_its_start),
 	cmocka_unit_test(what_is_compared_is_what_the_scope_says),
 	cmocka_unit_test(a_cgroup_is_known_by_its_path),
 	cmocka_unit_test(without_a_descriptor_for_the_process_there_is_no_principal),
