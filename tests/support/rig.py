@@ -363,7 +363,8 @@ class Rig:
                 'listeners:\n'
                 f'  - {{path: {self.socket}, mode: "0666", authenticators: [unix-peer, jwt-svid]}}\n'
                 f'  - {{path: {self.direct_socket}, mode: "0660", group: keyreeve-rig, authenticators: [direct]}}\n'
-                f'  - {{path: {self.admin_socket}, mode: "0660", group: keyreeve-rig, admin: true, authenticators: [unix-peer]}}\n')
+                f'  - {{path: {self.admin_socket}, mode: "0660", group: keyreeve-rig, admin: true, '
+                f'authenticators: [{o.get("admin_authenticators", "unix-peer")}]}}\n')
         if 'spiffe' in o:
             text += f'spiffe: {{endpoint: "unix://{o["spiffe"]}", audience: parsec, validation: local}}\n'
         text += 'providers:\n' + ''.join(self.provider_yaml(p) for p in self.providers)
