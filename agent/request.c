@@ -34,8 +34,6 @@ static struct status op_route(struct agent *agent, struct request *rq)
 	return OK;
 }
 
-static void fill_identity(struct audit_record *to, const struct request *rq);
-
 /* A token proved to be in two hands: a line of its own, and one of the log, for whoever is on call. */
 static void alarm_raise(struct agent *agent, const struct request *rq, struct status st, const char *rule)
 {
@@ -44,7 +42,7 @@ static void alarm_raise(struct agent *agent, const struct request *rq, struct st
 	struct audit_record record = audit_record_of(clock_wall_us());
 
 	record.event = bound->alarm == BIND_ALARM_TOKEN ? "bind-conflict" : "identity-shared";
-	fill_identity(&record, rq);
+	request_line_identity(rq, &record);
 	record.has_holder = bound->has_first;
 	record.holder_uid = bound->uid;
 	record.holder_gid = bound->gid;
