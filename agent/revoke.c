@@ -20,7 +20,7 @@ struct entry {
 struct revocations {
 	struct hash_seed seed;
 	size_t count, of_kind[REVOKE_KIND_COUNT]; /* a kind that nobody uses costs nothing */
-	struct entry **buckets; /* owned: BUCKETS of them */
+	struct entry **buckets;			  /* owned: BUCKETS of them */
 };
 
 /* ---- encoding ----------------------------------------------------------------------------------- */

@@ -18,10 +18,11 @@ PREFIXES = {
     'policy': 'config policy tenant pattern condition explain',
     'config_yaml': 'config',
     'doctor': 'doctor',
-    'request': 'trust principal bind loop watch deadline post audit durable compute lane listen listener '
-               'keyindex count random conn request op ops authn recovery intent_record key decode begin finish '
-               'admin owner keyfact keyfacts suspend link strength floor wall revoke replay quota penalty '
-               'account damaged cache fetch revocation binds ',
+    'principal': 'principal',
+    'request': 'account admin agent audit authn begin bind compute conn count damaged deadline decode durable '
+               'finish floor intent_record key keyfact keyindex lane link listen listener loop op ops owner '
+               'penalty post quota random recovery replay request revocation revoke strength suspend trust wall '
+               'watch',
 }
 
 
@@ -38,7 +39,7 @@ def main():
                 continue
             seen += 1
             name = m.group(1)
-            if not any(name == p or name.startswith(p + '_') for p in allowed):
+            if not any(re.match(rf'{p}s?(_|$)', name) for p in allowed):
                 bad.append(f'{library}: {name} has none of: {" ".join(allowed)}')
     print('\n'.join(bad) or f'{seen} symbols')
     sys.exit(1 if bad or seen < 100 else 0)
