@@ -75,8 +75,9 @@ def catalogue(text):
         if not line or line.startswith('#'):
             continue
         part = line.split('\t')
-        if len(part) != 2 or not re.fullmatch(ID + r'(-[a-z]+)?', part[0]):
-            fault(f'{LIST}:{number}: want a row and its test programs or "open", with a tab between')
+        if (len(part) not in (2, 3) or not re.fullmatch(ID + r'(-[a-z]+)?', part[0])
+                or part[2:] not in ([], ['accept'], ['reject'], ['both'], ['-'])):   # history has no verdicts
+            fault(f'{LIST}:{number}: want a row, its test programs or "open", and its verdict, with tabs between')
             continue
         if part[0] in rows:
             fault(f'{LIST}:{number}: {part[0]} stands there twice')

@@ -23,6 +23,11 @@ enum mint_type {
 	MINT_TYPES
 };
 
+/* From here on keys and signatures follow from the seed alone, so that a run can be had again.  For tests only. */
+void mint_seed(uint64_t seed);
+/* The next number of that sequence. */
+uint64_t mint_random(void);
+
 struct mint_key;
 struct mint_key *mint_key_new(enum mint_type type);
 void mint_key_free(struct mint_key *key);

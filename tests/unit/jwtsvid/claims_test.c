@@ -19,7 +19,7 @@ static char *signed_payload(const char *payload)
 
 static void row_is(const struct row *row, const char *who, const struct jwtsvid_rules *rules, enum status_code want)
 {
-	struct status st = world_verify(signed_payload(row->payload), world()->keys, rules);
+	struct status st = world_verify(row->name, signed_payload(row->payload), world()->keys, rules);
 
 	if (st.code != want)
 		fail_msg("%s (%s) %s: %s, want %s", row->name, who, row->payload, status_name(st.code),
@@ -230,8 +230,8 @@ static void TV_JC_06_a_validator_without_audience_is_refused(void **state)
 		many[i] = BYTES_LITERAL("A");
 	assert_ok(jwtsvid_rules_check(&rules));
 	assert_fails(jwtsvid_rules_check(&zero), RULES_AUDIENCE);
-	assert_fails(world_verify(signed_payload(without), world()->keys, &zero), RULES_AUDIENCE);
-	assert_fails(world_verify(signed_payload(T_PAYLOAD), world()->keys, &zero), RULES_AUDIENCE);
+	assert_fails(world_verify("TV-JC-06", signed_payload(without), world()->keys, &zero), RULES_AUDIENCE);
+	assert_fails(world_verify("TV-JC-06", signed_payload(T_PAYLOAD), world()->keys, &zero), RULES_AUDIENCE);
 	rules.audiences = empty;
 	rules.audience_count = 2;
 	assert_fails(jwtsvid_rules_check(&rules), RULES_AUDIENCE);
@@ -255,7 +255,7 @@ static void JT_18_leeway_and_bounds_have_limits(void **state)
 	assert_fails(jwtsvid_rules_check(&rules), LIMIT);
 	rules = world()->rules;
 	rules.max_age_s = -1;
-	assert_fails(world_verify(signed_payload(T_PAYLOAD), world()->keys, &rules), LIMIT);
+	assert_fails(world_verify("JT-18", signed_payload(T_PAYLOAD), world()->keys, &rules), LIMIT);
 	rules = world()->rules;
 	rules.max_lifetime_s = INT64_MIN;
 	assert_fails(jwtsvid_rules_check(&rules), LIMIT);
@@ -269,9 +269,10 @@ static void TV_JC_13_any_of_several_own_audiences(void **state)
 	(void)state;
 	rules.audiences = own;
 	rules.audience_count = 2;
-	assert_ok(world_verify(signed_payload(T_PAYLOAD), world()->keys, &rules));
-	assert_ok(world_verify(signed_payload(WITH_AUD("[\"B\"]")), world()->keys, &rules));
-	assert_fails(world_verify(signed_payload(WITH_AUD("[\"C\"]")), world()->keys, &rules), JWT_AUDIENCE);
+	assert_ok(world_verify("TV-JC-13", signed_payload(T_PAYLOAD), world()->keys, &rules));
+	assert_ok(world_verify("TV-JC-13", signed_payload(WITH_AUD("[\"B\"]")), world()->keys, &rules));
+	assert_fails(
+		world_verify("TV-JC-13", signed_payload(WITH_AUD("[\"C\"]")), world()->keys, &rules), JWT_AUDIENCE);
 }
 
 static char *with_audiences(size_t count)
@@ -296,8 +297,8 @@ static void TV_JC_14_audiences_are_counted(void **state)
 	world_expect("TV-JC-14 32", with_audiences(32), world()->keys, STATUS_OK);
 	world_expect("TV-JC-14 33", with_audiences(33), world()->keys, STATUS_JWT_AUDIENCE);
 	rules.single_audience = true; /* JT-15 */
-	assert_ok(world_verify(with_audiences(1), world()->keys, &rules));
-	assert_fails(world_verify(with_audiences(2), world()->keys, &rules), JWT_AUDIENCE);
+	assert_ok(world_verify("TV-JC-14", with_audiences(1), world()->keys, &rules));
+	assert_fails(world_verify("TV-JC-14", with_audiences(2), world()->keys, &rules), JWT_AUDIENCE);
 }
 
 static void TV_JC_18_without_leeway_exp_now_is_past(void **state)
@@ -306,11 +307,13 @@ static void TV_JC_18_without_leeway_exp_now_is_past(void **state)
 
 	(void)state;
 	rules.leeway_s = 0;
-	assert_fails(world_verify(signed_payload(WITH_EXP("1899999700")), world()->keys, &rules), JWT_EXPIRED);
-	assert_ok(world_verify(signed_payload(WITH_EXP("1899999701")), world()->keys, &rules));
-	assert_ok(world_verify(signed_payload(WITH_EXP("1899999700.001")), world()->keys, &rules));
-	assert_fails(world_verify(signed_payload(WITH("\"nbf\":1899999701")), world()->keys, &rules), JWT_NOT_YET);
-	assert_ok(world_verify(signed_payload(WITH("\"nbf\":1899999700")), world()->keys, &rules));
+	assert_fails(
+		world_verify("TV-JC-18", signed_payload(WITH_EXP("1899999700")), world()->keys, &rules), JWT_EXPIRED);
+	assert_ok(world_verify("TV-JC-18", signed_payload(WITH_EXP("1899999701")), world()->keys, &rules));
+	assert_ok(world_verify("TV-JC-18", signed_payload(WITH_EXP("1899999700.001")), world()->keys, &rules));
+	assert_fails(world_verify("TV-JC-18", signed_payload(WITH("\"nbf\":1899999701")), world()->keys, &rules),
+		JWT_NOT_YET);
+	assert_ok(world_verify("TV-JC-18", signed_payload(WITH("\"nbf\":1899999700")), world()->keys, &rules));
 }
 
 static void TV_JC_33_the_same_token_passes_twice(void **state)
@@ -331,13 +334,18 @@ static void TV_JC_34_lifetime_of_a_day(void **state)
 	(void)state;
 	world_expect("TV-JC-34 no policy", signed_payload(day), world()->keys, STATUS_OK);
 	rules.max_lifetime_s = 600;
-	assert_fails(world_verify(signed_payload(day), world()->keys, &rules), JWT_LIFETIME);
-	assert_ok(world_verify(signed_payload(WITH_EXP("1900000300")), world()->keys, &rules)); /* exactly 600 s */
-	assert_fails(world_verify(signed_payload(WITH_EXP("1900000301")), world()->keys, &rules), JWT_LIFETIME);
-	assert_fails(world_verify(signed_payload(WITH_EXP("1900000300.5")), world()->keys, &rules), JWT_LIFETIME);
+	assert_fails(world_verify("TV-JC-34", signed_payload(day), world()->keys, &rules), JWT_LIFETIME);
+	assert_ok(world_verify(
+		"TV-JC-34", signed_payload(WITH_EXP("1900000300")), world()->keys, &rules)); /* exactly 600 s */
+	assert_fails(
+		world_verify("TV-JC-34", signed_payload(WITH_EXP("1900000301")), world()->keys, &rules), JWT_LIFETIME);
+	assert_fails(world_verify("TV-JC-34", signed_payload(WITH_EXP("1900000300.5")), world()->keys, &rules),
+		JWT_LIFETIME);
 	/* JT-23: without a start, what is left. */
-	assert_ok(world_verify(signed_payload("{" SUB "," AUD ",\"exp\":1900000300}"), world()->keys, &rules));
-	assert_fails(world_verify(signed_payload("{" SUB "," AUD ",\"exp\":1900000301}"), world()->keys, &rules),
+	assert_ok(world_verify(
+		"TV-JC-34", signed_payload("{" SUB "," AUD ",\"exp\":1900000300}"), world()->keys, &rules));
+	assert_fails(
+		world_verify("TV-JC-34", signed_payload("{" SUB "," AUD ",\"exp\":1900000301}"), world()->keys, &rules),
 		JWT_LIFETIME);
 }
 

@@ -32,7 +32,7 @@ static void TV_JS_01_good(void **state)
 	assert_true(svid->generation == keyset_generation(w->keys));
 	assert_true(keyset_has_key(w->keys, spiffe_id_domain(&svid->id), svid->key_id));
 	jwtsvid_unref(svid);
-	free(token);
+	world_expect("TV-JS-01", token, w->keys, STATUS_OK);
 }
 
 static void TV_JS_02_to_10_algs(void **state)
@@ -225,7 +225,8 @@ static void a_token_cut_at_any_byte_is_refused(void **state)
 
 	(void)state;
 	for (size_t cut = 0; cut < len; cut++) {
-		struct status st = world_verify(mint_printf("%.*s", (int)cut, token), world()->keys, &world()->rules);
+		struct status st =
+			world_verify("cut", mint_printf("%.*s", (int)cut, token), world()->keys, &world()->rules);
 
 		if (st.code != STATUS_JWT_MALFORMED && st.code != STATUS_JWT_SIGNATURE)
 			fail_msg("cut at %zu of %zu: %s", cut, len, status_name(st.code));

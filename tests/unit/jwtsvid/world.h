@@ -40,8 +40,9 @@ char *world_document(char *const *before);
 /* A set of the single document of example.org (taken). */
 struct keyset *world_keyset_of(char *document);
 
-/* jwtsvid_verify() of a token (taken) at NOW, without its result. */
-struct status world_verify(char *token, const struct keyset *keys, const struct jwtsvid_rules *rules);
+/* jwtsvid_verify() of a token (taken) at NOW, without its result; name is the row's.  Goes into the corpus for second
+ * opinions where one is written, but for what the daemon's defaults say. */
+struct status world_verify(const char *name, char *token, const struct keyset *keys, const struct jwtsvid_rules *rules);
 
 /* Fails the running test unless the token (taken) gives `want`; name is the row's. */
 void world_expect(const char *name, char *token, const struct keyset *keys, enum status_code want);

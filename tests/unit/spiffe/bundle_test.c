@@ -5,6 +5,7 @@
 #include "tests/support/unit.h"
 
 #include "spiffe/bundle.h"
+#include "tests/support/corpus.h"
 #include "tests/support/mint.h"
 
 #include <stdlib.h>
@@ -15,15 +16,31 @@
 #define K1 "{\"kty\":\"EC\",\"kid\":\"k1\"," EC_XY "}"
 #define EC_WITH(more) "{\"kty\":\"EC\"," EC_XY "," more "}"
 
-static struct status decode(const char *map_key, const char *document, unsigned flags, struct bundle_set **ret_set)
+/* For second opinions; documents of a mebibyte say nothing that shorter ones do not. */
+static void record(const char *name, unsigned flags, struct bytes list)
+{
+	static uint64_t number;
+
+	if (list.len < 64 * 1024 && strcmp(name, "SID-20") != 0 && (flags & BUNDLE_ALLOW_USE_SIG) == 0)
+		corpus_put_keys((flags & BUNDLE_SPIFFE_DOCUMENT) != 0 ? "bundle" : "jwks", name, ++number, list);
+}
+
+static struct status decode_at(
+	const char *name, const char *map_key, const char *document, unsigned flags, struct bundle_set **ret_set)
 {
 	struct buf list = buf_make(8 * 1024 * 1024);
 	struct status st;
 
 	mint_list_put(&list, map_key, document);
+	record(name, flags, buf_bytes(&list));
 	st = bundle_set_new(buf_bytes(&list), flags, ret_set);
 	buf_done(&list);
 	return st;
+}
+
+static struct status decode(const char *name, const char *document, unsigned flags, struct bundle_set **ret_set)
+{
+	return decode_at(name, "spiffe://example.org", document, flags, ret_set);
 }
 
 static bool has_report(const struct bundle_set *set, const char *part)
@@ -41,7 +58,7 @@ static void jwk_is(const char *name, const char *jwk, bool is_taken, const char 
 	struct bundle_set *set = NULL;
 	const struct bundle *bundle;
 
-	assert_ok(decode("spiffe://example.org", document, BUNDLE_STRICT, &set));
+	assert_ok(decode(name, document, BUNDLE_STRICT, &set));
 	bundle = bundle_set_find(set, BYTES_LITERAL("example.org"));
 	assert_non_null(bundle);
 	if (bundle->key_count != (is_taken ? 2 : 1))
@@ -62,7 +79,7 @@ static void the_members_of_a_key_are_decoded(void **state)
 	const struct bundle_key *key;
 
 	(void)state;
-	assert_ok(decode("spiffe://example.org",
+	assert_ok(decode("members",
 		"{\"keys\":[" EC_WITH(
 			"\"kid\":\"a\",\"alg\":\"ES256\",\"use\":\"jwt-svid\"") ","
 										"{\"kty\":\"RSA\",\"kid\":\"r\",\"n\":"
@@ -160,8 +177,8 @@ static void a_key_for_sig_is_taken_where_asked_for(void **state)
 	struct bundle_set *set = NULL;
 
 	(void)state;
-	assert_ok(decode("example.org", "{\"keys\":[" EC_WITH("\"kid\":\"a\",\"use\":\"sig\"") "]}",
-		BUNDLE_ALLOW_USE_SIG, &set));
+	assert_ok(decode(
+		"JB-02 sig", "{\"keys\":[" EC_WITH("\"kid\":\"a\",\"use\":\"sig\"") "]}", BUNDLE_ALLOW_USE_SIG, &set));
 	assert_int_equal(bundle_set_at(set, 0)->key_count, 1);
 	bundle_set_unref(set);
 }
@@ -175,6 +192,7 @@ static void document_breaks_alone(const char *name, struct bytes document, const
 	buf_put_sized(&list, BYTES_LITERAL("spiffe://broken.org"));
 	buf_put_sized(&list, document);
 	mint_list_put(&list, "spiffe://example.org", "{\"keys\":[" K1 "]}");
+	record(name, BUNDLE_STRICT, buf_bytes(&list));
 	assert_ok(bundle_set_new(buf_bytes(&list), BUNDLE_STRICT, &set));
 	assert_int_equal(bundle_set_count(set), 2);
 	if (bundle_set_find(set, BYTES_LITERAL("broken.org"))->key_count != 0)
@@ -244,7 +262,7 @@ static void limits_of_a_document_end_exactly_where_stated(void **state)
 	for (size_t i = 0; i <= BUNDLE_KEYS_MAX; i++)
 		jwks[i] = mint_printf(EC_WITH("\"kid\":\"%zu\""), i);
 	document = mint_jwks(jwks, BUNDLE_KEYS_MAX);
-	assert_ok(decode("example.org", document, BUNDLE_STRICT, &set));
+	assert_ok(decode("JB-11 64 keys", document, BUNDLE_STRICT, &set));
 	assert_int_equal(bundle_set_at(set, 0)->key_count, BUNDLE_KEYS_MAX);
 	bundle_set_unref(set);
 	free(document);
@@ -291,7 +309,8 @@ static void a_malformed_message_is_refused_as_a_whole(void **state)
 	(void)state;
 	assert_fails(bundle_set_new((struct bytes){ 0 }, BUNDLE_STRICT, &set), BUNDLE_MALFORMED); /* WA-05 */
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)				  /* SID-20, TV-WA-15 */
-		assert_fails(decode(keys[i], "{\"keys\":[" K1 "]}", BUNDLE_STRICT, &set), BUNDLE_MALFORMED);
+		assert_fails(
+			decode_at("SID-20", keys[i], "{\"keys\":[" K1 "]}", BUNDLE_STRICT, &set), BUNDLE_MALFORMED);
 	assert_null(set);
 }
 
@@ -386,7 +405,7 @@ static void a_set_lives_as_long_as_its_last_reader(void **state)
 	struct bundle_set *set = NULL;
 
 	(void)state;
-	assert_ok(decode("example.org", "{\"keys\":[" K1 "]}", BUNDLE_STRICT, &set));
+	assert_ok(decode("control", "{\"keys\":[" K1 "]}", BUNDLE_STRICT, &set));
 	assert_ptr_equal(bundle_set_ref(set), set);
 	bundle_set_unref(set);
 	assert_bytes(bundle_set_at(set, 0)->keys[0].kid, BYTES_LITERAL("k1"));
@@ -416,7 +435,7 @@ static void TV_SB_01_to_03_a_bundle_document_holds_authorities_too(void **state)
 	const struct bundle *bundle;
 
 	(void)state;
-	assert_ok(decode("example.org", document, BUNDLE_SPIFFE_DOCUMENT, &set));
+	assert_ok(decode("TV-SB-01 TV-SB-02 TV-SB-03", document, BUNDLE_SPIFFE_DOCUMENT, &set));
 	bundle = bundle_set_at(set, 0);
 	assert_int_equal(bundle->key_count, 1); /* TV-SB-02: k3 has no use */
 	assert_bytes(bundle->keys[0].kid, BYTES_LITERAL("k1"));
@@ -426,7 +445,7 @@ static void TV_SB_01_to_03_a_bundle_document_holds_authorities_too(void **state)
 	assert_int_equal(bundle_set_report_count(set), 2);
 	bundle_set_unref(set);
 	/* The Workload API's JWK Sets have none (JB-02). */
-	assert_ok(decode("example.org", document, BUNDLE_STRICT, &set));
+	assert_ok(decode("JB-02", document, BUNDLE_STRICT, &set));
 	assert_int_equal(bundle_set_at(set, 0)->authority_count, 0);
 	assert_int_equal(bundle_set_at(set, 0)->key_count, 2);
 	bundle_set_unref(set);
@@ -437,7 +456,7 @@ static void TV_SB_04_a_bundle_document_without_keys_is_none(void **state)
 	struct bundle_set *set = NULL;
 
 	(void)state;
-	assert_ok(decode("example.org", "{\"spiffe_sequence\":1}", BUNDLE_SPIFFE_DOCUMENT, &set));
+	assert_ok(decode("TV-SB-04", "{\"spiffe_sequence\":1}", BUNDLE_SPIFFE_DOCUMENT, &set));
 	assert_int_equal(bundle_set_at(set, 0)->key_count + bundle_set_at(set, 0)->authority_count, 0);
 	assert_true(has_report(set, "no array"));
 	bundle_set_unref(set);
@@ -450,7 +469,7 @@ static void TV_SB_09_keys_for_wit_svids_verify_nothing_here(void **state)
 	struct bundle_set *set = NULL;
 
 	(void)state;
-	assert_ok(decode("example.org", document, BUNDLE_SPIFFE_DOCUMENT, &set));
+	assert_ok(decode("TV-SB-09", document, BUNDLE_SPIFFE_DOCUMENT, &set));
 	assert_int_equal(bundle_set_at(set, 0)->key_count, 1);
 	assert_bytes(bundle_set_at(set, 0)->keys[0].kid, BYTES_LITERAL("k1"));
 	assert_int_equal(bundle_set_at(set, 0)->authority_count, 0);
@@ -478,7 +497,7 @@ static void an_authority_of_no_use_costs_only_itself(void **state)
 		char *document = mint_printf("{\"keys\":[%s," ROOT_WITH("\"x5c\":[\"YmFy\"]") "]}", rows[i].jwk);
 		struct bundle_set *set = NULL;
 
-		assert_ok(decode("example.org", document, BUNDLE_SPIFFE_DOCUMENT, &set));
+		assert_ok(decode("TV-SB-03", document, BUNDLE_SPIFFE_DOCUMENT, &set));
 		if (bundle_set_at(set, 0)->authority_count != 1 || !has_report(set, rows[i].report))
 			fail_msg("%s", rows[i].jwk);
 		assert_bytes(bundle_set_at(set, 0)->authorities[0], BYTES_LITERAL("bar"));

@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#include "tests/support/corpus.h"
+
 struct row {
 	const char *name;
 	const char *text;
@@ -101,6 +103,7 @@ static void check(const char *name, struct bytes text, enum status_code want)
 	else
 		assert_null(id.data);
 	spiffe_id_done(&id);
+	corpus_put("id", name, text, want, "");
 }
 
 static void ids_of_the_catalogue_are_accepted(void **state)
