@@ -325,6 +325,12 @@ static void json_type(struct buf *to, const struct config_field *field)
 
 	switch (field->type) {
 	case CONFIG_TYPE_TEXT:
+		if (field->words != NULL) {
+			buf_put_text(to, "\"allOf\": [");
+			json_words(to, field->words);
+			buf_put_text(to, "]");
+			return;
+		}
 		buf_printf(to, "\"type\": \"string\", \"minLength\": %llu, \"maxLength\": %llu", low, high);
 		return;
 	case CONFIG_TYPE_PATH:

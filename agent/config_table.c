@@ -368,10 +368,14 @@ static const struct config_field limits_fields[] = {
 	{ 0 } };
 static const struct config_shape limits = { "limits", sizeof(struct config_limits), limits_fields };
 
+/* Of texts whose reader says itself what is wrong: only for the schema. */
+static const struct config_word versions[] = { { "keyreeve/v1", 0, false }, { 0 } };
+static const struct config_word kinds[] = { { "Agent", 0, false }, { 0 } };
+
 static const struct config_field root_fields[] = {
-	{ .name = "apiVersion", .type = CONFIG_TYPE_TEXT, REQUIRED, AT(config, api_version), BOUNDS(1, 32),
+	{ .name = "apiVersion", .type = CONFIG_TYPE_TEXT, REQUIRED, AT(config, api_version), BOUNDS(1, 32), .words = versions,
 	  .text = "`keyreeve/v1`." },
-	{ .name = "kind", .type = CONFIG_TYPE_TEXT, REQUIRED, AT(config, kind), BOUNDS(1, 32), .text = "`Agent`." },
+	{ .name = "kind", .type = CONFIG_TYPE_TEXT, REQUIRED, AT(config, kind), BOUNDS(1, 32), .words = kinds, .text = "`Agent`." },
 	{ .name = "posture", .type = CONFIG_TYPE_WORD, AT(config, posture), .words = postures, .standard = "strict",
 	  .text = "`strict` refuses to start where a start-up check fails; `permissive` (laptops, demonstrations) warns. A change needs a restart." },
 	{ .name = "user", .type = CONFIG_TYPE_TEXT, AT(config, user), BOUNDS(1, 32), .standard = "keyreeve",

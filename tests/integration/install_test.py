@@ -195,6 +195,13 @@ def the_pages_have_every_option_field_and_function():
         assert len(fields) > 40 and all(re.search(rf'^ +{name}\b', page, re.M) for name in fields), [f for f in fields if not re.search(rf'^ +{f}\b', page, re.M)]
 
 
+def the_schema_is_installed_as_the_program_prints_it():
+    with Installed() as it:
+        schema = open(it.path('share/keyreeve/keyreeve.schema.json')).read()
+        assert schema == run(it.path('libexec/keyreeve/keyreeve-config'), '--schema')
+        assert json.loads(schema)['properties']['apiVersion']
+
+
 # ---- completion --------------------------------------------------------------------------------------------------------
 
 
@@ -336,6 +343,6 @@ def svids(issuer):
 
 
 main([every_program_names_its_version_its_build_and_its_libraries, the_versions_are_those_of_this_machine, the_pages_are_installed_and_well_formed,
-      the_pages_have_every_option_field_and_function, completion_has_every_command_and_option_of_the_program,
+      the_pages_have_every_option_field_and_function, the_schema_is_installed_as_the_program_prints_it, completion_has_every_command_and_option_of_the_program,
       completion_offers_keys_and_files_whatever_their_names, a_program_links_it_by_pkg_config_and_by_cmake, only_its_own_names_are_exported,
       a_token_is_fetched_once_and_again_at_half_of_its_life])
