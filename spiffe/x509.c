@@ -154,13 +154,13 @@ static struct status path_fault(int error)
 
 /* XS-08: anchors in a store that lives for this one verification, so that no other domain's and no withdrawn one is
  * ever in it.  It has no lookups, so nothing is read from a disk or fetched. */
-static struct status store_make(const struct x509svid_domain *domain, X509_STORE **ret_store)
+static struct status store_make(X509 *const *anchors, size_t count, X509_STORE **ret_store)
 {
 	AUTO(X509_STORE_free_auto) X509_STORE *store = X509_STORE_new();
 
 	ENSURE(store != NULL, NO_MEMORY);
-	for (size_t i = 0; i < domain->count; i++)
-		ENSURE(X509_STORE_add_cert(store, domain->cert[i]) == 1, NO_MEMORY);
+	for (size_t i = 0; i < count; i++)
+		ENSURE(X509_STORE_add_cert(store, anchors[i]) == 1, NO_MEMORY);
 	*ret_store = TAKE(store);
 	return OK;
 }
@@ -184,7 +184,7 @@ static struct status path_check(STACK_OF(X509) * path)
 
 /* RFC 5280 section 6: signatures, validity, path length, name constraints, critical extensions. */
 static struct status path_verify(
-	STACK_OF(X509) * certificates, const struct x509svid_domain *domain, int64_t now_s, bool *ret_library_failed)
+	STACK_OF(X509) * certificates, X509 *const *anchors, size_t count, int64_t now_s, bool *ret_library_failed)
 {
 	AUTO(X509_STORE_free_auto) X509_STORE *store = NULL;
 	AUTO(X509_STORE_CTX_free_auto) X509_STORE_CTX *ctx = X509_STORE_CTX_new();
@@ -192,7 +192,7 @@ static struct status path_verify(
 
 	*ret_library_failed = false;
 	ENSURE(ctx != NULL, NO_MEMORY);
-	TRY(store_make(domain, &store));
+	TRY(store_make(anchors, count, &store));
 	ENSURE(X509_STORE_CTX_init(ctx, store, sk_X509_value(certificates, 0), certificates) == 1, NO_MEMORY);
 	param = X509_STORE_CTX_get0_param(ctx);
 	/* An authority ends the path whoever signed it: a bundle may hold an intermediate of somebody's. */
@@ -205,6 +205,23 @@ static struct status path_verify(
 		return path_fault(X509_STORE_CTX_get_error(ctx));
 	}
 	return path_check(X509_STORE_CTX_get0_chain(ctx));
+}
+
+/* OpenSSL chooses among authorities of one name by key identifiers, if certificates have any, and then takes what it
+ * chose; but of several, each is trusted (Workload API section 5.1, "bundle").  So each is tried by itself. */
+static struct status some_path_verify(
+	STACK_OF(X509) * certificates, const struct x509svid_domain *domain, int64_t now_s, bool *ret_library_failed)
+{
+	struct status st = path_verify(certificates, domain->cert, domain->count, now_s, ret_library_failed);
+
+	if (st.code != STATUS_X509_SIGNATURE)
+		return st;
+	for (size_t i = 0; i < domain->count; i++) {
+		st = path_verify(certificates, &domain->cert[i], 1, now_s, ret_library_failed);
+		if (st.code != STATUS_X509_SIGNATURE && st.code != STATUS_X509_UNTRUSTED)
+			return st; /* it signed, for better or worse */
+	}
+	return FAIL(X509_SIGNATURE);
 }
 
 /* ---- verification ---------------------------------------------------------------------------------- */
@@ -239,7 +256,7 @@ static struct status chain_verify(
 		ENSURE(x509svid_key_is_allowed(sk_X509_value(certificates, i)), X509_ALG);
 	ENSURE(domain != NULL && domain->count > 0, X509_DOMAIN_UNKNOWN);
 	ERR_clear_error();
-	st = path_verify(certificates, domain, now_s, &library_failed);
+	st = some_path_verify(certificates, domain, now_s, &library_failed);
 	if (library_failed && !x509svid_had_memory())
 		return FAIL(NO_MEMORY);
 	return st;

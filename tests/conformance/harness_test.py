@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The conformance harness against the test issuer: every endpoint, good and bad.  The certificates are made here, by
 another library, and so are the messages that carry them; the tokens are the issuer's."""
-import os, sys, time
+import os, socket, sys, threading, time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'support'))
 from rig import main, pb, wait_for
-from driver import DOMAIN, NOW, Authority, Harness, Server, svid, svids
+from driver import DOMAIN, NOW, Authority, Harness, Program, Server, svid, svids
 
 WEB, DB = f'spiffe://{DOMAIN}/web', f'spiffe://{DOMAIN}/db'
 OTHER = 'spiffe://other.example'
@@ -18,6 +18,55 @@ def world(**options):
     harness = Harness(svids=[svid(WEB, own.leaf(WEB), own)], federated={OTHER: other}, **options)
     harness.own, harness.other = own, other
     return harness
+
+
+def free_port():
+    with socket.create_server(('127.0.0.1', 0)) as s:
+        return s.getsockname()[1]
+
+
+def seen(harness):
+    return {name: int(count) for name, count in (part.split('=') for part in harness.issuer.say('seen').split())}
+
+
+class Proxy:
+    """A TCP port of 127.0.0.1 in front of a Unix socket."""
+
+    def __init__(self, path):
+        self.path, self.connections, self.sockets = path, 0, []
+        self.listener = socket.create_server(('127.0.0.1', 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        try:
+            while True:
+                one, _ = self.listener.accept()
+                other = socket.socket(socket.AF_UNIX)
+                other.connect(self.path)
+                self.connections += 1
+                self.sockets += [one, other]
+                for a, b in ((one, other), (other, one)):
+                    threading.Thread(target=self.copy, args=(a, b), daemon=True).start()
+        except OSError:
+            pass        # closed
+
+    def copy(self, a, b):
+        try:
+            while part := a.recv(65536):
+                b.sendall(part)
+            b.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *failure):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        for s in self.sockets:
+            s.close()
 
 
 def lines_before_ready_are_those_of_the_contract():
@@ -239,6 +288,71 @@ def requests_that_are_none_are_no_verdict():
             assert (code, answer['status']) == (501, 'unsupported'), (method, path, answer)
 
 
+def an_endpoint_that_is_none_ends_it_without_a_call():
+    """EP-4: the paths would lead to a server that works."""
+    with world() as h:
+        h.end()
+        before = h.issuer.say('seen')
+        port = free_port()
+        for value in (f'unix://localhost{h.issuer.socket}', h.issuer.socket, f'unix://{h.issuer.socket}?x', f'tcp://127.0.0.1:{port}/x',
+                      f'tcp://localhost:{port}', 'tcp://127.0.0.1', f'http://127.0.0.1:{port}', ''):
+            Program.__init__(h, value, h.dir)
+            assert h.process.wait(10) == 1 and h.lines == [], (value, h.lines)
+            h.end()
+        assert h.issuer.say('seen') == before
+
+
+def an_endpoint_over_tcp_is_found():
+    """EP-3, by a proxy in front of the issuer's socket."""
+    with world() as h, Proxy(h.issuer.socket) as proxy:
+        h.end()
+        Program.__init__(h, f'tcp://127.0.0.1:{proxy.port}', h.dir)
+        h.wait_ready()
+        assert h.peer_id(h.own.leaf(DB)) == DB and proxy.connections >= 1
+
+
+def it_comes_back_after_refusals_and_from_an_absent_agent():
+    """EP-5, EP-6, EP-8: three refusals for each of both streams, or no socket for two seconds."""
+    with world() as h:
+        for refusal in ('unavailable', 'deny'):
+            h.issuer.say(refusal, 6)
+            h.restart()
+            assert 'READY' not in h.lines
+            h.wait_ready(30)
+            assert h.peer_id(h.own.leaf(DB)) == DB, refusal
+        h.issuer.say('stop')
+        h.restart()
+        time.sleep(2)
+        assert 'READY' not in h.lines
+        h.issuer.say('start')
+        h.wait_ready(30)
+
+
+def it_does_not_insist_on_what_the_agent_calls_wrong():
+    """EP-7: InvalidArgument for five seconds, at most two calls of each method."""
+    with world() as h:
+        h.issuer.say('invalid')
+        before = seen(h)
+        h.restart()
+        time.sleep(5)
+        calls = {name: count - before[name] for name, count in seen(h).items()}
+        assert 1 <= calls['bundles'] <= 2 and 1 <= calls['others'] <= 2 and calls['bad-metadata'] == 0, calls
+        assert 'READY' not in h.lines
+
+
+def authorities_that_stand_one_after_the_other_all_count():
+    """XS-4, XS-5: and each only as long as it stands there."""
+    with world() as h:
+        second = Authority(f'spiffe://{DOMAIN}')
+        leaf = h.own.leaf(WEB)
+        h.serve([pb((1, WEB), (2, leaf.chain), (3, leaf.key_der), (4, h.own.der + second.der))])
+        wait_for('the second authority', lambda: h.peer_id(second.leaf(DB)) == DB)
+        assert h.peer_id(h.own.leaf(DB)) == DB
+        h.serve([svid(DB, h.own.leaf(DB), h.own)])
+        wait_for('the barrier', lambda: h.shown_id(h.own.leaf(WEB)) == DB)
+        assert h.peer_id(second.leaf(DB)) == '' and h.peer_id(h.own.leaf(DB)) == DB
+
+
 def it_ends_by_a_signal():
     with world() as h:
         h.process.terminate()
@@ -248,4 +362,7 @@ def it_ends_by_a_signal():
 main([lines_before_ready_are_those_of_the_contract, it_is_not_ready_before_it_has_an_svid, peers_are_named_on_the_mtls_port,
       peers_that_are_none_are_told_nothing, a_rotation_counts_for_the_next_connection, a_broken_message_leaves_the_one_before,
       a_message_of_64_svids_and_256_domains_is_taken, withdrawn_svids_are_used_no_more, tokens_are_validated, tokens_are_fetched,
-      servers_are_dialled, requests_that_are_none_are_no_verdict, it_ends_by_a_signal])
+      servers_are_dialled, requests_that_are_none_are_no_verdict,
+      an_endpoint_that_is_none_ends_it_without_a_call, an_endpoint_over_tcp_is_found,
+      it_comes_back_after_refusals_and_from_an_absent_agent, it_does_not_insist_on_what_the_agent_calls_wrong,
+      authorities_that_stand_one_after_the_other_all_count, it_ends_by_a_signal])

@@ -466,6 +466,38 @@ static void TV_X5_07_a_withdrawn_authority_is_refused(void **state)
 	x509svid_bundles_unref(after);
 }
 
+/* XS-07; during a rotation an authority and its successor stand side by side, often under one name. */
+static void XS_07_each_of_several_authorities_of_one_name_counts(void **state)
+{
+	struct mint_cert old = good_root(), next = good_root(), later = good_root(), leaf = good_leaf();
+	struct x509svid_bundles *bundles;
+
+	(void)state;
+	next.key = keys[STRANGER];
+	later.key = keys[MID2];
+	for (int turn = 0; turn < 2; turn++) { /* whichever comes first */
+		bundles = bundles_of((const struct entry[]){ { "spiffe://example.org", turn == 0 ? &old : &next },
+					     { "spiffe://example.org", turn == 0 ? &next : &old } },
+			2);
+		leaf.signer = keys[ROOT];
+		assert_ok(verify(&leaf, 1, bundles));
+		leaf.signer = keys[STRANGER];
+		assert_ok(verify(&leaf, 1, bundles));
+		leaf.signer = keys[OTHER_ROOT]; /* of that name too, but not there */
+		assert_fails(verify(&leaf, 1, bundles), X509_SIGNATURE);
+		x509svid_bundles_unref(bundles);
+	}
+	bundles = bundles_of((const struct entry[]){ { "spiffe://example.org", &old },
+				     { "spiffe://example.org", &next }, { "spiffe://example.org", &later } },
+		3);
+	leaf.signer = keys[MID2];
+	assert_ok(verify(&leaf, 1, bundles));
+	leaf.from_s = NOW - 120;
+	leaf.to_s = NOW - 60; /* found, and still judged */
+	assert_fails(verify(&leaf, 1, bundles), X509_EXPIRED);
+	x509svid_bundles_unref(bundles);
+}
+
 static void XS_07_an_intermediate_in_the_bundle_is_an_authority(void **state)
 {
 	struct mint_cert leaf = good_leaf(), mid = good_mid();
@@ -808,6 +840,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(TV_X5_05_nor_does_one_that_the_peer_shows),
 	cmocka_unit_test(TV_X5_06_a_good_peer_leaves_nothing_behind),
 	cmocka_unit_test(TV_X5_07_a_withdrawn_authority_is_refused),
+	cmocka_unit_test(XS_07_each_of_several_authorities_of_one_name_counts),
 	cmocka_unit_test(XS_07_an_intermediate_in_the_bundle_is_an_authority),
 	cmocka_unit_test(a_leaf_in_the_bundle_is_no_authority),
 	cmocka_unit_test(the_verified_id_is_returned),
