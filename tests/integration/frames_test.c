@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The Workload API client against a server that writes its frames itself: every shape that HTTP/2 and gRPC allow, and
- * what neither allows.  Catalogue rows TV-WA-07, -12, -13 and -16. */
+ * what neither allows.  Catalogue rows TV-WA-07, -11, -12, -13 and -16. */
 #include "base/clock.h"
 #include "base/own.h"
 #include "spiffe/endpoint.h"
-#include "spiffe/workload.h"
+#include "spiffe/workload_x509.h"
 #include "tests/support/h2.h"
 #include "tests/support/mint.h"
 #include "tests/support/unit.h"
@@ -190,6 +190,87 @@ static void TV_WA_13_a_hint_over_1024_bytes_is_dropped_and_its_entry_kept(void *
 	assert_int_equal(jwts.item[0].hint.len, 0);
 	assert_int_equal(jwts.item[1].hint.len, 0);
 	assert_bytes(jwts.item[2].hint, bytes_of(hint, HINT_MAX));
+}
+
+/* ---- one's own certificates ---------------------------------------------------------------------------------- */
+
+enum { HEARD_MAX = 4, HEARD_ID_BYTES = 32 };
+
+struct heard {
+	struct workload_watch *watch;
+	enum status_code read;
+	size_t count;
+	char id[HEARD_MAX][HEARD_ID_BYTES];
+};
+
+/* The first message is enough. */
+static void x509_heard(void *context, struct bytes list)
+{
+	static struct workload_x509s svids;
+	struct heard *heard = context;
+
+	heard->read = workload_x509_read(list, &svids).code;
+	heard->count = heard->read == STATUS_OK ? svids.count : 0;
+	for (size_t i = 0; i < heard->count && i < HEARD_MAX; i++)
+		(void)snprintf(heard->id[i], HEARD_ID_BYTES, "%.*s", (int)svids.item[i].spiffe_id.len,
+			(const char *)svids.item[i].spiffe_id.data);
+	workload_watch_stop(heard->watch);
+}
+
+static void x509_withdrawn(void *context, const char *reason)
+{
+	(void)context;
+	(void)reason;
+}
+
+static void x509_state(void *context, enum workload_state state, const char *reason)
+{
+	(void)context;
+	(void)state;
+	(void)reason;
+}
+
+static void x509_put(struct buf *response, const char *id, const char *hint)
+{
+	AUTO(buf_done) struct buf svid = buf_make(H2_ANSWER_MAX);
+
+	field_put(&svid, 1, bytes_from_text(id));
+	field_put(&svid, 2, BYTES_LITERAL("chain"));
+	field_put(&svid, 3, BYTES_LITERAL("key"));
+	field_put(&svid, 4, BYTES_LITERAL("bundle"));
+	if (hint != NULL)
+		field_put(&svid, 5, bytes_from_text(hint));
+	field_put(response, 1, buf_bytes(&svid));
+}
+
+/* WA-10: "the first SVID in the list is the default identity", whatever its name and hint. */
+static void TV_WA_11_of_several_certificates_the_first_is_the_default(void **state)
+{
+	static const char *const orders[][2] = { { "spiffe://a/1", "spiffe://a/2" },
+		{ "spiffe://a/2", "spiffe://a/1" } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
+		AUTO(buf_done) struct buf response = buf_make(H2_ANSWER_MAX), answer = { 0 };
+		struct heard heard = { 0 };
+		const struct workload_events events = { &heard, x509_heard, x509_withdrawn, x509_state };
+		struct h2_server server;
+		struct endpoint endpoint;
+
+		x509_put(&response, orders[i][0], NULL);
+		x509_put(&response, orders[i][1], "internal");
+		answer = answer_of_message(0, buf_bytes(&response));
+		h2_start(&server, &answer, 1, NULL);
+		assert_ok(endpoint_parse(bytes_from_text(server.endpoint), &endpoint));
+		assert_ok(workload_x509_watch_new(&endpoint, &events, &quick, &heard.watch));
+		workload_watch_run(heard.watch);
+		workload_watch_free(heard.watch);
+		h2_stop(&server);
+		assert_int_equal(heard.read, STATUS_OK);
+		assert_int_equal(heard.count, 2);
+		assert_string_equal(heard.id[0], orders[i][0]);
+		assert_string_equal(heard.id[1], orders[i][1]);
+	}
 }
 
 /* GR-04, GR-05: the end of a call without anything before it. */
@@ -490,6 +571,7 @@ static void TV_WA_07_reset_and_goaway_keep_the_documents_and_come_back(void **st
 int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(TV_WA_11_of_several_certificates_the_first_is_the_default),
 		cmocka_unit_test(TV_WA_12_of_two_entries_with_one_hint_the_first_counts),
 		cmocka_unit_test(TV_WA_13_a_hint_over_1024_bytes_is_dropped_and_its_entry_kept),
 		cmocka_unit_test(TV_WA_16_errors_in_trailers_only_are_mapped),
