@@ -11,6 +11,7 @@
 #include "agent/config.h"
 #include "agent/conn.h"
 #include "agent/count.h"
+#include "agent/damaged.h"
 #include "agent/durable.h"
 #include "agent/keyfact.h"
 #include "agent/keyindex.h"
@@ -63,6 +64,7 @@ struct agent {
 	struct compute *compute;
 	const struct keystore *store; /* the durability thread's; ids may be computed here */
 	struct keyindex *index;
+	struct damaged damaged; /* rows of the store */
 	struct keyfacts *keyfacts;
 	struct suspended suspended; /* tenants */
 	uint64_t holds;		    /* grows with each hold that comes into force: see hold_again() in request.c */
@@ -103,6 +105,9 @@ void agent_uid_left(struct agent *agent, uid_t uid);
 void agent_accept_pause(struct agent *agent);
 void agent_accept_resume(struct agent *agent);
 /* The lane of a provider instance; NULL when it is not configured. */
-struct lane *agent_lane(struct agent *agent, struct bytes name);
+static inline struct lane *agent_lane(struct agent *agent, struct bytes name)
+{
+	return lane_find(agent->lanes, agent->lane_count, name);
+}
 
 #endif

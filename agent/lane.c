@@ -176,6 +176,14 @@ void lane_done(struct lane *lane)
 	buf_done(&lane->state_kept);
 }
 
+struct lane *lane_find(struct lane *lanes, size_t count, struct bytes name)
+{
+	for (size_t i = 0; i < count; i++)
+		if (bytes_equal(name, bytes_from_text(lanes[i].name)))
+			return &lanes[i];
+	return NULL;
+}
+
 static struct status say_hello(struct lane *lane)
 {
 	struct ipc_message hello = ipc_message_of(WORKER_HELLO, 0);

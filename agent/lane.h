@@ -60,6 +60,8 @@ struct lane {
 
 void lane_init(struct lane *lane, struct loop *loop, const char *name, uint8_t provider_kind, size_t queue_max);
 void lane_done(struct lane *lane);
+/* The one of that name, or NULL. */
+struct lane *lane_find(struct lane *lanes, size_t count, struct bytes name);
 
 /* A (re)started worker's socket and page; both are taken over, also on failure. */
 struct status lane_connect(struct lane *lane, int fd, int page_fd);

@@ -78,14 +78,6 @@ void agent_accept_resume(struct agent *agent)
 		watch_events(&agent->loop, &agent->listeners[i].watch, EPOLLIN);
 }
 
-struct lane *agent_lane(struct agent *agent, struct bytes name)
-{
-	for (size_t i = 0; i < agent->lane_count; i++)
-		if (bytes_equal(name, bytes_from_text(agent->lanes[i].name)))
-			return &agent->lanes[i];
-	return NULL;
-}
-
 /* ---- workers ------------------------------------------------------------------------------------ */
 
 struct state_job {
@@ -477,7 +469,8 @@ static struct status load_states(struct agent *agent, struct keystore *store)
 		char name[KEYSTORE_PROVIDER_MAX + 16];
 
 		(void)snprintf(name, sizeof(name), "worker/%s", agent->lanes[i].name);
-		TRY(keystore_kv_get(store, name, &agent->lanes[i].state_kept));
+		TRY(damaged_state(
+			&agent->damaged, &agent->lanes[i], keystore_kv_get(store, name, &agent->lanes[i].state_kept)));
 		memcpy(agent->lanes[i].tag, keystore_tag(store).data, WORKER_TAG_BYTES);
 	}
 	return OK;
@@ -501,7 +494,7 @@ static struct status open_log(struct agent *agent, struct audit_log **ret_log)
 static struct status open_state(struct agent *agent)
 {
 	const struct keystore_visitor rows = {
-		.context = agent, .fact = load_fact, .key = load_key, .space = load_space
+		.context = agent, .fact = load_fact, .key = load_key, .space = load_space, .damaged = damaged_row
 	};
 	struct keystore *store = NULL;
 	struct audit_log *log = NULL;
@@ -513,6 +506,7 @@ static struct status open_state(struct agent *agent)
 	TRY(open_log(agent, &log));
 	TRY(keystore_load(store, &rows));
 	TRY(wall_begin(&agent->wall, agent->boot));
+	TRY(damaged_enter(agent));
 	TRY(recovery_load(agent, store));
 	TRY(load_states(agent, store));
 	TRY(durable_start(&agent->loop, store, log, &agent->durable));
@@ -521,6 +515,7 @@ static struct status open_state(struct agent *agent)
 	audit_event(agent->events, "start", (struct bytes){ 0 },
 		agent->config->posture == POSTURE_STRICT ? "posture strict" : "posture permissive", 0);
 	audit_event_accepts(agent->events, agent->config);
+	damaged_report(&agent->damaged, agent->events);
 	return audit_counts_new(agent->durable, agent->boot, &agent->audit);
 }
 
@@ -673,6 +668,7 @@ static void tear_down(struct agent *agent)
 	jwtsvid_cache_free(agent->tokens);
 	binds_free(agent->binds);
 	keyindex_free(agent->index);
+	damaged_done(&agent->damaged);
 	policy_unref(agent->policy);
 	config_free(agent->config);
 	loop_done(&agent->loop);

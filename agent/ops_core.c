@@ -103,7 +103,7 @@ static bool may_list(struct request *rq, const struct keyindex_entry *entry, uin
 	return policy_check(rq->policy, &rq->tenant, &asked, &decision).code == STATUS_OK;
 }
 
-/* Those of one namespace; `own` is the caller's, whose names hide the same ones of a linked one. */
+/* Those of one namespace, but of damaged records, of which nothing to list is known to be true; `own` is the caller's, whose names hide the same ones of a linked one. */
 static struct status list_space(
 	struct agent *agent, struct request *rq, const struct keyindex_space *space, const struct keyindex_space *own)
 {
@@ -112,7 +112,7 @@ static struct status list_space(
 	for (; entry != NULL; entry = entry->ns_next) {
 		struct lane *lane = entry->usable ? agent_lane(agent, entry->record->provider) : NULL;
 
-		if (lane == NULL || !may_list(rq, entry, (uint32_t)(lane - agent->lanes)))
+		if (lane == NULL || entry->record->is_damaged || !may_list(rq, entry, (uint32_t)(lane - agent->lanes)))
 			continue;
 		if (space != own && link_find(agent->index, rq->own_space, entry->name) != entry)
 			continue;

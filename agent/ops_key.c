@@ -329,6 +329,25 @@ static void destroyed(struct lane_call *call, struct status st, int64_t native, 
 	conclude(rq, st);
 }
 
+/* Of a damaged record no blob is believed: where the device has an object it goes by its id alone, as in recovery. */
+static struct status destroy_submit(struct request *rq,
+	void (*done)(struct lane_call *call, struct status st, int64_t native, const struct bytes answer[IPC_PARTS]),
+	uint64_t until_us)
+{
+	bool by_id = rq->record->is_damaged && rq->lane->info.needs_intent;
+
+	rq->call = (struct lane_call){
+		.type = by_id ? WORKER_CLEAN : WORKER_DESTROY, .done = done, .deadline_us = until_us
+	};
+	rq->call.request.key = rq->record->attributes;
+	memcpy(rq->call.request.hardware_id, rq->hardware_id, sizeof(rq->hardware_id));
+	rq->call.part[0] = rq->record->blob;
+	rq->at.submitted = rq->agent->loop.now_us;
+	TRY(lane_submit(rq->lane, &rq->call));
+	rq->pending++;
+	return OK;
+}
+
 static void destroy_intended(struct post *post)
 {
 	struct request *rq = request_of(post, step.post);
@@ -336,20 +355,10 @@ static void destroy_intended(struct post *post)
 	struct status st = (struct status){ rq->step.result };
 
 	rq->intent_id = rq->step.intent_id;
-	if (st.code == STATUS_OK && !was_answered) {
-		rq->call =
-			(struct lane_call){ .type = WORKER_DESTROY, .done = destroyed, .deadline_us = deadline_us(rq) };
-		rq->call.request.key = rq->record->attributes;
-		memcpy(rq->call.request.hardware_id, rq->hardware_id, sizeof(rq->hardware_id));
-		rq->call.part[0] = rq->record->blob;
-		rq->at.submitted = rq->agent->loop.now_us;
-		st = lane_submit(rq->lane, &rq->call);
-		if (st.code == STATUS_OK) {
-			rq->pending++;
-			return;
-		}
-	}
-	step_back(rq, st);
+	if (st.code == STATUS_OK && !was_answered)
+		st = destroy_submit(rq, destroyed, deadline_us(rq));
+	if (st.code != STATUS_OK || was_answered)
+		step_back(rq, st);
 }
 
 struct status begin_destroy(struct agent *agent, struct request *rq)
@@ -479,17 +488,9 @@ static void one_intended(struct post *post)
 		return;
 	}
 	rq->intent_id = rq->step.intent_id;
-	rq->call = (struct lane_call){ .type = WORKER_DESTROY,
-		.done = one_destroyed,
-		.deadline_us = clock_mono_us() + AGENT_FINISH_MS * (uint64_t)US_PER_MS };
-	rq->call.request.key = rq->record->attributes;
-	memcpy(rq->call.request.hardware_id, rq->hardware_id, sizeof(rq->hardware_id));
-	rq->call.part[0] = rq->record->blob;
-	if (lane_submit(rq->lane, &rq->call).code != STATUS_OK) {
+	if (destroy_submit(rq, one_destroyed, clock_mono_us() + AGENT_FINISH_MS * (uint64_t)US_PER_MS).code !=
+		STATUS_OK)
 		key_pending(rq);
-		return;
-	}
-	rq->pending++;
 }
 
 /* One key of the deletion to its intent; false when it cannot be reached (its provider is not configured any more). */

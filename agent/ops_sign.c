@@ -140,6 +140,8 @@ static struct status sign_submit(struct request *rq)
 	struct bytes parent = rq->lane->info.needs_parent ? keyindex_parent(rq->space, bytes_from_text(rq->lane->name))
 							  : (struct bytes){ 0 };
 
+	/* It was durable before the key: only damage takes it away. */
+	ENSURE(!rq->lane->info.needs_parent || parent.len > 0, RECORD_CORRUPT);
 	buf_clear(&rq->call_part);
 	buf_put_sized(&rq->call_part, parent);
 	buf_put(&rq->call_part, bytes_of(rq->hash, rq->hash_len));

@@ -96,10 +96,9 @@ static void add(struct recovery *recovery, struct recovery_item *item)
 
 static struct recovery *recovery_of(struct agent *agent, struct bytes provider)
 {
-	for (size_t i = 0; i < agent->lane_count; i++)
-		if (bytes_equal(provider, bytes_from_text(agent->lanes[i].name)))
-			return &agent->recoveries[i];
-	return NULL;
+	const struct lane *lane = agent_lane(agent, provider);
+
+	return lane != NULL ? &agent->recoveries[lane - agent->lanes] : NULL;
 }
 
 static struct status item_new(struct bytes record, struct recovery_item **ret_item)
@@ -198,7 +197,7 @@ static struct status owe_lines(struct keystore *store, uint64_t first_number)
 
 struct status recovery_load(struct agent *agent, struct keystore *store)
 {
-	const struct keystore_visitor journal = { .context = agent, .intent = found };
+	const struct keystore_visitor journal = { .context = agent, .intent = found, .damaged = damaged_row };
 
 	TRY(owe_lines(store, agent->first_number));
 	return keystore_load(store, &journal);

@@ -177,6 +177,8 @@ static struct status tenant_check(struct agent *agent, struct request *rq)
 	bind = tenant_bind(&rq->tenant, &rule);
 	TRY(binding_check(agent, rq, bind, rule)); /* before anything is said of providers and keys */
 	tenant_space(&rq->tenant, &rq->caller.who, &rq->ns);
+	if (rq->has_key)
+		TRY(damaged_named(agent, &rq->ns, rq->key_name));
 	rq->space = rq->own_space = keyindex_space_find(agent->index, &rq->ns);
 	if (rq->space != NULL)
 		TRY(space_held(rq, rq->space));
@@ -214,12 +216,13 @@ struct policy_request request_asked(const struct request *rq, enum verb verb, co
 		.identity = &rq->caller.who,
 		.token = &rq->caller.facts,
 		.now_s = wall_now_us(&rq->agent->wall) / US_PER_S,
-		.attributes = record != NULL ? &record->attributes : rq->wanted,
+		.attributes = rq->wanted,
 		.alg = rq->alg,
 		.binding = rq->caller.binding,
 		.principals = rq->caller.bound.principals };
 
-	if (record != NULL) {
+	if (record != NULL && !record->is_damaged) { /* else nothing about the key is known */
+		asked.attributes = &record->attributes;
 		asked.key_created_s = record->created_us / 1000000;
 		asked.key_expires_s = record->expires_us / 1000000;
 	}
@@ -235,6 +238,12 @@ static struct status policy_ask(struct request *rq)
 	asked = request_asked(rq, rq->op->verb, rq->record);
 	TRY(policy_check(rq->policy, &rq->tenant, &asked, &rq->decision));
 	rq->at.decided = clock_mono_us();
+	return OK;
+}
+
+static struct status damage_check(const struct request *rq)
+{
+	ENSURE(rq->record == NULL || !rq->record->is_damaged || rq->op->verb == VERB_DESTROY, RECORD_CORRUPT);
 	return OK;
 }
 
@@ -265,6 +274,7 @@ struct status request_begin(struct agent *agent, struct request *rq)
 	TRY(tenant_check(agent, rq));	     /* rows of WHO_TENANT only */
 	TRY(record_find(agent, rq, &entry)); /* 1140 before policy */
 	TRY(policy_ask(rq));
+	TRY(damage_check(rq));		 /* a damaged record is good for its destruction only */
 	if (entry != NULL)
 		keyindex_use(agent->index, entry, clock_wall_us() / US_PER_S, agent->loop.now_us);
 	return rq->op->begin(agent, rq); /* to its lane */

@@ -13,6 +13,7 @@ struct keystore {
 	struct stmt_set statements;
 	uint8_t id_key[RECORD_KEY_BYTES]; /* of every HMAC; never changed */
 	uint8_t tag[KEYSTORE_TAG_BYTES];
+	bool has_damage; /* in a column that an index has */
 };
 
 /* A write outside a transaction would commit alone: SQLite may have rolled the batch back after an earlier failure.

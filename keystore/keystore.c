@@ -362,6 +362,56 @@ static struct status key_of_row(struct keystore *store, struct stmt *q, struct k
 	return key_record_new(&record, ret_record);
 }
 
+/* A failure to open a row that its visitor wants to hear of; everything else ends the load. */
+static bool is_damage(struct status st, const struct keystore_visitor *visitor)
+{
+	return st.code == STATUS_RECORD_CORRUPT && visitor->damaged != NULL;
+}
+
+static struct bytes provider_column(struct stmt *q, int column)
+{
+	struct bytes provider = stmt_column(q, column);
+
+	return provider.len <= KEYSTORE_PROVIDER_MAX ? provider : (struct bytes){ 0 };
+}
+
+/* Are these the names?  The id proves them, which is their HMAC; or else the envelope does, under the columns that such
+ * names have: then it is id, ns, or both that were damaged. */
+static bool proves_names(
+	struct keystore *store, struct bytes envelope, const struct keystore_id *id, struct key_record *record)
+{
+	AUTO(buf_done) struct buf columns = buf_make(KEY_COLUMNS_MAX);
+	struct bytes body;
+
+	if (keystore_namespace_id(store, &record->space, &record->ns).code != STATUS_OK ||
+		keystore_key_id(store, &record->ns, record->name, &record->id).code != STATUS_OK)
+		return false;
+	return id_equal(&record->id, id) ||
+	       (key_columns(record, &columns).code == STATUS_OK &&
+		       record_open(store->id_key, RECORD_LABEL_KEY, buf_bytes(&columns), envelope, &body).code ==
+			       STATUS_OK);
+}
+
+static struct status key_damaged(struct keystore *store, struct stmt *q, const struct keystore_visitor *visitor)
+{
+	struct keystore_damage damage = { .table = KEYSTORE_KEY, .provider = provider_column(q, 2) };
+	struct key_record record = { .generation = (uint64_t)stmt_column_number(q, 4) };
+	struct bytes envelope = stmt_column(q, 5);
+
+	store->has_damage = true;
+	damage.has_id = column_array(q, 0, damage.id.bytes, KEYSTORE_ID_BYTES).code == STATUS_OK;
+	record_key_peek(envelope, &record);
+	damage.has_names = proves_names(store, envelope, &damage.id, &record);
+	if (!damage.has_names) {
+		record.space = (struct namespace_name){ 0 };
+		record.name = (struct bytes){ 0 };
+	}
+	record.id = damage.id; /* of the row, which is what can be deleted */
+	record.is_damaged = true;
+	damage.key = &record;
+	return visitor->damaged(visitor->context, &damage);
+}
+
 static struct status load_keys(struct keystore *store, const struct keystore_visitor *visitor)
 {
 	AUTO(stmt_end) struct stmt q = stmt_use(&store->statements, STMT_KEY_ALL);
@@ -372,12 +422,17 @@ static struct status load_keys(struct keystore *store, const struct keystore_vis
 	ENSURE(count <= KEYSTORE_KEYS_MAX, LIMIT);
 	for (;;) {
 		struct key_record *record;
+		struct status st;
 
 		TRY(stmt_row(&q, &is_row));
 		if (!is_row)
 			return OK;
-		TRY(key_of_row(store, &q, &record));
-		TRY(visitor->key(visitor->context, record));
+		st = key_of_row(store, &q, &record);
+		if (st.code == STATUS_OK)
+			st = visitor->key(visitor->context, record);
+		else if (is_damage(st, visitor))
+			st = key_damaged(store, &q, visitor);
+		TRY(st);
 	}
 }
 
@@ -428,6 +483,15 @@ static struct status space_of_row(struct keystore *store, struct stmt *q, struct
 	return OK;
 }
 
+static struct status space_damaged(struct keystore *store, struct stmt *q, const struct keystore_visitor *visitor)
+{
+	struct keystore_damage damage = { .table = KEYSTORE_NAMESPACE, .provider = provider_column(q, 1) };
+
+	store->has_damage = true;
+	damage.has_id = column_array(q, 0, damage.id.bytes, KEYSTORE_ID_BYTES).code == STATUS_OK;
+	return visitor->damaged(visitor->context, &damage);
+}
+
 static struct status load_spaces(struct keystore *store, const struct keystore_visitor *visitor)
 {
 	AUTO(stmt_end) struct stmt q = stmt_use(&store->statements, STMT_SPACE_ALL);
@@ -435,12 +499,17 @@ static struct status load_spaces(struct keystore *store, const struct keystore_v
 
 	for (;;) {
 		struct namespace_record record;
+		struct status st;
 
 		TRY(stmt_row(&q, &is_row));
 		if (!is_row)
 			return OK;
-		TRY(space_of_row(store, &q, &record));
-		TRY(visitor->space(visitor->context, &record));
+		st = space_of_row(store, &q, &record);
+		if (st.code == STATUS_OK)
+			st = visitor->space(visitor->context, &record);
+		else if (is_damage(st, visitor))
+			st = space_damaged(store, &q, visitor);
+		TRY(st);
 	}
 }
 
@@ -522,6 +591,14 @@ static struct status intent_of_row(struct keystore *store, struct stmt *q, struc
 	return OK;
 }
 
+static struct status intent_damaged(struct stmt *q, const struct keystore_visitor *visitor)
+{
+	struct keystore_damage damage = { .table = KEYSTORE_INTENT };
+
+	damage.has_id = column_array(q, 3, damage.id.bytes, KEYSTORE_ID_BYTES).code == STATUS_OK;
+	return visitor->damaged(visitor->context, &damage);
+}
+
 static struct status load_intents(struct keystore *store, const struct keystore_visitor *visitor)
 {
 	AUTO(stmt_end) struct stmt q = stmt_use(&store->statements, STMT_INTENT_ALL);
@@ -529,13 +606,26 @@ static struct status load_intents(struct keystore *store, const struct keystore_
 
 	for (;;) {
 		struct intent intent;
+		struct status st;
 
 		TRY(stmt_row(&q, &is_row));
 		if (!is_row)
 			return OK;
-		TRY(intent_of_row(store, &q, &intent));
-		TRY(visitor->intent(visitor->context, &intent));
+		st = intent_of_row(store, &q, &intent);
+		if (st.code == STATUS_OK)
+			st = visitor->intent(visitor->context, &intent);
+		else if (is_damage(st, visitor))
+			st = intent_damaged(&q, visitor);
+		TRY(st);
 	}
+}
+
+/* A row can be deleted only while the index has the same id as the row.  Where that cannot be mended everything else
+ * still works. */
+static void mend_indexes(struct keystore *store)
+{
+	(void)!run(store, STMT_REINDEX).code;
+	store->has_damage = false;
 }
 
 struct status keystore_load(struct keystore *store, const struct keystore_visitor *visitor)
@@ -548,5 +638,7 @@ struct status keystore_load(struct keystore *store, const struct keystore_visito
 		TRY(load_keys(store, visitor));
 	if (visitor->intent != NULL)
 		TRY(load_intents(store, visitor));
+	if (store->has_damage)
+		mend_indexes(store);
 	return OK;
 }

@@ -69,6 +69,7 @@ struct key_record {
 	int64_t created_us;	 /* wall clock */
 	int64_t expires_us;	 /* wall clock; from then on it only verifies and shows its public half.  0: never */
 	uint64_t generation;	 /* of the row; starts at 1 */
+	bool is_damaged;	 /* its row does not authenticate: it can only be destroyed; see keystore_damage */
 };
 /* A deep copy with one reference.  Fails: NO_MEMORY, LIMIT (a field over its maximum). */
 struct status key_record_new(const struct key_record *from, struct key_record **ret_record);
@@ -141,9 +142,24 @@ struct status keystore_key_id(
 /* Everything at start, one call per row: facts, namespaces, keys, then intents in order of their making; kinds without
  * a function are left out.  A failing visit stops and is returned.  The record belongs to the visitor (one reference);
  * fact, namespace and intent rows are borrowed for the call.  A row whose record does not open or decode, or whose id
- * is not the HMAC of its names, is RECORD_CORRUPT; more than KEYSTORE_KEYS_MAX keys are LIMIT. */
+ * is not the HMAC of its names, goes to `damaged` and the others follow.  It is RECORD_CORRUPT without that function,
+ * and where it was a fact, since what a fact forbade must not come to be allowed; as is a file that SQLite finds
+ * damaged.  More than KEYSTORE_KEYS_MAX keys are LIMIT. */
+enum keystore_table { KEYSTORE_NONE = 0, KEYSTORE_KEY, KEYSTORE_NAMESPACE, KEYSTORE_INTENT };
+/* What can be told of a damaged row; borrowed for the call. */
+struct keystore_damage {
+	enum keystore_table table;
+	bool has_id;
+	struct keystore_id id; /* the column, as it stands there: a key's, a namespace's, or the key's of an intent */
+	struct bytes provider; /* the column, likewise; empty for an intent */
+	bool has_names;	       /* of a key: they are those that its id was made of, or made of before it was damaged */
+	/* Of a key: id, generation, is_damaged; its names, if they are known; the rest, as far as it can be read, is
+	 * not proved. */
+	struct key_record *key;
+};
 struct keystore_visitor {
 	void *context;
+	struct status (*damaged)(void *context, const struct keystore_damage *damage);
 	struct status (*fact)(void *context, const struct fact *fact);
 	struct status (*key)(void *context, struct key_record *record);
 	struct status (*space)(void *context, const struct namespace_record *record);

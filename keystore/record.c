@@ -285,6 +285,28 @@ struct status record_key_get(struct bytes body, struct key_record *ret_record)
 	return OK;
 }
 
+void record_key_peek(struct bytes envelope, struct key_record *record)
+{
+	struct key_record all, names = *record;
+	struct reader from;
+	struct bytes body;
+
+	if (envelope.len < RECORD_HEADER_BYTES + RECORD_CHECK_BYTES)
+		return;
+	body = bytes_of(envelope.data + RECORD_HEADER_BYTES, envelope.len - RECORD_HEADER_BYTES - RECORD_CHECK_BYTES);
+	if (record_key_get(body, &all).code == STATUS_OK) {
+		all.generation = record->generation;
+		*record = all;
+		return;
+	}
+	from = reader_of(body);
+	if (get_space(&from, &names.space).code != STATUS_OK)
+		return;
+	names.name = record_field_get(&from, TAG_NAME, KEYSTORE_NAME_MAX);
+	if (!from.bad)
+		*record = names;
+}
+
 /* ---- counted records ---------------------------------------------------------------------------- */
 
 struct counted {

@@ -60,6 +60,9 @@ struct bytes record_field_get(struct reader *from, uint16_t tag, size_t max);
 /* Bodies.  What is read borrows from the body.  put fails: LIMIT; get fails: RECORD_CORRUPT. */
 struct status record_key_put(struct buf *to, const struct key_record *record);
 struct status record_key_get(struct bytes body, struct key_record *ret_record); /* all but id, ns, generation */
+/* What can be read of an envelope that does not open: all fields, or the names, or nothing; the rest stays as it is,
+ * as do id, ns and generation.  Nothing of it is proved. */
+void record_key_peek(struct bytes envelope, struct key_record *record);
 struct status record_space_put(struct buf *to, const struct namespace_record *record);
 struct status record_space_get(struct bytes body, struct namespace_record *ret_record); /* all but id */
 

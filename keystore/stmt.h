@@ -39,7 +39,8 @@
 			 " ON CONFLICT (id) DO UPDATE SET record = excluded.record") \
 	X(FACT_DELETE,   "DELETE FROM fact WHERE id = ?") \
 	X(FACT_COUNT,    "SELECT count(*) FROM fact") \
-	X(FACT_ALL,      "SELECT id, kind, record FROM fact")
+	X(FACT_ALL,      "SELECT id, kind, record FROM fact") \
+	X(REINDEX,       "REINDEX")
 /* clang-format on */
 
 enum stmt_id {

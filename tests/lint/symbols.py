@@ -18,11 +18,10 @@ PREFIXES = {
     'policy': 'config policy tenant pattern condition explain',
     'config_yaml': 'config',
     'doctor': 'doctor',
-    'principal': 'principal',
-    'request': 'account admin agent audit authn begin bind compute conn count damaged deadline decode durable '
-               'finish floor intent_record key keyfact keyindex lane link listen listener loop op ops owner '
-               'penalty post quota random recovery replay request revocation revoke strength suspend trust wall '
-               'watch',
+    'request': 'principal account admin agent audit authn begin bind compute conn count damaged deadline decode '
+               'durable finish floor intent_record key keyfact keyindex lane link listen listener loop op ops '
+               'owner penalty post quota random recovery replay request revocation revoke strength suspend '
+               'trust wall watch ',
 }
 
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/keystore/fixture.h"
 
+#include <fcntl.h>
 #include <time.h>
+#include <unistd.h>
 
 static void keys_come_back_after_a_restart(void **state)
 {
@@ -468,8 +470,65 @@ static void a_visitor_that_fails_stops_the_load_and_kinds_without_a_function_are
 	fixture_end(&f);
 }
 
+/* What a load says of damaged rows; rows that are sound are only counted. */
+struct damage_seen {
+	size_t count, keys, others;
+	struct keystore_damage last;
+	struct key_record key; /* its views are gone */
+	char name[64];
+};
+
+static struct status see_damage(void *context, const struct keystore_damage *damage)
+{
+	struct damage_seen *seen = context;
+
+	seen->count++;
+	seen->last = *damage;
+	assert_true((damage->key != NULL) == (damage->table == KEYSTORE_KEY));
+	if (damage->key == NULL)
+		return OK;
+	seen->key = *damage->key;
+	assert_true(seen->key.is_damaged && seen->key.name.len < sizeof(seen->name));
+	assert_true(!damage->has_id || memcmp(&seen->key.id, &damage->id, sizeof(damage->id)) == 0);
+	assert_int_equal(damage->has_names, seen->key.name.len > 0);
+	(void)snprintf(
+		seen->name, sizeof(seen->name), "%.*s", (int)seen->key.name.len, (const char *)seen->key.name.data);
+	return OK;
+}
+
+static struct status see_key(void *context, struct key_record *record)
+{
+	((struct damage_seen *)context)->keys++;
+	key_record_unref(record);
+	return OK;
+}
+
+static struct status see_space(void *context, const struct namespace_record *record)
+{
+	(void)record;
+	((struct damage_seen *)context)->others++;
+	return OK;
+}
+
+static struct status see_intent(void *context, const struct intent *intent)
+{
+	(void)intent;
+	((struct damage_seen *)context)->others++;
+	return OK;
+}
+
+static void look(struct keystore *store, struct damage_seen *ret_seen)
+{
+	const struct keystore_visitor visitor = {
+		.context = ret_seen, .damaged = see_damage, .key = see_key, .space = see_space, .intent = see_intent
+	};
+
+	*ret_seen = (struct damage_seen){ 0 };
+	assert_ok(keystore_load(store, &visitor));
+}
+
 /* Every column of every table, changed behind the store's back. */
-static void a_row_changed_behind_the_stores_back_is_refused(void **state)
+static void a_row_changed_behind_the_stores_back_is_refused_and_the_others_are_served(void **state)
 {
 	static const char *const changes[] = {
 		"UPDATE key SET id = zeroblob(32) WHERE rowid = 1",
@@ -500,6 +559,10 @@ static void a_row_changed_behind_the_stores_back_is_refused(void **state)
 	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
 		struct namespace_record space = { .space = fixture_space(), .provider = BYTES_LITERAL("tpm") };
 		struct keystore *store = NULL;
+		enum keystore_table table = strncmp(changes[i], "UPDATE key", 10) == 0	       ? KEYSTORE_KEY
+					    : strncmp(changes[i], "UPDATE namespace", 16) == 0 ? KEYSTORE_NAMESPACE
+											       : KEYSTORE_INTENT;
+		struct damage_seen seen;
 		struct fixture_rows rows;
 		struct key_record a, b;
 		struct intent intent;
@@ -523,6 +586,11 @@ static void a_row_changed_behind_the_stores_back_is_refused(void **state)
 		assert_ok(keystore_open(f.directory, &store));
 		assert_fails(fixture_load(store, &rows), RECORD_CORRUPT);
 		fixture_rows_done(&rows);
+		look(store, &seen);
+		assert_int_equal(seen.count, 1);
+		assert_int_equal(seen.last.table, table);
+		assert_int_equal(seen.keys, table == KEYSTORE_KEY ? 1 : 2);
+		assert_int_equal(seen.others, table == KEYSTORE_KEY ? 2 : 1);
 		keystore_close(store);
 		fixture_end(&f);
 	}
@@ -542,12 +610,15 @@ static void flip(sqlite3 *db, int64_t row, int at)
 
 static void every_flipped_byte_of_a_stored_record_is_found(void **state)
 {
+	struct namespace_name space = fixture_space();
 	struct keystore *store = NULL;
+	struct damage_seen seen;
 	struct fixture_rows rows;
 	struct key_record r;
 	struct fixture f;
 	sqlite3 *db;
-	int size = 1;
+	int size = 1, without_names = 0;
+	int names = 2 + 4 + (int)(1 + 3 * 4 + space.domain.len + space.tenant.len + space.identity.len) + 2 + 4 + 3;
 
 	(void)state;
 	fixture_begin(&f);
@@ -568,9 +639,61 @@ static void every_flipped_byte_of_a_stored_record_is_found(void **state)
 		assert_int_equal(sqlite3_close(db), SQLITE_OK);
 		assert_ok(keystore_open(f.directory, &store));
 		assert_fails(fixture_load(store, &rows), RECORD_CORRUPT);
+		look(store, &seen);
+		assert_int_equal(seen.count, 1);
+		assert_true(seen.last.has_id && memcmp(&seen.last.id, &r.id, sizeof(r.id)) == 0);
+		if (seen.last.has_names)
+			assert_string_equal(seen.name, "web");
+		else
+			without_names++;
 		keystore_close(store);
 	}
 	assert_true(size > 200);
+	assert_int_equal(without_names, names); /* the names themselves, and their tags and lengths */
+	fixture_end(&f);
+}
+
+/* A bit of the id in the table's page: the index in another page has it as it was. */
+static void a_damaged_row_can_be_deleted_also_when_its_index_disagrees(void **state)
+{
+	struct keystore *store = NULL;
+	struct damage_seen seen;
+	struct key_record r;
+	struct fixture f;
+	uint8_t raw[64 * 1024], *at;
+	ssize_t size;
+	int fd;
+
+	(void)state;
+	fixture_begin(&f);
+	assert_ok(keystore_open(f.directory, &store));
+	r = fixture_key(store, "web");
+	assert_ok(fixture_put(store, &r));
+	keystore_close(store);
+	fd = open(f.file, O_RDWR | O_CLOEXEC);
+	size = pread(fd, raw, sizeof(raw), 0);
+	assert_true(size > 0 && (size_t)size < sizeof(raw));
+	/* in the row, ns follows id */
+	for (at = raw; at != NULL && memcmp(at + KEYSTORE_ID_BYTES, r.ns.bytes, KEYSTORE_ID_BYTES) != 0;)
+		at = memmem(at + 1, (size_t)(raw + size - at) - 1, r.id.bytes, KEYSTORE_ID_BYTES);
+	assert_non_null(at);
+	at[7] ^= 1;
+	assert_int_equal(pwrite(fd, raw, (size_t)size, 0), size);
+	(void)close(fd);
+
+	assert_ok(keystore_open(f.directory, &store));
+	look(store, &seen);
+	assert_int_equal(seen.count, 1);
+	assert_string_equal(seen.name, "web");
+	assert_memory_not_equal(seen.key.id.bytes, r.id.bytes, KEYSTORE_ID_BYTES);
+	assert_ok(keystore_begin(store));
+	assert_ok(keystore_key_delete(store, &seen.key.id));
+	assert_ok(keystore_key_put(store, &r)); /* its name is free */
+	assert_ok(keystore_commit(store));
+	look(store, &seen);
+	assert_int_equal(seen.count, 0);
+	assert_int_equal(seen.keys, 1);
+	keystore_close(store);
 	fixture_end(&f);
 }
 
@@ -710,7 +833,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(what_was_rolled_back_or_never_committed_is_not_there),
 	cmocka_unit_test(writes_outside_a_transaction_are_refused),
 	cmocka_unit_test(a_visitor_that_fails_stops_the_load_and_kinds_without_a_function_are_left_out),
-	cmocka_unit_test(a_row_changed_behind_the_stores_back_is_refused),
+	cmocka_unit_test(a_row_changed_behind_the_stores_back_is_refused_and_the_others_are_served),
+	cmocka_unit_test(a_damaged_row_can_be_deleted_also_when_its_index_disagrees),
 	cmocka_unit_test(every_flipped_byte_of_a_stored_record_is_found),
 	cmocka_unit_test(a_store_that_lost_or_changed_its_identity_does_not_open),
 	cmocka_unit_test(a_newer_store_is_refused),
