@@ -183,7 +183,7 @@ struct ipc_message fake_provider_hello(struct fake_provider *fake, struct bytes 
 	return fake_provider_answer(fake);
 }
 
-void fake_provider_send(struct fake_provider *fake, enum worker_type type, uint64_t id,
+void fake_provider_queue(struct fake_provider *fake, enum worker_type type, uint64_t id,
 	const struct worker_request *request, struct bytes part1, struct bytes part2, uint64_t deadline_us)
 {
 	AUTO(buf_done) struct buf encoded = buf_make(WORKER_REQUEST_BYTES);
@@ -196,7 +196,18 @@ void fake_provider_send(struct fake_provider *fake, enum worker_type type, uint6
 	message.part[2] = part2;
 	message.deadline_us = deadline_us;
 	assert_ok(ipc_send(fake->lane, &message));
+}
+
+void fake_provider_flush(struct fake_provider *fake)
+{
 	assert_ok(ipc_flush_wait(fake->lane, WAIT_MS));
+}
+
+void fake_provider_send(struct fake_provider *fake, enum worker_type type, uint64_t id,
+	const struct worker_request *request, struct bytes part1, struct bytes part2, uint64_t deadline_us)
+{
+	fake_provider_queue(fake, type, id, request, part1, part2, deadline_us);
+	fake_provider_flush(fake);
 }
 
 void fake_provider_join(struct fake_provider *fake)

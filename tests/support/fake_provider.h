@@ -38,6 +38,10 @@ struct ipc_message fake_provider_hello(struct fake_provider *fake, struct bytes 
 /* Send a request with the given parts 1 and 2; `request` may be NULL for an empty part 0. */
 void fake_provider_send(struct fake_provider *fake, enum worker_type type, uint64_t id,
 	const struct worker_request *request, struct bytes part1, struct bytes part2, uint64_t deadline_us);
+/* The same in two steps: what is queued arrives together. */
+void fake_provider_queue(struct fake_provider *fake, enum worker_type type, uint64_t id,
+	const struct worker_request *request, struct bytes part1, struct bytes part2, uint64_t deadline_us);
+void fake_provider_flush(struct fake_provider *fake);
 /* The next answer. */
 struct ipc_message fake_provider_answer(struct fake_provider *fake);
 /* Close the lane, wait for the end of worker_run(), free everything. */
