@@ -153,7 +153,7 @@ static bool has_device(const struct config *config)
 	return false;
 }
 
-/* What wraps is decided at the first start and kept, whatever is configured later. */
+/* What wraps is decided with the first key and kept, whatever is configured later. */
 static bool has_key_file(const struct doctor *d, const struct config_provider *provider)
 {
 	char path[PATH_MAX];
@@ -179,9 +179,9 @@ void doctor_check_wrap(struct doctor *d)
 				provider->name);
 		else if (has_key_file(d, provider))
 			refuse_provider(d, i,
-				"provider %s: its first start had no device, so that its keys stay wrapped by the key "
-				"file "
-				"in paths.state; make them anew under a provider of another name",
+				"provider %s: a start without a device left a key file in paths.state, and keys made "
+				"then stay wrapped by the key file: make them anew under a provider of another name, "
+				"then delete it",
 				provider->name);
 	}
 }

@@ -189,6 +189,26 @@ static bool has_prefix(struct bytes name, const char *prefix, struct bytes *ret_
 	return true;
 }
 
+/* May a key depend on what its worker has had kept?  A name without a record may become one, and of a damaged record
+ * the provider is not sure. */
+static bool may_have_keys(const struct agent *agent, const struct lane *lane)
+{
+	for (const struct keyindex_space *space = keyindex_spaces(agent->index); space != NULL; space = space->all_next)
+		for (const struct keyindex_entry *entry = space->entries; entry != NULL; entry = entry->ns_next)
+			if (entry->record == NULL || entry->record->is_damaged ||
+				bytes_equal(entry->record->provider, bytes_from_text(lane->name)))
+				return true;
+	return agent->damaged.key_count > 0;
+}
+
+/* What wraps software keys is chosen with the first of them: until then each start chooses anew. */
+static struct status connect_lane(struct agent *agent, struct lane *lane, int fd)
+{
+	if (lane->provider_kind == PROVIDER_SOFTWARE && !may_have_keys(agent, lane))
+		buf_clear(&lane->state_kept);
+	return lane_connect(lane, fd, own_take_fd(&agent->lane_page_fd[lane - agent->lanes]));
+}
+
 /* "page:NAME" comes before "lane:NAME". */
 static struct status take_descriptor(struct agent *agent, struct bytes name, int fd)
 {
@@ -205,7 +225,7 @@ static struct status take_descriptor(struct agent *agent, struct bytes name, int
 		return OK;
 	}
 	if (has_prefix(name, "lane:", &rest) && (lane = agent_lane(agent, rest)) != NULL)
-		return lane_connect(lane, fd, own_take_fd(&agent->lane_page_fd[lane - agent->lanes]));
+		return connect_lane(agent, lane, fd);
 	(void)close(fd);
 	return FAIL(IPC_MALFORMED);
 }

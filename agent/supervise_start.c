@@ -20,32 +20,17 @@ struct child *supervise_child(struct supervisor *s, struct bytes name)
 	return NULL;
 }
 
-/* The worker that wraps for the software provider; NULL for a key file. */
-static struct child *wrapper(struct supervisor *s, const struct config_provider *soft)
-{
-	static const uint32_t order[] = { PROVIDER_TPM, PROVIDER_PKCS11 };
-	const struct config *config = s->given->config;
-
-	if (soft->wrap == NULL || strcmp(soft->wrap, "file") == 0)
-		return NULL;
-	if (strcmp(soft->wrap, "auto") != 0)
-		return supervise_child(s, bytes_from_text(soft->wrap));
-	for (size_t o = 0; o < sizeof(order) / sizeof(order[0]); o++)
-		for (uint32_t i = 0; i < config->provider_count; i++)
-			if (config->providers[i].type == order[o])
-				return supervise_child(s, bytes_from_text(config->providers[i].name));
-	return NULL;
-}
-
 /* A socket between soft and the worker that wraps for it; the worker's end waits until it runs. */
 static struct status join_wrap(struct supervisor *s, struct child *soft, struct child *wrap)
 {
+	char name[ROLE_NAME_BYTES + 8];
 	int pair[2];
 	struct status st;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return FAIL_RC(NO_DESCRIPTORS, errno);
-	st = child_send_fd(soft, "wrap", pair[0]);
+	(void)snprintf(name, sizeof(name), "wrap:%s", wrap->name);
+	st = child_send_fd(soft, name, pair[0]);
 	(void)close(pair[0]);
 	if (st.code == STATUS_OK && wrap->pid != 0 && wrap->is_ready) {
 		st = child_send_fd(wrap, "wrap", pair[1]);
@@ -62,6 +47,24 @@ static struct status send_key_file(struct supervisor *s, struct child *soft)
 	AUTO(own_close) int fd = open(s->given->config->paths.state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	return child_send_fd(soft, "keyfile", fd);
+}
+
+/* Whatever the configuration lets wrap for soft, in the order of its choice.  Which of them does, soft finds in the
+ * state that the store keeps for it; only without one it takes the first. */
+static struct status offer_wraps(struct supervisor *s, struct child *soft, const char *wrap)
+{
+	static const uint32_t order[] = { PROVIDER_TPM, PROVIDER_PKCS11 };
+	const struct config *config = s->given->config;
+
+	if (strcmp(wrap, "file") == 0)
+		return send_key_file(s, soft);
+	if (strcmp(wrap, "auto") != 0)
+		return join_wrap(s, soft, supervise_child(s, bytes_from_text(wrap)));
+	for (size_t o = 0; o < sizeof(order) / sizeof(order[0]); o++)
+		for (uint32_t i = 0; i < config->provider_count; i++)
+			if (config->providers[i].type == order[o])
+				TRY(join_wrap(s, soft, supervise_child(s, bytes_from_text(config->providers[i].name))));
+	return send_key_file(s, soft);
 }
 
 static struct status send_pin(struct supervisor *s, struct child *child)
@@ -146,16 +149,13 @@ static struct status give_worker(struct supervisor *s, struct child *child)
 	const struct config_provider *provider = &s->given->config->providers[child->provider];
 	AUTO(buf_done) struct buf encoded = buf_make(CONFIG_TREE_MAX);
 	struct worker_config wc;
-	struct child *wrap;
 
 	worker_config_of(s->given->config, provider, &wc);
 	TRY(worker_config_put(&encoded, &wc));
 	TRY(child_send_config(child, buf_bytes(&encoded)));
 	TRY(join_lane(s, child));
-	if (provider->type == PROVIDER_SOFTWARE) {
-		wrap = wrapper(s, provider);
-		TRY(wrap != NULL ? join_wrap(s, child, wrap) : send_key_file(s, child));
-	}
+	if (provider->type == PROVIDER_SOFTWARE)
+		TRY(offer_wraps(s, child, provider->wrap));
 	TRY(send_pin(s, child));
 	if (s->given->owner_auths[child->provider] >= 0)
 		TRY(child_send_fd(child, "ownerauth", s->given->owner_auths[child->provider]));

@@ -218,8 +218,6 @@ static struct status answer_wrap(struct worker *w, const struct ipc_message *m)
 	st = wrap_check(m);
 	if (st.code == STATUS_OK)
 		st = w->ops->wrap(w->self, m, &answer);
-	buf_clear(&answer.part[1]);
-	buf_put_text(&answer.part[1], w->ops->role);
 	reply = worker_reply(m, st, &answer);
 	st = ipc_send(w->wrap, &reply);
 	if (st.code == STATUS_OK)

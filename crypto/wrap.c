@@ -32,18 +32,11 @@ static struct status exchange(struct ipc *ipc, enum wrap_type type, struct bytes
 	ENSURE(answer.type == type && answer.id == request.id, WRAP_MISSING);
 	if (answer.status != STATUS_OK)
 		return status_fail(answer.status, answer.native, __FILE__, __LINE__, __func__);
-	ENSURE(answer.part[1].len > 0 && answer.part[1].len < WRAP_BY_BYTES, WRAP_MISSING);
 	*ret_answer = answer;
 	return OK;
 }
 
-static void copy_name(struct bytes by, char ret_by[WRAP_BY_BYTES])
-{
-	memset(ret_by, 0, WRAP_BY_BYTES);
-	memcpy(ret_by, by.data, by.len);
-}
-
-struct status wrap_seal(struct ipc *ipc, struct bytes key, struct buf *ret_sealed, char ret_by[WRAP_BY_BYTES])
+struct status wrap_seal(struct ipc *ipc, struct bytes key, struct buf *ret_sealed)
 {
 	struct ipc_message answer;
 
@@ -51,11 +44,10 @@ struct status wrap_seal(struct ipc *ipc, struct bytes key, struct buf *ret_seale
 	TRY(exchange(ipc, WRAP_SEAL, key, &answer));
 	ENSURE(answer.part[0].len > 0 && answer.part[0].len <= WRAP_SEALED_MAX, WRAP_MISSING);
 	buf_put(ret_sealed, answer.part[0]);
-	copy_name(answer.part[1], ret_by);
 	return buf_check(ret_sealed);
 }
 
-struct status wrap_open(struct ipc *ipc, struct bytes sealed, struct secret *ret_key, char ret_by[WRAP_BY_BYTES])
+struct status wrap_open(struct ipc *ipc, struct bytes sealed, struct secret *ret_key)
 {
 	AUTO(secret_done) struct secret key = { 0 };
 	struct ipc_message answer;
@@ -65,7 +57,6 @@ struct status wrap_open(struct ipc *ipc, struct bytes sealed, struct secret *ret
 	ENSURE(answer.part[0].len == WRAP_KEY_BYTES, WRAP_MISSING);
 	TRY(secret_alloc(&key, WRAP_KEY_BYTES));
 	memcpy(key.data, answer.part[0].data, WRAP_KEY_BYTES);
-	copy_name(answer.part[1], ret_by);
 	*ret_key = TAKE(key);
 	return OK;
 }

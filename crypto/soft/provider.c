@@ -130,7 +130,7 @@ void soft_done(struct soft *soft)
 {
 	soft_cache_free(soft->cache);
 	secret_done(&soft->key);
-	ipc_free(soft->wrap);
+	soft_wrappers_free(soft);
 	own_close(&soft->key_file);
 	own_close(&soft->key_dir);
 	*soft = (struct soft){ .key_file = -1, .key_dir = -1 };

@@ -6,6 +6,7 @@
 #ifndef CRYPTO_SOFT_SOFT_H
 #define CRYPTO_SOFT_SOFT_H
 
+#include "base/role.h"
 #include "base/secret.h"
 #include "crypto/worker.h"
 #include "crypto/worker_config.h"
@@ -24,10 +25,17 @@ struct evp_pkey_ctx_st;
 
 struct soft_cache;
 
+/* A TPM or token that may wrap: the name of its provider, and the socket to its worker. */
+struct soft_wrapper {
+	char name[WORKER_CONFIG_NAME_MAX + 1];
+	struct ipc *ipc; /* owned */
+};
+
 struct soft {
 	struct worker_config config;
-	struct worker_info info;  /* what was announced; immutable once open */
-	struct ipc *wrap;	  /* owned; NULL: no wrapping worker; ended once the key is there */
+	struct worker_info info;		      /* what was announced; immutable once open */
+	struct soft_wrapper wrappers[ROLE_ITEMS_MAX]; /* in the order of choice; ended once the key is there */
+	size_t wrapper_count;
 	int key_file, key_dir;	  /* owned; -1: none */
 	struct secret key;	  /* owned: the wrapping key */
 	struct soft_cache *cache; /* owned */
@@ -40,9 +48,11 @@ extern const struct worker_ops soft_ops;
 unsigned soft_threads(const struct worker_config *config);
 void soft_done(struct soft *soft);
 
-/* wrapping.c: find or make the wrapping key; ret_state is left empty when nothing changed.
+/* wrapping.c: find the wrapping key where the state says; without a state make one at the first wrapper, or in the key
+ * file when there is none.  ret_state is left empty when nothing changed.
  * Fails: WRAP_MISSING, RECORD_CORRUPT (the state), RANDOM_FAILED, IO, NO_MEMORY. */
 struct status soft_wrapping_open(struct soft *soft, struct bytes state, struct buf *ret_state);
+void soft_wrappers_free(struct soft *soft);
 /* Open the key file of this provider in the state directory, making an empty one if `create`.  -1 where there is none
  * and none is to be made.  Before the sandbox.  Fails: IO, WRAP_MISSING (not ours alone). */
 struct status soft_key_file_open(int dir, const char *provider, bool create, int *ret_fd);

@@ -2,6 +2,7 @@
  *
  * keyreeve-soft: the role that holds software keys. */
 #include <openssl/crypto.h>
+#include <string.h>
 
 #include "base/own.h"
 #include "base/sandbox.h"
@@ -19,6 +20,26 @@ static const char *advice(struct status why)
 	return status_text(why.code);
 }
 
+/* Items "wrap:NAME", in the order of the configuration's choice. */
+static struct status take_wrappers(struct role_start *role, struct soft *soft)
+{
+	static const char prefix[] = "wrap:";
+
+	for (size_t i = 0; i < role->item_count; i++) {
+		struct role_item *item = &role->items[i];
+		struct soft_wrapper *to = &soft->wrappers[soft->wrapper_count];
+
+		if (item->fd < 0 || strncmp(item->name, prefix, sizeof(prefix) - 1) != 0)
+			continue;
+		ENSURE(strlen(item->name) - (sizeof(prefix) - 1) < sizeof(to->name), IPC_MALFORMED);
+		memcpy(to->name, item->name + sizeof(prefix) - 1, strlen(item->name) - (sizeof(prefix) - 1));
+		TRY(ipc_new(item->fd, &to->ipc));
+		item->fd = -1;
+		soft->wrapper_count++;
+	}
+	return OK;
+}
+
 /* Everything that needs a path or a library's first start. */
 static struct status prepare(struct worker_start *start, struct soft *soft)
 {
@@ -26,12 +47,9 @@ static struct status prepare(struct worker_start *start, struct soft *soft)
 
 	soft->config = start->config;
 	soft->key_dir = dir;
-	if (start->wrap_fd >= 0) {
-		TRY(ipc_new(start->wrap_fd, &soft->wrap));
-		start->wrap_fd = -1;
-	}
+	TRY(take_wrappers(&start->role, soft));
 	if (dir >= 0)
-		TRY(soft_key_file_open(dir, soft->config.name, soft->wrap == NULL, &soft->key_file));
+		TRY(soft_key_file_open(dir, soft->config.name, soft->wrapper_count == 0, &soft->key_file));
 	/* No configuration file of OpenSSL decides what happens here. */
 	ENSURE(OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) == 1, CRYPTO);
 	return digest_init();

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The wrapping key: where it comes from is chosen at the first start, kept in the state, and never chosen anew.
+ * The wrapping key: where it comes from is chosen when there is no state, and kept in the state.  From the provider's
+ * first key on the agent always hands that back: it is never chosen anew, whatever is configured.
  *
- *   state: u8 version | sized mode ("file", or the role that sealed it: "tpm", "p11") | 16 bytes of
+ *   state: u8 version | sized place ("file", or the name of the provider that sealed it) | 16 bytes of
  *          HMAC-SHA-256(key, label) | sized sealed key (empty for "file")
  */
 #include <errno.h>
@@ -17,11 +18,11 @@
 #include "crypto/wrap.h"
 
 enum { STATE_VERSION = 1, CHECK_BYTES = 16 };
-static const char mode_file[] = "file";
+static const char place_file[] = "file"; /* no provider has this name */
 static const char check_label[] = "keyreeve soft wrapping key";
 
 struct wrapping {
-	char mode[WRAP_BY_BYTES];
+	char place[WORKER_CONFIG_NAME_MAX + 1];
 	uint8_t check[CHECK_BYTES];
 	struct bytes sealed; /* borrowed from the state */
 };
@@ -33,12 +34,12 @@ static struct status state_get(struct bytes from, struct wrapping *ret)
 	struct wrapping w = { 0 };
 	struct reader r = reader_of(from);
 	uint8_t version = reader_u8(&r);
-	struct bytes mode = reader_sized(&r, WRAP_BY_BYTES - 1);
+	struct bytes place = reader_sized(&r, WORKER_CONFIG_NAME_MAX);
 	struct bytes check = reader_bytes(&r, CHECK_BYTES);
 
 	w.sealed = reader_sized(&r, WRAP_SEALED_MAX);
-	ENSURE(reader_done(&r) && version == STATE_VERSION && mode.len > 0, RECORD_CORRUPT);
-	memcpy(w.mode, mode.data, mode.len);
+	ENSURE(reader_done(&r) && version == STATE_VERSION && place.len > 0, RECORD_CORRUPT);
+	memcpy(w.place, place.data, place.len);
 	memcpy(w.check, check.data, check.len);
 	*ret = w;
 	return OK;
@@ -47,7 +48,7 @@ static struct status state_get(struct bytes from, struct wrapping *ret)
 static struct status state_put(struct buf *to, const struct wrapping *w)
 {
 	buf_put_u8(to, STATE_VERSION);
-	buf_put_sized(to, bytes_from_text(w->mode));
+	buf_put_sized(to, bytes_from_text(w->place));
 	buf_put(to, bytes_of(w->check, sizeof(w->check)));
 	buf_put_sized(to, w->sealed);
 	return buf_check(to);
@@ -131,14 +132,15 @@ static struct status new_key(struct secret *ret_key)
 	return OK;
 }
 
-static struct status first_wrapped(struct soft *soft, struct buf *ret_state)
+static struct status first_wrapped(struct soft *soft, const struct soft_wrapper *by, struct buf *ret_state)
 {
 	AUTO(secret_done) struct secret key = { 0 };
 	AUTO(buf_done) struct buf sealed = buf_make(WRAP_SEALED_MAX);
 	struct wrapping w = { 0 };
 
 	TRY(new_key(&key));
-	TRY(wrap_seal(soft->wrap, secret_bytes(&key), &sealed, w.mode));
+	TRY(wrap_seal(by->ipc, secret_bytes(&key), &sealed));
+	memcpy(w.place, by->name, sizeof(w.place));
 	TRY(check_of(&key, w.check));
 	w.sealed = buf_bytes(&sealed);
 	TRY(state_put(ret_state, &w));
@@ -158,7 +160,7 @@ static struct status first_file(struct soft *soft, struct buf *ret_state)
 		TRY(new_key(&key));
 		TRY(file_write(soft, &key));
 	}
-	memcpy(w.mode, mode_file, sizeof(mode_file));
+	memcpy(w.place, place_file, sizeof(place_file));
 	TRY(check_of(&key, w.check));
 	TRY(state_put(ret_state, &w));
 	soft->key = TAKE(key);
@@ -180,17 +182,25 @@ static struct status again_file(struct soft *soft, const struct wrapping *w)
 static struct status again_wrapped(struct soft *soft, const struct wrapping *w)
 {
 	AUTO(secret_done) struct secret key = { 0 };
-	char by[WRAP_BY_BYTES];
+	const struct soft_wrapper *by = NULL;
 	struct status st;
 
-	ENSURE(soft->wrap != NULL, WRAP_MISSING);
-	st = wrap_open(soft->wrap, w->sealed, &key, by);
+	for (size_t i = 0; i < soft->wrapper_count; i++)
+		if (strcmp(soft->wrappers[i].name, w->place) == 0)
+			by = &soft->wrappers[i];
+	ENSURE(by != NULL, WRAP_MISSING);
+	st = wrap_open(by->ipc, w->sealed, &key);
 	if (st.code != STATUS_OK)
 		return FAIL_RC(WRAP_MISSING, st.code); /* whatever its reason: without that device there is no key */
-	ENSURE(strcmp(by, w->mode) == 0, WRAP_MISSING);
 	TRY(key_is(&key, w));
 	soft->key = TAKE(key);
 	return OK;
+}
+
+void soft_wrappers_free(struct soft *soft)
+{
+	while (soft->wrapper_count > 0) /* the buffers of one held the key */
+		ipc_free(soft->wrappers[--soft->wrapper_count].ipc);
 }
 
 static struct status open_any(struct soft *soft, struct bytes state, struct buf *ret_state)
@@ -198,17 +208,17 @@ static struct status open_any(struct soft *soft, struct bytes state, struct buf 
 	struct wrapping w;
 
 	if (state.len == 0)
-		return soft->wrap != NULL ? first_wrapped(soft, ret_state) : first_file(soft, ret_state);
+		return soft->wrapper_count > 0 ? first_wrapped(soft, &soft->wrappers[0], ret_state)
+					       : first_file(soft, ret_state);
 	TRY(state_get(state, &w));
-	return strcmp(w.mode, mode_file) == 0 ? again_file(soft, &w) : again_wrapped(soft, &w);
+	return strcmp(w.place, place_file) == 0 ? again_file(soft, &w) : again_wrapped(soft, &w);
 }
 
 struct status soft_wrapping_open(struct soft *soft, struct bytes state, struct buf *ret_state)
 {
 	struct status st = open_any(soft, state, ret_state);
 
-	ipc_free(soft->wrap); /* its buffers held the key */
-	soft->wrap = NULL;
+	soft_wrappers_free(soft);
 	own_close(&soft->key_file);
 	own_close(&soft->key_dir);
 	return st;

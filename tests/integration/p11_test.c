@@ -668,20 +668,18 @@ static void the_wrapping_key_is_sealed_and_opened(void **state)
 	const struct given wraps = { .wraps = true };
 	uint8_t plain[WRAP_KEY_BYTES];
 	struct rig *rig = *state;
-	char by[WRAP_BY_BYTES];
 	const char *list;
 
 	memset(plain, 0x5a, sizeof(plain));
 	assert_ok(rig_start(rig, &wraps));
-	assert_ok(wrap_seal(rig->wrap, bytes_of(plain, sizeof(plain)), &sealed, by));
-	assert_string_equal(by, "p11");
+	assert_ok(wrap_seal(rig->wrap, bytes_of(plain, sizeof(plain)), &sealed));
 	assert_null(memmem(sealed.data, sealed.len, plain, sizeof(plain)));
-	assert_ok(wrap_seal(rig->wrap, bytes_of(plain, sizeof(plain)), &again, by));
+	assert_ok(wrap_seal(rig->wrap, bytes_of(plain, sizeof(plain)), &again));
 	assert_false(bytes_equal(buf_bytes(&sealed), buf_bytes(&again)));
 	rig_stop(rig);
 
 	assert_ok(rig_start(rig, &wraps));
-	assert_ok(wrap_open(rig->wrap, buf_bytes(&sealed), &key, by));
+	assert_ok(wrap_open(rig->wrap, buf_bytes(&sealed), &key));
 	assert_bytes(secret_bytes(&key), bytes_of(plain, sizeof(plain)));
 	rig_stop(rig);
 	list = rig_tool(rig, TOOL_LOGIN "--list-objects --type secrkey");
@@ -698,24 +696,23 @@ static void a_sealed_wrapping_key_opens_unchanged_or_not_at_all(void **state)
 	uint8_t plain[WRAP_KEY_BYTES] = { 1 };
 	struct rig *rig = *state;
 	struct secret key = { 0 };
-	char by[WRAP_BY_BYTES];
 
 	assert_ok(rig_start(rig, &wraps));
-	assert_fails(wrap_open(rig->wrap, bytes_of(plain, sizeof(plain)), &key, by), DEVICE_INTEGRITY);
-	assert_ok(wrap_seal(rig->wrap, bytes_of(plain, sizeof(plain)), &sealed, by));
+	assert_fails(wrap_open(rig->wrap, bytes_of(plain, sizeof(plain)), &key), DEVICE_INTEGRITY);
+	assert_ok(wrap_seal(rig->wrap, bytes_of(plain, sizeof(plain)), &sealed));
 	for (size_t i = 0; i < sealed.len; i++) {
 		sealed.data[i] ^= 0x40;
-		assert_fails(wrap_open(rig->wrap, buf_bytes(&sealed), &key, by), DEVICE_INTEGRITY);
+		assert_fails(wrap_open(rig->wrap, buf_bytes(&sealed), &key), DEVICE_INTEGRITY);
 		sealed.data[i] ^= 0x40;
 	}
 	for (size_t len = 1; len < sealed.len; len++)
-		assert_fails(wrap_open(rig->wrap, bytes_of(sealed.data, len), &key, by), DEVICE_INTEGRITY);
-	assert_ok(wrap_open(rig->wrap, buf_bytes(&sealed), &key, by));
+		assert_fails(wrap_open(rig->wrap, bytes_of(sealed.data, len), &key), DEVICE_INTEGRITY);
+	assert_ok(wrap_open(rig->wrap, buf_bytes(&sealed), &key));
 	secret_done(&key);
 	rig_stop(rig);
 	(void)rig_tool(rig, TOOL_LOGIN "--delete-object --type secrkey --label keyreeve-wrap");
 	assert_ok(rig_start(rig, &wraps));
-	assert_fails(wrap_open(rig->wrap, buf_bytes(&sealed), &key, by), DEVICE_KEY_GONE);
+	assert_fails(wrap_open(rig->wrap, buf_bytes(&sealed), &key), DEVICE_KEY_GONE);
 }
 
 /* A software worker that was started again comes with a new socket. */
@@ -725,14 +722,13 @@ static void a_later_wrapping_socket_is_served(void **state)
 	uint8_t plain[WRAP_KEY_BYTES] = { 1 };
 	struct rig *rig = *state;
 	struct worker_request rq = rig_p256(1);
-	char by[WRAP_BY_BYTES];
 	struct key key;
 
 	assert_ok(rig_start(rig, &usual));
 	for (int i = 0; i < 2; i++) {
 		ipc_free(TAKE(rig->wrap));
 		rig_say(rig, ROLE_FD, BYTES_LITERAL("wrap"), nothing, rig_socket(&rig->wrap));
-		assert_ok(wrap_seal(rig->wrap, bytes_of(plain, sizeof(plain)), &sealed, by));
+		assert_ok(wrap_seal(rig->wrap, bytes_of(plain, sizeof(plain)), &sealed));
 	}
 	assert_ok(rig_generate(rig, &rq, &key));
 	assert_signs(rig, &key, ecdsa_sha256);

@@ -59,13 +59,22 @@ static void keep_state(struct place *place, const struct ipc_message *hello)
 	place->state_len = hello->part[2].len;
 }
 
-static void start_with(struct role_rig *rig, struct place *place, const struct worker_config *config, int wrap)
+/* What keyreeved offers for wrapping: sockets by provider, and the key file's directory. */
+struct offer {
+	const char *item; /* "wrap:NAME"; NULL: none */
+	int fd;
+};
+enum { OFFERS = 2 };
+
+static void start_with(struct role_rig *rig, struct place *place, const struct worker_config *config,
+	const struct offer offers[OFFERS], bool with_file)
 {
 	role_rig_start(rig, SOFT_PROGRAM, no_env, config);
-	if (place->dir >= 0 && wrap < 0)
+	for (size_t i = 0; offers != NULL && i < OFFERS; i++)
+		if (offers[i].item != NULL)
+			role_rig_item(rig, offers[i].item, offers[i].fd);
+	if (with_file)
 		role_rig_item(rig, "keyfile", place->dir);
-	if (wrap >= 0)
-		role_rig_item(rig, "wrap", wrap);
 	role_rig_go(rig);
 }
 
@@ -74,7 +83,7 @@ static void start(struct role_rig *rig, struct place *place, uint32_t threads)
 	struct worker_config config = config_of(threads);
 	struct ipc_message hello;
 
-	start_with(rig, place, &config, -1);
+	start_with(rig, place, &config, NULL, true);
 	hello = role_rig_hello(rig, bytes_of(place->state, place->state_len));
 	assert_int_equal(hello.status, STATUS_OK);
 	keep_state(place, &hello);
@@ -271,11 +280,11 @@ static void keys_that_it_cannot_make_are_refused(void **state)
 
 /* ---- where the wrapping key comes from ---------------------------------------------------------- */
 
-static void fails_to_open(struct place *place, const struct worker_config *config, int wrap, enum status_code want)
+static void fails_to_open(struct place *place, const struct worker_config *config, enum status_code want)
 {
 	struct role_rig rig;
 
-	start_with(&rig, place, config, wrap);
+	start_with(&rig, place, config, NULL, true);
 	assert_int_equal(role_rig_hello(&rig, bytes_of(place->state, place->state_len)).status, want);
 	assert_int_equal(role_rig_failed(&rig).status, want);
 	assert_int_equal(role_rig_end(&rig), 1);
@@ -289,22 +298,22 @@ static void without_the_key_file_that_was_chosen_it_is_down(void **state)
 
 	(void)state;
 	strict.strict = true;
-	fails_to_open(&place, &strict, -1, STATUS_WRAP_MISSING);
+	fails_to_open(&place, &strict, STATUS_WRAP_MISSING);
 	start(&rig, &place, 0);
 	assert_int_equal(role_rig_end(&rig), 0);
-	fails_to_open(&place, &strict, -1, STATUS_WRAP_MISSING);
+	fails_to_open(&place, &strict, STATUS_WRAP_MISSING);
 	/* gone */
 	assert_int_equal(unlinkat(place.dir, "soft-soft.key", 0), 0);
-	fails_to_open(&place, &config, -1, STATUS_WRAP_MISSING);
+	fails_to_open(&place, &config, STATUS_WRAP_MISSING);
 	/* another one */
 	other = place_new();
 	start(&rig, &other, 0);
 	assert_int_equal(role_rig_end(&rig), 0);
 	memcpy(other.state, place.state, place.state_len);
-	fails_to_open(&other, &config, -1, STATUS_WRAP_MISSING);
+	fails_to_open(&other, &config, STATUS_WRAP_MISSING);
 	/* damaged state */
 	other.state_len--;
-	fails_to_open(&other, &config, -1, STATUS_RECORD_CORRUPT);
+	fails_to_open(&other, &config, STATUS_RECORD_CORRUPT);
 	place_done(&other);
 	place_done(&place);
 }
@@ -319,7 +328,7 @@ static void a_key_file_that_others_can_read_is_refused(void **state)
 	start(&rig, &place, 0);
 	assert_int_equal(role_rig_end(&rig), 0);
 	assert_int_equal(fchmodat(place.dir, "soft-soft.key", 0640, 0), 0);
-	start_with(&rig, &place, &config, -1);
+	start_with(&rig, &place, &config, NULL, true);
 	assert_int_equal(role_rig_failed(&rig).status, STATUS_WRAP_MISSING);
 	assert_int_equal(role_rig_end(&rig), 1);
 	place_done(&place);
@@ -341,7 +350,7 @@ static void the_key_file_is_ours_alone_and_exactly_one_key(void **state)
 }
 
 /* The wrapping side, by hand: it "seals" by turning bits round. */
-static void serve_wrap(int fd, const char *by, uint8_t mask)
+static void serve_wrap(int fd, uint8_t mask)
 {
 	AUTO(buf_done) struct buf turned = buf_make(WRAP_SEALED_MAX);
 	struct ipc_message m;
@@ -354,34 +363,57 @@ static void serve_wrap(int fd, const char *by, uint8_t mask)
 		buf_put_u8(&turned, m.part[1].data[i] ^ mask);
 	struct ipc_message answer = ipc_message_of(m.type, m.id);
 	answer.part[0] = buf_bytes(&turned);
-	answer.part[1] = bytes_from_text(by);
 	assert_ok(ipc_send(ipc, &answer));
 	assert_ok(ipc_flush_wait(ipc, 10000));
 	ipc_free(ipc);
 }
 
-/* Start with a wrapping socket; the status of its hello. */
-static enum status_code hello_wrapped(struct role_rig *rig, struct place *place, const char *by, uint8_t mask)
+/* Start with these wrappers offered, of which `used` (1, 2, or none: 0) is asked and turns bits by mask; the status of
+ * the hello. */
+static enum status_code hello_wrapped(struct role_rig *rig, struct place *place, const char *const names[OFFERS],
+	unsigned used, uint8_t mask, bool with_file)
 {
 	struct worker_config config = config_of(0);
 	struct ipc_message hello = ipc_message_of(WORKER_HELLO, 1);
-	int fds[2];
+	struct offer offers[OFFERS] = { 0 };
+	int ours[OFFERS] = { -1, -1 };
 
-	config.strict = true;
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
-	start_with(rig, place, &config, fds[1]);
-	(void)close(fds[1]);
+	config.strict = !with_file;
+	for (size_t i = 0; i < OFFERS && names[i] != NULL; i++) {
+		int fds[2];
+
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+		ours[i] = fds[0];
+		offers[i] = (struct offer){ names[i], fds[1] };
+	}
+	start_with(rig, place, &config, offers, with_file);
+	for (size_t i = 0; i < OFFERS; i++)
+		if (offers[i].item != NULL)
+			(void)close(offers[i].fd);
 	hello.part[0] = ipc_build_id();
 	hello.part[1] = bytes_of(place->state, place->state_len);
 	hello.part[2] = BYTES_LITERAL("storetag");
 	assert_ok(ipc_send(rig->lane, &hello));
 	assert_ok(ipc_flush_wait(rig->lane, 10000));
-	serve_wrap(fds[0], by, mask);
+	if (used > 0)
+		serve_wrap(ours[used - 1], mask);
+	for (size_t i = 0; i < OFFERS; i++) {
+		uint8_t byte;
+
+		if (used == i + 1 || ours[i] < 0)
+			continue;
+		assert_int_equal(read(ours[i], &byte, 1), 0); /* not asked, and closed */
+		(void)close(ours[i]);
+	}
 	hello = role_rig_answer(rig);
 	if (hello.status == STATUS_OK)
 		keep_state(place, &hello);
 	return hello.status;
 }
+
+static const char *const only_tpm[] = { "wrap:tpm", NULL };
+static const char *const only_hsm[] = { "wrap:hsm", NULL };
+static const char *const other_first[] = { "wrap:hsm", "wrap:tpm" };
 
 static void a_wrapped_key_needs_its_own_device_each_time(void **state)
 {
@@ -391,20 +423,49 @@ static void a_wrapped_key_needs_its_own_device_each_time(void **state)
 	struct made made;
 
 	(void)state;
-	assert_int_equal(hello_wrapped(&rig, &place, "tpm", 0x5a), STATUS_OK);
+	assert_int_equal(hello_wrapped(&rig, &place, only_tpm, 1, 0x5a, false), STATUS_OK);
 	made = make(&rig, PSA_KEY_ECC_PAIR, 256, PSA_ALG_ECDSA, PSA_HASH_SHA_256);
 	assert_int_equal(role_rig_end(&rig), 0);
 
-	assert_int_equal(hello_wrapped(&rig, &place, "tpm", 0x5a), STATUS_OK);
+	assert_int_equal(hello_wrapped(&rig, &place, only_tpm, 1, 0x5a, false), STATUS_OK);
 	sign_and_verify(&rig, &made, made.rq.key.alg, PSA_HASH_SHA_256);
 	assert_int_equal(role_rig_end(&rig), 0);
 
-	/* another key comes out; another kind of device; a file instead */
-	assert_int_equal(hello_wrapped(&rig, &place, "tpm", 0x11), STATUS_WRAP_MISSING);
+	/* another is the first now */
+	assert_int_equal(hello_wrapped(&rig, &place, other_first, 2, 0x5a, true), STATUS_OK);
+	sign_and_verify(&rig, &made, made.rq.key.alg, PSA_HASH_SHA_256);
+	assert_int_equal(role_rig_end(&rig), 0);
+
+	/* another key comes out; another provider; a file instead */
+	assert_int_equal(hello_wrapped(&rig, &place, only_tpm, 1, 0x11, false), STATUS_WRAP_MISSING);
 	assert_int_equal(role_rig_end(&rig), 1);
-	assert_int_equal(hello_wrapped(&rig, &place, "p11", 0x5a), STATUS_WRAP_MISSING);
+	assert_int_equal(hello_wrapped(&rig, &place, only_hsm, 0, 0, true), STATUS_WRAP_MISSING);
 	assert_int_equal(role_rig_end(&rig), 1);
-	fails_to_open(&place, &config, -1, STATUS_WRAP_MISSING);
+	fails_to_open(&place, &config, STATUS_WRAP_MISSING);
+	place_done(&place);
+}
+
+static void a_key_file_that_was_chosen_stays_though_there_is_a_device(void **state)
+{
+	struct place place = place_new();
+	struct role_rig rig;
+	struct made made;
+
+	(void)state;
+	start(&rig, &place, 0);
+	made = make(&rig, PSA_KEY_ECC_PAIR, 256, PSA_ALG_ECDSA, PSA_HASH_SHA_256);
+	assert_int_equal(role_rig_end(&rig), 0);
+	assert_int_equal(hello_wrapped(&rig, &place, only_tpm, 0, 0, true), STATUS_OK);
+	sign_and_verify(&rig, &made, made.rq.key.alg, PSA_HASH_SHA_256);
+	assert_int_equal(role_rig_end(&rig), 0);
+	assert_int_equal(hello_wrapped(&rig, &place, only_tpm, 0, 0, false), STATUS_WRAP_MISSING);
+	assert_int_equal(role_rig_end(&rig), 1);
+	/* nothing was made under it: the device is asked, and no file is needed */
+	place.state_len = 0;
+	assert_int_equal(hello_wrapped(&rig, &place, only_tpm, 1, 0x5a, true), STATUS_OK);
+	assert_int_equal(role_rig_end(&rig), 0);
+	assert_int_equal(hello_wrapped(&rig, &place, only_tpm, 1, 0x5a, false), STATUS_OK);
+	assert_int_equal(role_rig_end(&rig), 0);
 	place_done(&place);
 }
 
@@ -509,6 +570,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_key_file_that_others_can_read_is_refused),
 	cmocka_unit_test(the_key_file_is_ours_alone_and_exactly_one_key),
 	cmocka_unit_test(a_wrapped_key_needs_its_own_device_each_time),
+	cmocka_unit_test(a_key_file_that_was_chosen_stays_though_there_is_a_device),
 	cmocka_unit_test(two_threads_answer_every_request_rightly),
 	cmocka_unit_test(rsa_generation_does_not_hold_up_signatures),
 	cmocka_unit_test(random_bytes_and_destroyed_keys),

@@ -642,13 +642,13 @@ static void doc_47_takes_software_out_whose_keys_a_file_wraps(void **state)
 	expect_good(w);
 }
 
-static void doc_47_sees_what_wrapped_at_the_first_start(void **state)
+static void doc_47_sees_what_wrapped_the_first_key(void **state)
 {
 	struct world *w = *state;
 
 	make_file(w, "state/soft-soft.key", 0600, "");
 	assert_int_equal(chown(in(w, "state/soft-soft.key"), OURS, OURS_GID), 0);
-	expect_good(w); /* a start that ended before it chose */
+	expect_good(w); /* a start that did not choose it */
 	make_file(w, "state/soft-soft.key", 0600, "k");
 	expect(w, 47, DOCTOR_REFUSE, "stay wrapped by the key file");
 	assert_int_equal(w->result.providers_down, 1u << 1);
@@ -762,7 +762,7 @@ static const struct CMUnitTest tests[] = {
 	in_a_world(doc_22_reads_broken_modules),
 	in_a_world(doc_33_prints_who_the_group_is),
 	in_a_world(doc_42_looks_at_each_file_of_ours),
-	in_a_world(doc_47_sees_what_wrapped_at_the_first_start),
+	in_a_world(doc_47_sees_what_wrapped_the_first_key),
 	in_a_world(doc_22_takes_a_provider_out_whose_module_others_can_change),
 	in_a_world(doc_33_refuses_direct_beside_others_and_open_to_all),
 	in_a_world(doc_42_refuses_a_store_that_is_not_ours_alone),

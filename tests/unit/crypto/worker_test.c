@@ -552,19 +552,17 @@ static void a_wrapping_key_is_sealed_and_opened_over_the_socket(void **state)
 	static const uint8_t key[WRAP_KEY_BYTES] = "thirty-two bytes of wrapping key";
 	AUTO(buf_done) struct buf sealed = buf_make(WRAP_SEALED_MAX);
 	AUTO(secret_done) struct secret got = { 0 };
-	char by[WRAP_BY_BYTES];
 	struct fake_provider fake;
 
 	(void)state;
 	fake_provider_init(&fake, 1);
 	fake_provider_start(&fake);
 	(void)fake_provider_hello(&fake, none);
-	assert_ok(wrap_seal(fake.wrap, bytes_of(key, sizeof(key)), &sealed, by));
-	assert_string_equal(by, "fake");
+	assert_ok(wrap_seal(fake.wrap, bytes_of(key, sizeof(key)), &sealed));
 	assert_false(bytes_equal(buf_bytes(&sealed), bytes_of(key, sizeof(key))));
-	assert_ok(wrap_open(fake.wrap, buf_bytes(&sealed), &got, by));
+	assert_ok(wrap_open(fake.wrap, buf_bytes(&sealed), &got));
 	assert_bytes(secret_bytes(&got), bytes_of(key, sizeof(key)));
-	assert_fails(wrap_seal(fake.wrap, bytes_of(key, 31), &sealed, by), LIMIT);
+	assert_fails(wrap_seal(fake.wrap, bytes_of(key, 31), &sealed), LIMIT);
 	fake_provider_join(&fake);
 	assert_int_equal(fake.wrapped, 2);
 }
@@ -574,7 +572,6 @@ static void a_new_socket_from_keyreeved_replaces_the_old_one(void **state)
 	static const uint8_t key[WRAP_KEY_BYTES] = "thirty-two bytes of wrapping key";
 	AUTO(buf_done) struct buf sealed = buf_make(WRAP_SEALED_MAX);
 	struct ipc_message m = ipc_message_of(ROLE_FD, 0);
-	char by[WRAP_BY_BYTES];
 	struct fake_provider fake;
 	int fds[2];
 
@@ -590,7 +587,7 @@ static void a_new_socket_from_keyreeved_replaces_the_old_one(void **state)
 	(void)close(fds[1]);
 	ipc_free(fake.wrap);
 	assert_ok(ipc_new(fds[0], &fake.wrap));
-	assert_ok(wrap_seal(fake.wrap, bytes_of(key, sizeof(key)), &sealed, by));
+	assert_ok(wrap_seal(fake.wrap, bytes_of(key, sizeof(key)), &sealed));
 	fake_provider_join(&fake);
 }
 
@@ -639,7 +636,6 @@ static void a_wrapping_worker_that_is_gone_is_said_to_be_missing(void **state)
 {
 	static const uint8_t key[WRAP_KEY_BYTES] = { 0 };
 	AUTO(buf_done) struct buf sealed = buf_make(WRAP_SEALED_MAX);
-	char by[WRAP_BY_BYTES];
 	struct ipc *ipc;
 	int fds[2];
 
@@ -647,7 +643,7 @@ static void a_wrapping_worker_that_is_gone_is_said_to_be_missing(void **state)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
 	(void)close(fds[1]);
 	assert_ok(ipc_new(fds[0], &ipc));
-	assert_fails(wrap_seal(ipc, bytes_of(key, sizeof(key)), &sealed, by), WRAP_MISSING);
+	assert_fails(wrap_seal(ipc, bytes_of(key, sizeof(key)), &sealed), WRAP_MISSING);
 	ipc_free(ipc);
 }
 
