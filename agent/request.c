@@ -472,7 +472,7 @@ static void reply_encode(struct request *rq, struct status st)
 	struct bytes body = st.code == STATUS_OK ? buf_bytes(&rq->answer) : (struct bytes){ 0 };
 
 	if (st.code == STATUS_OK && buf_check(&rq->answer).code != STATUS_OK) {
-		st = FAIL(ANSWER_LONG);
+		st = FAIL(ENCODE);
 		body = (struct bytes){ 0 };
 	}
 	rq->code = st.code;

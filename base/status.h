@@ -92,7 +92,6 @@
 	X(NAME_LONG,            1135, "name over 255 bytes") \
 	X(NAME_CONTROL,         1135, "name has a control character or is not UTF-8") \
 	X(RANDOM_LONG,          10,   "more than 1 MiB of random bytes") \
-	X(ANSWER_LONG,          10,   "answer over the limit") \
 	X(ENCODE,               8,    "result cannot be encoded") \
 	/* routing and keys */ \
 	X(PROVIDER_ABSENT,      5,    "provider is not configured") \
@@ -163,7 +162,6 @@
 	X(BUNDLE_MALFORMED,     1132, "key document is malformed") \
 	X(SANDBOX,              1132, "sandbox could not be entered") \
 	X(CHECK_FAILED,         1132, "start-up check failed") \
-	X(STOPPING,             1145, "daemon is stopping") \
 	/* the client's side */ \
 	X(CLIENT_CONNECT,       1132, "cannot reach the daemon") \
 	X(CLIENT_ANSWER,        1132, "daemon's answer is malformed") \

@@ -164,6 +164,7 @@ def a_full_disk_refuses_and_recovers_and_says_how_often():
                 client.public(SOFT, 'k')                  # the last page of the segment, then the reserve
             wait_for('low space', lambda: status_of(client.public, SOFT, 'k') == 0 and
                      status_of(client.generate, SOFT, 'new') == 1142, 20)
+            assert [line for line in rig.audit() if line.get('status') == 'AUDIT_SPACE' and line['key'] == 'new']
             assert status_of(client.sign, SOFT, 'k', b'h' * 32) == 0
             fill()
             refused = 0

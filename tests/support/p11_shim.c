@@ -10,6 +10,7 @@
  *   vendor       C_GetTokenInfo: another manufacturer
  *   other        C_GetTokenInfo: another serial number, as if tokens had been exchanged
  *   absent       C_OpenSession, C_Sign: the token is not there
+ *   forge        C_Sign: another digest is signed
  *   lose         C_SignInit: every session is closed first; once
  *   lose-made    C_GenerateKeyPair: makes the pair, then loses every session; once
  *   extractable  C_GetAttributeValue: the key is extractable
@@ -106,7 +107,11 @@ static CK_RV shim_sign_init(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, 
 static CK_RV shim_sign(
 	CK_SESSION_HANDLE session, unsigned char *data, CK_ULONG len, unsigned char *signature, CK_ULONG *signature_len)
 {
-	return asked("absent") ? CKR_DEVICE_REMOVED : real->C_Sign(session, data, len, signature, signature_len);
+	if (asked("absent"))
+		return CKR_DEVICE_REMOVED;
+	if (asked("forge"))
+		data[len - 1] ^= 1;
+	return real->C_Sign(session, data, len, signature, signature_len);
 }
 
 static CK_RV shim_generate(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_ATTRIBUTE *public, CK_ULONG publics,

@@ -343,7 +343,8 @@ class Rig:
         if name == 'soft':
             return f'  - {{name: soft, type: software, wrap: {self.options.get("wrap", "auto")}}}\n'
         return (f'  - name: hsm\n    type: pkcs11\n    module: {self.options.get("module", SOFTHSM)}\n    token: rig\n'
-                f'    pin_file: {self.path("pin")}\n    env: {{SOFTHSM2_CONF: {self.softhsm_conf}}}\n')
+                f'    pin_file: {self.path("pin")}\n    env: {{SOFTHSM2_CONF: {self.softhsm_conf}{self.options.get("hsm_env", "")}}}\n'
+                + self.options.get('hsm_more', ''))
 
     def tenants_yaml(self):
         if 'tenants' in self.options:
