@@ -103,7 +103,8 @@ static bool may_list(struct request *rq, const struct keyindex_entry *entry, uin
 	return policy_check(rq->policy, &rq->tenant, &asked, &decision).code == STATUS_OK;
 }
 
-/* Those of one namespace, but of damaged records, of which nothing to list is known to be true; `own` is the caller's, whose names hide the same ones of a linked one. */
+/* Those of one namespace, but of damaged records, of which nothing to list is known to be true; `own` is the caller's,
+ * whose names hide the same ones of a linked one. */
 static struct status list_space(
 	struct agent *agent, struct request *rq, const struct keyindex_space *space, const struct keyindex_space *own)
 {

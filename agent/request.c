@@ -274,7 +274,7 @@ struct status request_begin(struct agent *agent, struct request *rq)
 	TRY(tenant_check(agent, rq));	     /* rows of WHO_TENANT only */
 	TRY(record_find(agent, rq, &entry)); /* 1140 before policy */
 	TRY(policy_ask(rq));
-	TRY(damage_check(rq));		 /* a damaged record is good for its destruction only */
+	TRY(damage_check(rq)); /* a damaged record is good for its destruction only */
 	if (entry != NULL)
 		keyindex_use(agent->index, entry, clock_wall_us() / US_PER_S, agent->loop.now_us);
 	return rq->op->begin(agent, rq); /* to its lane */
