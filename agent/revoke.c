@@ -190,7 +190,7 @@ static struct status entry_new(
 
 struct status revocations_put(struct revocations *all, const struct revocation *revocation)
 {
-	struct entry *entry, **link;
+	struct entry *entry = NULL, **link;
 
 	TRY(revocation_check(revocation));
 	TRY(entry_new(all, revocation, &entry));
