@@ -5,6 +5,7 @@
 #ifndef AGENT_AGENT_H
 #define AGENT_AGENT_H
 
+#include "agent/account.h"
 #include "agent/audit_event.h"
 #include "agent/bind.h"
 #include "agent/compute.h"
@@ -13,6 +14,7 @@
 #include "agent/count.h"
 #include "agent/damaged.h"
 #include "agent/durable.h"
+#include "agent/holder.h"
 #include "agent/keyfact.h"
 #include "agent/keyindex.h"
 #include "agent/lane.h"
@@ -67,8 +69,12 @@ struct agent {
 	struct damaged damaged; /* rows of the store */
 	struct keyfacts *keyfacts;
 	struct suspended suspended; /* tenants */
-	uint64_t holds;		    /* grows with each hold that comes into force: see hold_again() in request.c */
-	struct counts *audit;	    /* what is counted instead of logged line by line */
+	struct account_table accounts;
+	bool has_accounts;		 /* a table came */
+	struct request *account_waiters; /* requests of Unix peers that wait for the next one */
+	bool locks_owed;		 /* a lock is not in the store */
+	uint64_t holds;			 /* grows with each hold that comes into force: see hold_again() in request.c */
+	struct counts *audit;		 /* what is counted instead of logged line by line */
 	struct audit_events *events;
 	struct random_pool random;
 	struct wall wall; /* the time that tokens, policy and keys are judged by */

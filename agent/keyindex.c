@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/holder.h"
 #include "agent/link.h"
 #include "base/hash.h"
 #include "base/own.h"
@@ -65,6 +66,7 @@ void keyindex_free(struct keyindex *index)
 		index->all = space->all_next;
 		parents_free(space);
 		link_done(space);
+		holder_done(space);
 		free(space);
 	}
 	free(index->buckets);

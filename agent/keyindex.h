@@ -37,6 +37,7 @@ struct keyindex_entry {
 
 /* What is remembered of namespaces beside their keys: link.h. */
 struct space_link;
+struct holder;
 
 /* One namespace; it stays once made. */
 struct keyindex_space {
@@ -51,6 +52,7 @@ struct keyindex_space {
 	struct keyindex_parent *parents; /* owned chain, one per provider that needs a parent */
 	struct keyindex_space *all_next;
 	struct space_link *links; /* owned chain */
+	struct holder *holder;	  /* owned chain: holder.h */
 	uint8_t floor;		  /* the authenticator that is needed at least; 0: the namespace's own */
 };
 

@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/account.h"
 #include "agent/doctor.h"
 #include "agent/listen.h"
 #include "agent/notify.h"
@@ -211,22 +212,27 @@ static struct status harden(void)
 	return OK;
 }
 
-/* The directory, not the file: Kubernetes exchanges links in it, and editors put another file in place.  Without it
- * changes are read after SIGHUP only. */
-static int watch_directory(const char *config_path)
+/* A directory, not the file: Kubernetes exchanges links in it, and editors put another file in place.  -1: it cannot be
+ * watched; lost says what follows. */
+static int watch_directory(const char *directory, const char *lost)
 {
 	AUTO(own_close) int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	const char *slash = strrchr(config_path, '/');
-	char directory[PATH_MAX] = ".";
 
-	if (slash != NULL)
-		(void)snprintf(directory, sizeof(directory), "%.*s",
-			slash == config_path ? 1 : (int)(slash - config_path), config_path);
 	if (fd >= 0 && inotify_add_watch(fd, directory,
 			       IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_ATTRIB | IN_ONLYDIR) >= 0)
 		return own_take_fd(&fd);
-	log_warning("%s cannot be watched: %s; changes are read after SIGHUP only", directory, strerror(errno));
+	log_warning("%s cannot be watched: %s; %s", directory, strerror(errno), lost);
 	return -1;
+}
+
+static int watch_config(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char directory[PATH_MAX] = ".";
+
+	if (slash != NULL)
+		(void)snprintf(directory, sizeof(directory), "%.*s", slash == path ? 1 : (int)(slash - path), path);
+	return watch_directory(directory, "changes are read after SIGHUP only");
 }
 
 /* Inherited by every role, which narrows it. */
@@ -247,7 +253,8 @@ static struct status open_all(struct supervised *s)
 	TRY(open_secrets(s));
 	TRY(open_listeners(s));
 	s->notify_fd = notify_open();
-	s->watch_fd = watch_directory(s->config_path);
+	s->watch_fd = watch_config(s->config_path);
+	s->accounts_fd = watch_directory(ACCOUNT_DIRECTORY, "a changed account is seen within a minute");
 	TRY(become_user(s->config));
 	TRY(harden());
 	return enter_sandbox(s);
@@ -294,6 +301,7 @@ int main(int argc, char **argv)
 		.signal_fd = -1,
 		.notify_fd = -1,
 		.watch_fd = -1,
+		.accounts_fd = -1,
 		.tree = buf_make(CONFIG_TREE_MAX) };
 	struct options options;
 	int code = parse_options(argc, argv, &options);

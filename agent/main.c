@@ -290,6 +290,7 @@ static void begin_stop(struct agent *agent)
 
 static struct status ctl_message(struct agent *agent, struct ipc_message *message)
 {
+	struct account_table table;
 	struct lane *lane;
 	char reason[LANE_REASON_MAX + 1];
 	struct status st;
@@ -310,6 +311,10 @@ static struct status ctl_message(struct agent *agent, struct ipc_message *messag
 			reason, sizeof(reason), "%.*s", (int)message->part[1].len, (const char *)message->part[1].data);
 		log_error("provider %s is down: %s", lane->name, reason);
 		lane_give_up(lane, reason);
+		return OK;
+	case ROLE_ACCOUNTS:
+		TRY(account_table_get(message->part[1], &table));
+		holder_table(agent, &table);
 		return OK;
 	case ROLE_STOP:
 		begin_stop(agent);
@@ -362,6 +367,7 @@ static void open_when_settled(struct agent *agent)
 
 	for (size_t i = 0; i < agent->lane_count; i++)
 		settled = settled && (agent->lanes[i].state == LANE_UP || agent->lanes[i].is_given_up);
+	settled = settled && agent->has_accounts;
 	if (!settled && agent->loop.now_us < agent->settle_until_us)
 		return;
 	agent->is_open = true;
@@ -417,6 +423,7 @@ static void second(void *context)
 	binds_second(agent->binds, &now);
 	check_overrun(agent);
 	keyfacts_second(agent->keyfacts, agent->loop.now_us);
+	holder_second(agent);
 	for (size_t i = 0; i < agent->lane_count; i++)
 		recovery_second(&agent->recoveries[i]);
 	if (seconds++ % RANDOM_REFRESH_S == 2)
@@ -467,13 +474,14 @@ static struct status load_fact(void *context, const struct fact *fact)
 		return suspend_load(&agent->suspended, fact);
 	case FACT_LINK:
 		return link_load(agent->index, fact);
+	case FACT_ACCOUNT:
+		return holder_load(agent->index, fact);
 	case FACT_STRENGTH:
 		return strength_load(agent->index, fact);
 	case FACT_CLOCK:
 		return wall_load(&agent->wall, fact);
 	case FACT_REVOCATION:
 	case FACT_QUOTA:
-	case FACT_ACCOUNT:
 	case FACT_TRUST:
 		return OK;
 	case FACT_NONE:
@@ -675,6 +683,7 @@ static void tear_down(struct agent *agent)
 	wall_done(&agent->wall);
 	keyfacts_free(agent->keyfacts);
 	suspend_done(&agent->suspended);
+	account_table_done(&agent->accounts);
 	audit_counts_free(agent->audit);
 	audit_events_free(agent->events);
 	conn_bury(agent);

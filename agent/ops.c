@@ -29,6 +29,8 @@ static const struct op ops[] = {
 	{ OPCODE_ADMIN_LINK,          "AdminLink",            true,  WHO_ADMIN,  VERB_NONE,          64 * KIB,  OP_LANE_NONE,     false, false, true,  decode_admin_link, begin_admin_link, NULL },
 	{ OPCODE_ADMIN_UNLINK,        "AdminUnlink",          true,  WHO_ADMIN,  VERB_NONE,          64 * KIB,  OP_LANE_NONE,     false, false, true,  decode_admin_link, begin_admin_link, NULL },
 	{ OPCODE_ADMIN_STRENGTH,      "AdminStrength",        true,  WHO_ADMIN,  VERB_NONE,          64 * KIB,  OP_LANE_NONE,     false, false, true,  decode_admin_strength, begin_admin_strength, NULL },
+	{ OPCODE_ADMIN_CONFIRM,       "AdminConfirm",         true,  WHO_ADMIN,  VERB_NONE,          64 * KIB,  OP_LANE_NONE,     false, false, true,  decode_admin_owner, begin_admin_confirm, NULL },
+	{ OPCODE_ADMIN_PURGE,         "AdminPurge",           true,  WHO_ADMIN,  VERB_NONE,          64 * KIB,  OP_LANE_GENERATE, false, false, true,  decode_admin_owner, begin_admin_purge, NULL },
 };
 /* clang-format on */
 

@@ -51,6 +51,8 @@ struct status decode_delete_client(struct request *rq);
 struct status begin_nothing(struct agent *agent, struct request *rq);
 struct status begin_list_opcodes(struct agent *agent, struct request *rq);
 struct status begin_delete_client(struct agent *agent, struct request *rq);
+/* The act itself, once it is announced: all keys of rq->in.delete_client.client. */
+void op_delete_client(struct agent *agent, struct request *rq);
 struct status finish_ping(struct agent *agent, struct request *rq);
 struct status finish_list_providers(struct agent *agent, struct request *rq);
 struct status finish_list_opcodes(struct agent *agent, struct request *rq);
@@ -85,6 +87,10 @@ struct status decode_admin_strength(struct request *rq);
 struct status begin_admin_strength(struct agent *agent, struct request *rq);
 struct status decode_admin_link(struct request *rq);
 struct status begin_admin_link(struct agent *agent, struct request *rq); /* and its end */
+/* ops_account.c */
+struct status decode_admin_owner(struct request *rq);
+struct status begin_admin_confirm(struct agent *agent, struct request *rq);
+struct status begin_admin_purge(struct agent *agent, struct request *rq);
 /* ops_hold.c: suspending and resuming */
 struct status decode_admin_hold(struct request *rq);
 struct status begin_admin_suspend(struct agent *agent, struct request *rq);

@@ -145,6 +145,7 @@ static struct status put_key(
 		.flags = (entry->is_suspended ? (uint32_t)WIRE_KEY_SUSPENDED : 0) |
 			 (suspend_has(&agent->suspended, record->space.tenant) ? (uint32_t)WIRE_KEY_TENANT_SUSPENDED
 									       : 0) |
+			 (holder_is_locked(entry->space) ? (uint32_t)WIRE_KEY_LOCKED : 0) |
 			 (entry->usable ? 0 : (uint32_t)WIRE_KEY_UNFINISHED) };
 
 	return wire_admin_key_put(&rq->answer, &key);
@@ -244,6 +245,11 @@ static struct status put_namespace(struct agent *agent, struct request *rq, cons
 		.flags = suspend_has(&agent->suspended, space->name.tenant) ? (uint32_t)WIRE_SPACE_TENANT_SUSPENDED : 0,
 		.links = links };
 	struct status st;
+
+	if (holder_is_locked(space))
+		entry.flags |= (uint32_t)WIRE_SPACE_LOCKED;
+	if (space->holder != NULL)
+		entry.account = account_name(space->holder->look);
 
 	for (const struct space_link *link = space->links; link != NULL; link = link->next) {
 		text[entry.link_count] = buf_make(OWNER_TEXT_MAX);

@@ -225,11 +225,11 @@ static struct status collect(struct agent *agent, struct request *rq)
 	return OK;
 }
 
-static void delete_client(struct agent *agent, struct request *rq)
+void op_delete_client(struct agent *agent, struct request *rq)
 {
 	struct status st = collect(agent, rq);
 
-	if (st.code == STATUS_OK && rq->deletion.count > 0)
+	if (st.code == STATUS_OK)
 		key_destroy_next(agent, rq);
 	else
 		admin_end(agent, rq, st);
@@ -238,7 +238,7 @@ static void delete_client(struct agent *agent, struct request *rq)
 struct status begin_delete_client(struct agent *agent, struct request *rq)
 {
 	(void)agent;
-	admin_announce(rq, delete_client);
+	admin_announce(rq, op_delete_client);
 	return OK;
 }
 

@@ -5,9 +5,11 @@
  * the intent is recovery's, which keeps the name until it knows. */
 #include <string.h>
 
+#include "agent/admin.h"
 #include "agent/agent.h"
 #include "agent/ops.h"
 #include "base/clock.h"
+#include "base/own.h"
 #include "base/secret.h"
 
 /* ---- shared steps ------------------------------------------------------------------------------- */
@@ -286,18 +288,65 @@ static struct status name_taken(struct agent *agent, struct request *rq)
 	return keyindex_take(agent->index, rq->space, rq->key_name, &rq->entry);
 }
 
+/* The name is taken, and what must be durable before is: the parent, then the intent. */
+static struct status generate_go(struct request *rq)
+{
+	if (rq->lane->info.needs_parent && keyindex_parent(rq->space, bytes_from_text(rq->lane->name)).len == 0)
+		return parent_submit(rq);
+	intent_submit(rq, INTENT_CREATE, generate_intended);
+	return OK;
+}
+
+static void account_durable(struct post *post)
+{
+	struct request *rq = request_of(post, step.post);
+	bool was_answered = request_came_back(rq);
+	struct status st = (struct status){ rq->step.result };
+	uint32_t uid = rq->caller.who.uid;
+
+	/* What is remembered meanwhile stays: the account may have been confirmed, or found changed. */
+	if (st.code == STATUS_OK && holder_find(rq->space, uid) == NULL)
+		st = holder_set(rq->space, uid, false, buf_bytes(&rq->account));
+	if (st.code == STATUS_OK && !was_answered)
+		st = generate_go(rq);
+	if (st.code != STATUS_OK || was_answered)
+		step_back(rq, st);
+}
+
+/* A Unix peer's first key: from now on the namespace belongs to the account that the uid has now. */
+static struct status account_submit(struct agent *agent, struct request *rq)
+{
+	AUTO(buf_done) struct buf id = buf_make(KEYSTORE_FACT_ID_MAX), value = buf_make(KEYSTORE_FACT_MAX);
+	uint32_t uid = rq->caller.who.uid;
+
+	rq->account = buf_make(ACCOUNT_LOOK_MAX);
+	buf_put(&rq->account, account_look(&agent->accounts, uid));
+	ENSURE(rq->account.len > 0, TENANT_NONE); /* it is just being removed */
+	holder_id_put(&id, rq->space, uid);
+	holder_value_put(&value, false, buf_bytes(&rq->account));
+	TRY(buf_check(&rq->account));
+	TRY(buf_check(&value));
+	TRY(admin_fact(rq, FACT_ACCOUNT, buf_bytes(&id), buf_bytes(&value), false));
+	rq->step.changes = rq->admin.work->changes;
+	rq->step.change_count = rq->admin.work->change_count;
+	step_submit(rq, DURABLE_FACTS, account_durable);
+	return OK;
+}
+
+static bool needs_account(const struct request *rq)
+{
+	return rq->caller.who.authenticator == AUTHENTICATOR_UNIX_PEER &&
+	       holder_find(rq->space, rq->caller.who.uid) == NULL;
+}
+
 struct status begin_generate(struct agent *agent, struct request *rq)
 {
-	struct bytes provider = bytes_from_text(rq->lane->name);
-	struct status st = OK;
+	struct status st;
 
 	ENSURE(rq->lane->info.cap_count > 0, LANE_DOWN); /* it never said what it can do */
 	TRY(worker_info_supports(&rq->lane->info, &rq->in.generate.attributes));
 	TRY(name_taken(agent, rq));
-	if (rq->lane->info.needs_parent && keyindex_parent(rq->space, provider).len == 0)
-		st = parent_submit(rq);
-	else
-		intent_submit(rq, INTENT_CREATE, generate_intended);
+	st = needs_account(rq) ? account_submit(agent, rq) : generate_go(rq);
 	if (st.code != STATUS_OK)
 		release_name(rq);
 	return st;
@@ -520,5 +569,8 @@ void key_destroy_next(struct agent *agent, struct request *rq)
 		rq->deletion.at++;
 	}
 	rq->lane = NULL;
-	conclude(rq, rq->deletion.failed ? FAIL(CLIENT_PENDING) : OK);
+	if (rq->admin.after != NULL && !rq->deletion.failed)
+		rq->admin.after(agent, rq);
+	else
+		conclude(rq, rq->deletion.failed ? FAIL(CLIENT_PENDING) : OK);
 }

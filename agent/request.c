@@ -130,7 +130,21 @@ static struct status tenant_held(struct agent *agent, struct request *rq, struct
 
 static struct status space_held(struct request *rq, const struct keyindex_space *space)
 {
+	if (holder_is_locked(space))
+		return held(rq, "account", STATUS_UID_CHANGED);
 	return strength_suffices(space, rq->caller.who.authenticator) ? OK : held(rq, "strength", STATUS_STRENGTH_LOW);
+}
+
+/* A Unix peer is its account, not its number. */
+static struct status account_held(struct agent *agent, struct request *rq)
+{
+	struct status st = OK;
+
+	if (rq->caller.who.authenticator == AUTHENTICATOR_UNIX_PEER)
+		st = holder_check(agent, rq->own_space, rq->caller.who.uid);
+	if (st.code == STATUS_UID_CHANGED)
+		rq->decision = (struct decision){ .rule = "account" };
+	return st;
 }
 
 /* The key is the caller's, or of a namespace that the caller's is linked to. */
@@ -180,6 +194,7 @@ static struct status tenant_check(struct agent *agent, struct request *rq)
 	if (rq->has_key)
 		TRY(damaged_named(agent, &rq->ns, rq->key_name));
 	rq->space = rq->own_space = keyindex_space_find(agent->index, &rq->ns);
+	TRY(account_held(agent, rq));
 	if (rq->space != NULL)
 		TRY(space_held(rq, rq->space));
 	if (rq->op->is_core)
@@ -263,6 +278,8 @@ struct status request_begin(struct agent *agent, struct request *rq)
 
 	TRY(frame_check(&rq->header, rq->conn->listener->is_admin)); /* A7 to A11 */
 	TRY(authn_check(agent, rq));				     /* B1 to B3; a new token visits a compute thread */
+	if (!rq->waits)
+		holder_await(agent, rq); /* a changed account is known before its keys are looked at */
 	if (rq->waits)
 		return OK;
 	rq->at.authenticated = clock_mono_us();
@@ -363,6 +380,7 @@ static void request_end(struct request *rq)
 	buf_done(&rq->call_part);
 	buf_done(&rq->intent_record);
 	buf_done(&rq->parent_blob);
+	buf_done(&rq->account);
 	buf_done(&rq->line.line);
 	buf_done(&rq->step.line);
 	buf_done(&rq->answer);

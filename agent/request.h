@@ -74,7 +74,9 @@ struct admin_act {
 	struct bytes target;				      /* whom or what it is about; in the body */
 	void (*act)(struct agent *agent, struct request *rq); /* what follows once it is announced */
 	bool is_acting;					      /* announced: it may have happened */
-	struct admin_work *work; /* owned; what an act needs while it is under way (admin.h) */
+	void (*after)(
+		struct agent *agent, struct request *rq); /* a deletion's last key is gone; NULL: then it is over */
+	struct admin_work *work;			  /* owned; what an act needs while it is under way (admin.h) */
 };
 
 struct request {
@@ -126,6 +128,8 @@ struct request {
 	int64_t intent_id;
 	struct keystore_id key_id;
 	uint8_t hardware_id[KEYSTORE_HARDWARE_ID_BYTES];
+	struct request *next_waiter;	/* for a table of accounts */
+	struct buf account;		/* how the caller's account looks, while that becomes durable */
 	struct namespace_record parent; /* while a parent blob becomes durable */
 	struct buf parent_blob;
 	struct random_stream stream;

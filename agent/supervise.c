@@ -106,6 +106,10 @@ static void child_ready(struct supervisor *s, struct child *child, struct bytes 
 	for (size_t i = CHILD_FIRST_WORKER; i < s->child_count && child == &s->children[CHILD_AGENT]; i++)
 		if (s->children[i].stays_down || is_checked_out(s, &s->children[i]))
 			tell_down(s, &s->children[i]);
+	if (child == &s->children[CHILD_AGENT]) {
+		supervise_accounts_want(s, true);
+		supervise_accounts_due(s, clock_mono_us());
+	}
 	if (child == &s->children[CHILD_AGENT] && !s->announced) {
 		s->announced = true;
 		notify_send(s->given->notify_fd, "READY=1\nSTATUS=serving");
@@ -230,6 +234,9 @@ static int wait_ms(const struct supervisor *s)
 		at = s->stop_at_us;
 	else if (s->reload.at_us != 0)
 		at = s->reload.at_us;
+	if (!s->stopping && s->children[CHILD_AGENT].ctl != NULL && s->children[CHILD_AGENT].is_ready &&
+		s->accounts.at_us < at)
+		at = s->accounts.at_us;
 	for (size_t i = 0; i < s->child_count && !s->stopping; i++) {
 		const struct child *child = &s->children[i];
 
@@ -298,10 +305,11 @@ int supervise(struct supervised *given)
 
 	add_children(&s);
 	for (;;) {
-		struct pollfd polls[CHILDREN_MAX + 2] = { { .fd = given->signal_fd, .events = POLLIN } };
-		struct pollfd *watch = &polls[s.child_count + 1];
+		struct pollfd polls[CHILDREN_MAX + 3] = { { .fd = given->signal_fd, .events = POLLIN } };
+		struct pollfd *watch = &polls[s.child_count + 1], *accounts = &polls[s.child_count + 2];
 
 		supervise_reload_due(&s, clock_mono_us());
+		supervise_accounts_due(&s, clock_mono_us());
 		start_due(&s, clock_mono_us());
 		if (s.stopping && (s.children[CHILD_AGENT].pid == 0 || clock_mono_us() >= s.stop_at_us))
 			break;
@@ -311,17 +319,21 @@ int supervise(struct supervised *given)
 			polls[i + 1] = (struct pollfd){ .fd = ctl != NULL ? ipc_fd(ctl) : -1, .events = POLLIN };
 		}
 		*watch = (struct pollfd){ .fd = given->watch_fd, .events = POLLIN };
-		if (poll(polls, s.child_count + 2, wait_ms(&s)) < 0 && errno != EINTR)
+		*accounts = (struct pollfd){ .fd = given->accounts_fd, .events = POLLIN };
+		if (poll(polls, s.child_count + 3, wait_ms(&s)) < 0 && errno != EINTR)
 			break;
 		for (size_t i = 0; i < s.child_count; i++)
 			if (polls[i + 1].revents != 0 && s.children[i].ctl != NULL)
 				child_readable(&s, &s.children[i]);
 		if (polls[0].revents != 0)
 			take_signals(&s);
+		if (accounts->revents != 0)
+			supervise_accounts_watch(&s);
 		if (watch->revents != 0 && !supervise_reload_watch(&s, clock_mono_us()))
 			own_close(&given->watch_fd);
 	}
 	end_all(&s);
+	buf_done(&s.accounts.sent);
 	log_notice("stopped");
 	return s.stopping ? 0 : 1;
 }

@@ -22,6 +22,7 @@ struct supervised {
 	int signal_fd;			       /* owned: SIGTERM, SIGINT, SIGHUP, SIGCHLD */
 	int notify_fd;			       /* owned: the service manager; -1 none */
 	int watch_fd;			       /* owned: inotify on the configuration's directory; -1 none */
+	int accounts_fd;		       /* owned: the same on the directory of /etc/passwd; -1 none */
 };
 
 /* Run keyreeve-config on the file; the tree, or its error text in ret_text.  Also used for a reload.

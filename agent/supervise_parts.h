@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What keyreeved's files share: its state, how a role is started, and how a new configuration is taken.  Private to
- * supervise.c, supervise_start.c and supervise_reload.c; one thread. */
+ * supervise.c, supervise_start.c, supervise_reload.c and supervise_accounts.c; one thread. */
 #ifndef AGENT_SUPERVISE_PARTS_H
 #define AGENT_SUPERVISE_PARTS_H
 
@@ -27,6 +27,10 @@ struct supervisor {
 		uint64_t first_us;	/* when the first of those was wanted that it answers */
 		uint64_t not_before_us; /* the last one's end, and a pause */
 	} reload;
+	struct {
+		uint64_t at_us;	 /* when they are read again; 0: now */
+		struct buf sent; /* owned: the agent's table */
+	} accounts;
 };
 
 /* The worker of that provider; NULL none. */
@@ -43,5 +47,12 @@ bool supervise_reload_watch(struct supervisor *s, uint64_t now_us);
 /* If one is due: read the file again, check it and this machine; what cannot be in force leaves the old one in force,
  * with a line that says why. */
 void supervise_reload_due(struct supervisor *s, uint64_t now_us);
+
+/* Accounts of Unix peers: read again soon; anew: the agent has no table, or one of another configuration. */
+void supervise_accounts_want(struct supervisor *s, bool anew);
+/* If they are due: read them, and hand the agent another table if it is another one. */
+void supervise_accounts_due(struct supervisor *s, uint64_t now_us);
+/* Changes of their directory. */
+void supervise_accounts_watch(struct supervisor *s);
 
 #endif

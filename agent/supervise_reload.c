@@ -99,6 +99,8 @@ static void put_in_force(struct supervisor *s, struct config **config, struct bu
 	s->given->config = TAKE(*config);
 	s->given->tree = TAKE(*tree);
 	message.part[1] = buf_bytes(&s->given->tree);
+	supervise_accounts_want(s, true); /* before the tenants whose accounts they are */
+	supervise_accounts_due(s, clock_mono_us());
 	if (agent->ctl == NULL) {
 		log_notice("the agent gets the new configuration when it is started again");
 		return;

@@ -93,6 +93,7 @@ static struct status read_items(struct role_start *start)
 		case ROLE_STOP:
 		case ROLE_RELOAD:
 		case ROLE_DOWN:
+		case ROLE_ACCOUNTS:
 		case ROLE_KILL:
 			break;
 		}

@@ -20,12 +20,13 @@ enum role_message {
 	ROLE_FD, /* part 0 name, descriptor; also later, while running (a restarted worker's socket, a new wrap socket)
 		  */
 	ROLE_GO,
-	ROLE_READY,  /* role to keyreeved; part 0 text for the log */
-	ROLE_FAILED, /* role to keyreeved; status, native, part 0 text that says what to do */
-	ROLE_STOP,   /* keyreeved to agent: drain and stop */
-	ROLE_RELOAD, /* keyreeved to agent: part 1 new configuration */
-	ROLE_DOWN,   /* keyreeved to agent: part 0 provider name, part 1 reason: it stays down */
-	ROLE_KILL,   /* agent to keyreeved: part 0 provider name; its worker overran twice its deadline */
+	ROLE_READY,    /* role to keyreeved; part 0 text for the log */
+	ROLE_FAILED,   /* role to keyreeved; status, native, part 0 text that says what to do */
+	ROLE_STOP,     /* keyreeved to agent: drain and stop */
+	ROLE_RELOAD,   /* keyreeved to agent: part 1 new configuration */
+	ROLE_DOWN,     /* keyreeved to agent: part 0 provider name, part 1 reason: it stays down */
+	ROLE_ACCOUNTS, /* keyreeved to agent: part 1 table of account.h */
+	ROLE_KILL,     /* agent to keyreeved: part 0 provider name; its worker overran twice its deadline */
 };
 
 /* What a role was given. */

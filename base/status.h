@@ -113,6 +113,7 @@
 	X(TENANT_SUSPENDED,     1133, "tenant is suspended") \
 	X(KEY_SUSPENDED,        1133, "key is suspended") \
 	X(STRENGTH_LOW,         1133, "authenticator is weaker than the namespace needs") \
+	X(UID_CHANGED,          1133, "uid belongs to another account than its keys") \
 	X(OWNER_UNKNOWN,        1140, "nobody of that name has keys or may have them") \
 	X(NOT_PERMITTED,        1133, "not permitted") \
 	/* scheduling and lanes */ \

@@ -333,3 +333,28 @@ enum keyreeve_result keyreeve_admin_strength(struct keyreeve *k, const char *own
 	CALL_ASK(OPCODE_ADMIN_STRENGTH, PROVIDER_ID_CORE, &body);
 	return call_done(k, OK);
 }
+
+static enum keyreeve_result owner_ask(struct keyreeve *k, uint32_t opcode, const char *owner)
+{
+	struct bytes body;
+	struct status st;
+
+	call_begin(k);
+	if (owner[0] == '\0')
+		return call_invalid(k, "the owner is empty", "");
+	st = wire_admin_owner_put(&k->body, bytes_from_text(owner));
+	if (st.code != STATUS_OK)
+		return call_refuse(k, st);
+	CALL_ASK(opcode, PROVIDER_ID_CORE, &body);
+	return call_done(k, OK);
+}
+
+enum keyreeve_result keyreeve_admin_confirm(struct keyreeve *k, const char *owner)
+{
+	return owner_ask(k, OPCODE_ADMIN_CONFIRM, owner);
+}
+
+enum keyreeve_result keyreeve_admin_purge(struct keyreeve *k, const char *owner)
+{
+	return owner_ask(k, OPCODE_ADMIN_PURGE, owner);
+}

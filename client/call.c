@@ -270,7 +270,8 @@ static enum keyreeve_result auth_get(struct keyreeve *k, bool again, struct byte
 /* What may be sent twice although the first may have been done. */
 static bool is_repeatable(uint32_t opcode)
 {
-	return opcode != OPCODE_PSA_GENERATE_KEY && opcode != OPCODE_PSA_DESTROY_KEY && opcode != OPCODE_DELETE_CLIENT;
+	return opcode != OPCODE_PSA_GENERATE_KEY && opcode != OPCODE_PSA_DESTROY_KEY &&
+	       opcode != OPCODE_DELETE_CLIENT && opcode != OPCODE_ADMIN_PURGE;
 }
 
 /* Lists, Ping and random bytes are for anybody; an identity that is refused would hide them. */

@@ -110,6 +110,8 @@ int cmd_tenant_list(struct cli *cli, const char *const *argument);
 int cmd_tenant_link(struct cli *cli, const char *const *argument);
 int cmd_tenant_unlink(struct cli *cli, const char *const *argument);
 int cmd_tenant_strength(struct cli *cli, const char *const *argument);
+int cmd_tenant_confirm(struct cli *cli, const char *const *argument);
+int cmd_tenant_purge(struct cli *cli, const char *const *argument);
 int cmd_token_inspect(struct cli *cli, const char *const *argument);
 int cmd_audit_show(struct cli *cli, const char *const *argument);
 /* Every line of the audit log's segments in cli->directory, or where it usually is, oldest first; 0 or an exit code. */

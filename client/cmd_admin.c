@@ -138,6 +138,7 @@ static const struct {
 } key_flags[] = {
 	{ KEYREEVE_KEY_SUSPENDED, "suspended" },
 	{ KEYREEVE_KEY_TENANT_SUSPENDED, "tenant-suspended" },
+	{ KEYREEVE_KEY_LOCKED, "locked" },
 	{ KEYREEVE_KEY_UNFINISHED, "unfinished" },
 };
 

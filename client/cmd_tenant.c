@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * keyreeve tenant list | link | unlink | strength: on the admin socket. */
+ * keyreeve tenant list | link | unlink | strength | confirm | purge: on the admin socket. */
 #include <string.h>
 
 #include "client/cli.h"
@@ -180,5 +180,35 @@ int cmd_tenant_strength(struct cli *cli, const char *const *argument)
 		return cli_json(o);
 	}
 	(void)printf("the keys of %s need %s at least\n", argument[0], argument[1]);
+	return 0;
+}
+
+/* ---- confirm and purge ------------------------------------------------------------------------------- */
+
+int cmd_tenant_confirm(struct cli *cli, const char *const *argument)
+{
+	int code = open_admin(cli);
+
+	if (code != 0)
+		return code;
+	if (keyreeve_admin_confirm(cli->handle, argument[0]) != KEYREEVE_OK)
+		return cli_failed(cli, argument[0]);
+	if (cli->json)
+		return cli_json_named("confirmed", argument[0]);
+	(void)printf("the keys of %s belong to the account of today\n", argument[0]);
+	return 0;
+}
+
+int cmd_tenant_purge(struct cli *cli, const char *const *argument)
+{
+	int code = open_admin(cli);
+
+	if (code != 0)
+		return code;
+	if (keyreeve_admin_purge(cli->handle, argument[0]) != KEYREEVE_OK)
+		return cli_failed(cli, argument[0]);
+	if (cli->json)
+		return cli_json_named("purged", argument[0]);
+	(void)printf("destroyed all keys of %s\n", argument[0]);
 	return 0;
 }

@@ -59,6 +59,7 @@ void keyreeve_admin_status_free(struct keyreeve_admin_status *status);
 enum {
 	KEYREEVE_KEY_SUSPENDED = 1 << 0,
 	KEYREEVE_KEY_TENANT_SUSPENDED = 1 << 1,
+	KEYREEVE_KEY_LOCKED = 1 << 3,	  /* its account is not the one that it began with */
 	KEYREEVE_KEY_UNFINISHED = 1 << 2, /* a create or destroy that recovery still decides */
 };
 
@@ -126,6 +127,11 @@ enum keyreeve_result keyreeve_admin_link(struct keyreeve *k, const char *from, c
 enum keyreeve_result keyreeve_admin_unlink(struct keyreeve *k, const char *from, const char *to);
 /* Which authenticator the owner's keys need at least, from now on. */
 enum keyreeve_result keyreeve_admin_strength(struct keyreeve *k, const char *owner, enum keyreeve_auth auth);
+
+/* A namespace that was locked because its uid belongs to another account: the account of today owns it, or all its keys
+ * are destroyed and the uid begins anew.  A purge is never repeated by the library. */
+enum keyreeve_result keyreeve_admin_confirm(struct keyreeve *k, const char *owner);
+enum keyreeve_result keyreeve_admin_purge(struct keyreeve *k, const char *owner);
 
 #ifdef __cplusplus
 }

@@ -82,6 +82,8 @@ static const struct cli_command cli_commands[] = {
 	{ "tenant", "link",   "w",      2, 2, cmd_tenant_link,   "FROM TO",      "let one identity use another's keys, too" },
 	{ "tenant", "unlink", "",       2, 2, cmd_tenant_unlink, "FROM TO",      "the end of that" },
 	{ "tenant", "strength", "",     2, 2, cmd_tenant_strength, "OWNER KIND", "which authenticator an owner's keys need at least" },
+	{ "tenant", "confirm", "",      1, 1, cmd_tenant_confirm, "OWNER",       "a changed account is the owner of the keys that its uid had" },
+	{ "tenant", "purge",  "",       1, 1, cmd_tenant_purge,  "OWNER",        "destroy those keys; the uid begins anew" },
 	{ "audit", "show",    "ikeqnfD", 0, 0, cmd_audit_show,   "",             "the audit log" },
 };
 /* clang-format on */

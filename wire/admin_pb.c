@@ -356,3 +356,23 @@ struct status wire_admin_strength_put(struct buf *to, const struct wire_admin_st
 	message.authenticator = op->authenticator;
 	return wire_pack(to, &message.base);
 }
+
+/* ---- AdminConfirm, AdminPurge ---------------------------------------------------------------------- */
+
+struct status wire_admin_owner_decode(struct bytes body, struct wire_arena *arena, struct bytes *ret_owner)
+{
+	WirePb__AdminOwnerOp *op;
+
+	UNPACK_OP(wire_pb__admin_owner_op__descriptor, op);
+	ENSURE(op->owner.len > 0, BODY_FIELD);
+	*ret_owner = view(op->owner);
+	return OK;
+}
+
+struct status wire_admin_owner_put(struct buf *to, struct bytes owner)
+{
+	WirePb__AdminOwnerOp message = WIRE_PB__ADMIN_OWNER_OP__INIT;
+
+	message.owner = field(owner);
+	return wire_pack(to, &message.base);
+}

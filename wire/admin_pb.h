@@ -66,6 +66,7 @@ struct wire_admin_keys {
 enum {
 	WIRE_KEY_SUSPENDED = 1 << 0,
 	WIRE_KEY_TENANT_SUSPENDED = 1 << 1,
+	WIRE_KEY_LOCKED = 1 << 3,     /* its account is not the one that it began with */
 	WIRE_KEY_UNFINISHED = 1 << 2, /* a create or destroy that recovery still decides */
 };
 struct wire_admin_key {
@@ -150,5 +151,10 @@ struct status wire_admin_link_put(struct buf *to, const struct wire_admin_link *
 struct status wire_admin_strength_decode(
 	struct bytes body, struct wire_arena *arena, struct wire_admin_strength *ret_op);
 struct status wire_admin_strength_put(struct buf *to, const struct wire_admin_strength *op);
+
+/* ---- AdminConfirm, AdminPurge: an owner, which is not empty ----------------------------------------- */
+
+struct status wire_admin_owner_decode(struct bytes body, struct wire_arena *arena, struct bytes *ret_owner);
+struct status wire_admin_owner_put(struct buf *to, struct bytes owner);
 
 #endif

@@ -57,7 +57,9 @@ enum { WIRE_VERSION_MAJOR = 1, WIRE_VERSION_MINOR = 0 };
 	X(0x4b520005, ADMIN_SPACES,      "AdminSpaces",           true) \
 	X(0x4b520006, ADMIN_LINK,        "AdminLink",             true) \
 	X(0x4b520007, ADMIN_UNLINK,      "AdminUnlink",           true) \
-	X(0x4b520008, ADMIN_STRENGTH,    "AdminStrength",         true)
+	X(0x4b520008, ADMIN_STRENGTH,    "AdminStrength",         true) \
+	X(0x4b520009, ADMIN_CONFIRM,     "AdminConfirm",          true) \
+	X(0x4b52000a, ADMIN_PURGE,       "AdminPurge",            true)
 /* clang-format on */
 
 enum opcode {

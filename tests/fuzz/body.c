@@ -107,9 +107,11 @@ static void fuzz_admin(struct bytes body, struct wire_arena *arena)
 	struct wire_admin_space_list space_list;
 	struct wire_admin_link link;
 	struct wire_admin_strength strength;
+	struct bytes owner;
 
 	(void)wire_admin_nothing_decode(body, arena);
 	(void)wire_admin_keys_decode(body, arena, &keys);
+	(void)wire_admin_owner_decode(body, arena, &owner);
 	(void)wire_admin_spaces_decode(body, arena, &spaces);
 	(void)wire_admin_space_list_decode(body, arena, &space_list);
 	if (wire_admin_link_decode(body, arena, &link).code == STATUS_OK)

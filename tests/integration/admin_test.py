@@ -1,14 +1,15 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Administration over its own socket: what it shows and does, and everybody who may not ask."""
-import json, os, subprocess, sys, time
+import json, os, shutil, subprocess, sys, tempfile, time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'support'))
 from rig import *
 
 # Our own operations (wire/opcode.h) and a body that each takes.
-STATUS, KEYS, SUSPEND, RESUME, SPACES, LINK, UNLINK, STRENGTH = range(0x4B520001, 0x4B520009)
+STATUS, KEYS, SUSPEND, RESUME, SPACES, LINK, UNLINK, STRENGTH, CONFIRM, PURGE = range(0x4B520001, 0x4B52000B)
 PRIVATE = {STATUS: b'', KEYS: b'', SUSPEND: pb((1, 'uid0')), RESUME: pb((1, 'uid0')), SPACES: b'', LINK: pb((1, 'unix:0'), (2, 'unix:2001')),
-           UNLINK: pb((1, 'unix:0'), (2, 'unix:2001')), STRENGTH: pb((1, 'unix:0'), (2, 3))}
+           UNLINK: pb((1, 'unix:0'), (2, 'unix:2001')), STRENGTH: pb((1, 'unix:0'), (2, 3)),
+           CONFIRM: pb((1, 'unix:0')), PURGE: pb((1, 'unix:0'))}
 NOBODYS = 0x4B52FFFF                       # in our range, and no operation
 HUGE = b'\x0a' + varint(70000) + b'x' * 70000
 
@@ -484,9 +485,163 @@ def who_is_nobody_is_not_linked():
         assert [s['owner'] for s in shown(four.rig, 'tenant', 'list', '--tenant', 'uid2002')] == ['unix:2002']
 
 
+# ---- accounts ----------------------------------------------------------------------------------------------------------
+
+
+UID = 64310
+
+
+def run(*command):
+    subprocess.run(command, check=True, capture_output=True)
+
+
+class Account:
+    """An account of this machine with a home, and the tenant of its uid."""
+
+    def __init__(self, name='keyreeve-a'):
+        self.made = []
+        self.home = tempfile.mkdtemp(prefix='keyreeve-homes-')
+        os.chmod(self.home, 0o755)
+        self.add(name)
+
+    def add(self, name, home=None):
+        run('groupadd', '-f', '-o', '-g', str(UID), 'keyreeve-acc')
+        run('useradd', '-m', '-d', home or os.path.join(self.home, name), '-N', '-g', str(UID), '-u', str(UID), '-s', '/usr/sbin/nologin', name)
+        self.made.append(name)
+
+    def remove(self, name, *options):
+        run('userdel', *options, name)
+        self.made.remove(name)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *failure):
+        for name in list(self.made):
+            self.remove(name)
+        subprocess.run(['groupdel', 'keyreeve-acc'], capture_output=True)
+        shutil.rmtree(self.home, ignore_errors=True)
+
+
+TENANTS = (f'  - {{match: {{uid: {UID}}}, tenant: batch, providers: [soft]}}\n  - {{match: {{uid: 0}}, tenant: uid0, providers: [soft]}}\n'
+           '  - {match: {direct: "{name}"}, tenant: "direct", providers: [soft]}\n')
+
+
+def a_reused_uid_inherits_nothing():
+    with Account() as account, soft_rig(tenants=TENANTS) as rig:
+        rig.start()
+        me = lambda function: as_uid(UID, lambda: function(Client(rig.socket)))
+        ask = lambda: me(lambda c: signs(c, 'k'))
+        assert me(lambda c: status_of(c.generate, SOFT, 'k')) == 0 and ask() == 0
+        spaces = lambda: {s['owner']: s for s in shown(rig, 'tenant', 'list') if 'owner' in s}
+        assert spaces()[f'unix:{UID}']['account'] == 'keyreeve-a' and spaces()[f'unix:{UID}']['state'] == []
+        assert rig.stop() == 0
+        rig.start()
+        assert ask() == 0                                        # the same account, over a restart
+        # another account of that uid: every operation is refused
+        account.remove('keyreeve-a', '-r')
+        account.add('keyreeve-b')
+        assert ask() == 1133
+        locked = lambda: me(lambda c: [status_of(c.keys), status_of(c.generate, SOFT, 'new')] + every_use_of(c))
+        assert locked() == [1133] * 7, locked()
+        assert spaces()[f'unix:{UID}']['state'] == ['locked'] and [k['state'] for k in shown(rig, 'admin', 'keys')] == [['locked']]
+        rig.kill()
+        rig.start()
+        assert ask() == 1133 and set(reasons(rig, str(UID))) == {'UID_CHANGED'}
+        lines = [line for line in rig.audit() if line.get('event') == 'account-changed']
+        assert len(lines) == 1 and lines[0]['detail'] == f'unix:{UID}', lines
+        # nor by a link
+        assert keyreeve(rig, 'tenant', 'link', 'unix:0', f'unix:{UID}').returncode == 0
+        assert signs(Client(rig.socket), 'k') == 1133
+        # confirmed: they are the new account's
+        assert keyreeve(rig, 'tenant', 'confirm', f'unix:{UID}').returncode == 0
+        assert ask() == 0 and spaces()[f'unix:{UID}']['account'] == 'keyreeve-b' and signs(Client(rig.socket), 'k') == 0
+        rig.kill()
+        rig.start()
+        assert ask() == 0
+        # gone is changed, too, and coming back does not open it
+        account.remove('keyreeve-b')
+        assert ask() == 1133
+        account.add('keyreeve-b')
+        assert ask() == 1133
+        # purged: the keys are gone, and the account begins anew
+        assert keyreeve(rig, 'tenant', 'purge', f'unix:{UID}').returncode == 0
+        assert me(lambda c: [names(c), signs(c, 'k'), status_of(c.generate, SOFT, 'k')]) == [[], 1140, 0]
+        rig.kill()
+        rig.start()
+        assert ask() == 0
+        acts = [(line['op'], line['target']) for line in rig.audit() if line.get('event') == 'admin-act']
+        assert acts == [('AdminLink', f'unix:0 sees unix:{UID}'), ('AdminConfirm', f'unix:{UID}'), ('AdminPurge', f'unix:{UID}')], acts
+
+
+def every_use_of(client):
+    return [status_of(client.sign, SOFT, 'k', b'h' * 32), status_of(client.sign_message, SOFT, 'k', b'm'),
+            status_of(client.verify, SOFT, 'k', b'h' * 32, b's' * 64), status_of(client.public, SOFT, 'k'), status_of(client.destroy, SOFT, 'k')]
+
+
+def each_fact_of_an_account_counts():
+    """Group, home, and the home's own birth: one change each."""
+    def usermod(*arguments):
+        return lambda account: run('usermod', *arguments, 'keyreeve-a')
+
+    def new_home(account):
+        home = os.path.join(account.home, 'keyreeve-a')
+        shutil.move(home, home + '.old')
+        os.mkdir(home)
+        run('usermod', '-c', 'looked at again', 'keyreeve-a')           # else within a minute
+    rows = [('home', usermod('-d', '/nonexistent')), ('gid', usermod('-g', '0')), ('name', usermod('-l', 'keyreeve-c')), ('birth', new_home)]
+    for what, change in rows:
+        with Account() as account, soft_rig(tenants=TENANTS) as rig:
+            rig.start()
+            ask = lambda: as_uid(UID, lambda: signs(Client(rig.socket), 'k'))
+            assert as_uid(UID, lambda: status_of(Client(rig.socket).generate, SOFT, 'k')) == 0
+            run('usermod', '-c', 'no fact of ours', 'keyreeve-a')
+            assert ask() == 0, what
+            change(account)
+            if what == 'name':
+                account.made = ['keyreeve-c']
+            assert ask() == 1133, what
+
+
+def a_change_of_the_accounts_costs_nobody_a_request():
+    """While the file changes again and again: the requests of a uid that has no account wait, and none is refused."""
+    with soft_rig() as rig:
+        rig.start()
+        as_uid(2001, lambda: Client(rig.socket).generate(SOFT, 'a'))
+        ends = time.time() + 3
+        changer = os.fork()
+        if changer == 0:
+            while time.time() < ends:
+                os.utime('/etc/passwd')
+                time.sleep(0.01)
+            os._exit(0)
+
+        def many():
+            client, got = Client(rig.socket, keep=True), {}
+            while time.time() < ends:
+                status = signs(client, 'a')
+                got[status] = got.get(status, 0) + 1
+            return got
+        got = as_uid(2001, many)
+        os.waitpid(changer, 0)
+        assert set(got) <= {'0', '1141'} and got['0'] > 100 and got.get('1141', 0) <= got['0'] // 20, got
+        print('        ', got)
+
+
+def who_has_no_account_to_confirm_is_nobody():
+    with soft_rig() as rig:
+        rig.start()
+        assert keyreeve(rig, 'tenant', 'confirm', 'unix:4711').returncode == 5
+        assert keyreeve(rig, 'tenant', 'confirm', 'direct:x').returncode == 5
+        assert keyreeve(rig, 'tenant', 'purge', 'unix:4711').returncode == 0          # as client delete: nothing was there
+        for opcode in (CONFIRM, PURGE):
+            assert Client(rig.admin_socket).exchange(opcode, b'')['status'] == 16
+
+
 main([private_operations_are_no_operations_elsewhere, administrators_only, bodies_that_are_none_are_refused,
       lists_of_operations_do_not_name_ours, status_says_what_the_service_is_and_how_it_does, acts_are_in_the_log_before_they_happen,
       keys_are_listed_with_owner_device_and_times, lists_come_in_pages_each_key_once, the_last_use_survives_a_restart,
       a_suspended_key_is_refused_until_it_is_resumed, a_suspended_tenant_is_refused_whatever_it_asks,
       what_a_body_asks_for_is_clear_or_refused, switching_authenticators_neither_exposes_nor_loses_keys,
-      a_link_shows_the_keys_of_another_identity, the_order_of_strength_never_goes_down_by_itself, who_is_nobody_is_not_linked])
+      a_link_shows_the_keys_of_another_identity, the_order_of_strength_never_goes_down_by_itself, who_is_nobody_is_not_linked,
+      a_reused_uid_inherits_nothing, each_fact_of_an_account_counts, a_change_of_the_accounts_costs_nobody_a_request, who_has_no_account_to_confirm_is_nobody])

@@ -15,11 +15,11 @@ PREFIXES = {
     'x509': 'x509svid',
     'jwtsvid': 'jws jwk keyset jwtsvid',
     'keystore': 'keystore key_record namespace fact intent record schema stmt',
-    'policy': 'config policy tenant pattern condition explain',
+    'policy': 'config policy tenant pattern condition explain account',
     'config_yaml': 'config',
     'doctor': 'doctor',
     'request': 'principal account admin agent audit authn begin bind compute conn count damaged deadline decode '
-               'durable finish floor intent_record key keyfact keyindex lane link listen listener loop op ops '
+               'durable finish floor holder intent_record key keyfact keyindex lane link listen listener loop op ops '
                'owner penalty post quota random recovery replay request revocation revoke strength suspend '
                'trust wall watch ',
 }

@@ -236,6 +236,21 @@ static struct status strength_again(struct wire_admin_strength op)
 	return st;
 }
 
+static struct status owner_again(struct bytes owner)
+{
+	struct buf body = buf_make(4096);
+	struct wire_arena arena = { 0 };
+	struct bytes got = { 0 };
+	struct status st;
+
+	assert_ok(wire_admin_owner_put(&body, owner));
+	st = wire_admin_owner_decode(buf_bytes(&body), &arena, &got);
+	assert_bytes(got, owner);
+	wire_arena_done(&arena);
+	buf_done(&body);
+	return st;
+}
+
 static void links_and_strengths_name_everything_or_are_refused(void **state)
 {
 	struct wire_admin_link got;
@@ -251,6 +266,8 @@ static void links_and_strengths_name_everything_or_are_refused(void **state)
 	assert_fails(strength_again((struct wire_admin_strength){ BYTES_LITERAL("a"), 5 }), BODY_FIELD);
 	assert_fails(strength_again((struct wire_admin_strength){ BYTES_LITERAL("a"), 257 }), BODY_FIELD);
 	assert_fails(strength_again((struct wire_admin_strength){ { 0 }, 3 }), BODY_FIELD);
+	assert_ok(owner_again(BYTES_LITERAL("unix:1")));
+	assert_fails(owner_again((struct bytes){ 0 }), BODY_FIELD);
 }
 
 /* ---- refusals ---------------------------------------------------------------------------------------- */
