@@ -3,7 +3,7 @@
  * keyreeve-probe: enters a role's sandbox, with exactly the release build's filter and the role's own options, inside
  * that of keyreeved as the roles are, and tries one act.
  *
- *   keyreeve-probe ROLE ACT DIRECTORY    ROLE keyreeved, agent, idp, soft, tpm, swtpm, p11, config; none: no sandbox
+ *   keyreeve-probe ROLE ACT DIRECTORY    ROLE keyreeved, agent, old-agent, idp, soft, tpm, swtpm, p11, config, none
  *   keyreeve-probe --list                the acts
  *
  * Exit 0 and "done": the act was possible.  3 and "errno NAME": it was refused.  A signal: the filter ended the
@@ -139,7 +139,8 @@ static void make_victim(void)
 
 /* ---- the sandbox ---------------------------------------------------------------------------------- */
 
-/* As the roles enter it.  A TPM is a device, or swtpm's local socket. */
+/* As the roles enter it.  A TPM is a device, or swtpm's local socket; the agent looks at its clients in /proc where the
+ * kernel is older than 6.13. */
 static const struct {
 	const char *name;
 	enum sandbox_role role;
@@ -148,6 +149,8 @@ static const struct {
 	{ "none", SANDBOX_NONE, { .write_fd = -1, .execute_fd = -1 } },
 	{ "keyreeved", SANDBOX_KEYREEVED, { .write_fd = -1, .execute_fd = -1 } },
 	{ "agent", SANDBOX_AGENT, { .write = { probe_target.state }, .write_fd = -1, .execute_fd = -1 } },
+	{ "old-agent", SANDBOX_AGENT,
+		{ .write = { probe_target.state }, .write_fd = -1, .execute_fd = -1, .reads_proc = true } },
 	{ "idp", SANDBOX_IDP, { .write_fd = -1, .execute_fd = -1 } },
 	{ "soft", SANDBOX_SOFT, { .write_fd = -1, .execute_fd = -1 } },
 	{ "tpm", SANDBOX_TPM,
