@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 /* ---- libseccomp: a filter that is never made ------------------------------------------------------------ */
 
