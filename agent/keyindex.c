@@ -17,6 +17,7 @@ struct keyindex {
 	size_t count, max_keys;
 	struct keyindex_space *spaces[SPACE_BUCKETS];
 	struct keyindex_space *all, **all_tail;
+	struct keyindex_tenant *tenants[SPACE_BUCKETS];
 	size_t space_count;
 	uint64_t taken; /* names ever: the last one's number */
 	struct keyindex_entry *used, **used_tail;
@@ -69,6 +70,13 @@ void keyindex_free(struct keyindex *index)
 		holder_done(space);
 		free(space);
 	}
+	for (size_t i = 0; i < SPACE_BUCKETS; i++)
+		while (index->tenants[i] != NULL) {
+			struct keyindex_tenant *tenant = index->tenants[i];
+
+			index->tenants[i] = tenant->next;
+			free(tenant);
+		}
 	free(index->buckets);
 	free(index);
 }
@@ -103,11 +111,42 @@ struct keyindex_space *keyindex_space_find(struct keyindex *index, const struct 
 	return find_encoded(index, hash_keyed(&index->seed, 0, encoded), encoded);
 }
 
+/* The one that a namespace belongs to, made when it is not there. */
+static struct status tenant_make(
+	struct keyindex *index, const struct namespace_name *name, struct keyindex_tenant **ret_tenant)
+{
+	struct namespace_name without = *name;
+	struct keyindex_tenant *tenant;
+	uint8_t raw[ENCODED_MAX];
+	struct bytes encoded;
+	uint64_t hash;
+
+	without.identity = (struct bytes){ 0 };
+	encoded = encode(&without, raw);
+	ENSURE(encoded.len > 0, LIMIT);
+	hash = hash_keyed(&index->seed, 0, encoded);
+	tenant = index->tenants[hash % SPACE_BUCKETS];
+	while (tenant != NULL && !(tenant->hash == hash && bytes_equal(tenant->encoded, encoded)))
+		tenant = tenant->next;
+	if (tenant == NULL) {
+		tenant = calloc(1, sizeof(*tenant) + encoded.len);
+		ENSURE(tenant != NULL, NO_MEMORY);
+		memcpy(tenant + 1, encoded.data, encoded.len);
+		tenant->encoded = bytes_of(tenant + 1, encoded.len);
+		tenant->hash = hash;
+		tenant->next = index->tenants[hash % SPACE_BUCKETS];
+		index->tenants[hash % SPACE_BUCKETS] = tenant;
+	}
+	*ret_tenant = tenant;
+	return OK;
+}
+
 struct status keyindex_space_make(
 	struct keyindex *index, const struct namespace_name *name, struct keyindex_space **ret_space)
 {
 	uint8_t raw[ENCODED_MAX];
 	struct bytes encoded = encode(name, raw);
+	struct keyindex_tenant *tenant;
 	struct keyindex_space *space;
 	struct reader r;
 	uint64_t hash;
@@ -120,11 +159,13 @@ struct status keyindex_space_make(
 		return OK;
 	}
 	ENSURE(index->space_count < SPACES_MAX, LIMIT);
+	TRY(tenant_make(index, name, &tenant)); /* at most as many as there are namespaces */
 	space = calloc(1, sizeof(*space) + encoded.len);
 	ENSURE(space != NULL, NO_MEMORY);
 	memcpy(space + 1, encoded.data, encoded.len);
 	space->encoded = bytes_of(space + 1, encoded.len);
 	space->hash = hash;
+	space->tenant = tenant;
 	r = reader_of(space->encoded);
 	if (namespace_name_get(&r, &space->name).code != STATUS_OK) {
 		free(space);
@@ -202,6 +243,7 @@ struct status keyindex_take(
 	if (entry->ns_next != NULL)
 		entry->ns_next->ns_link = &entry->ns_next;
 	space->entries = entry;
+	space->tenant->names++;
 	index->count++;
 	*ret_entry = entry;
 	return OK;
@@ -269,6 +311,7 @@ void keyindex_drop(struct keyindex *index, struct keyindex_entry *entry)
 		entry->ns_next->ns_link = entry->ns_link;
 	keyindex_withdraw(entry);
 	used_unlink(index, entry);
+	entry->space->tenant->names--;
 	key_record_unref(entry->record);
 	free(entry);
 	index->count--;

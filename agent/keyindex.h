@@ -39,10 +39,19 @@ struct keyindex_entry {
 struct space_link;
 struct holder;
 
+/* Namespaces that differ in the identity only; it stays once made. */
+struct keyindex_tenant {
+	struct keyindex_tenant *next;
+	uint64_t hash;
+	size_t names;	      /* taken, in all of them */
+	struct bytes encoded; /* owned, behind the tenant */
+};
+
 /* One namespace; it stays once made. */
 struct keyindex_space {
 	struct keyindex_space *next;
 	struct keyindex_entry *entries;
+	struct keyindex_tenant *tenant;
 	uint64_t hash;
 	size_t count;	       /* usable keys */
 	struct keystore_id id; /* of the store */

@@ -261,8 +261,39 @@ static void used_keys_come_once_and_in_order_and_not_when_dropped(void **state)
 	keyindex_free(index);
 }
 
+static void a_tenant_s_names_are_counted_over_all_identities(void **state)
+{
+	struct keyindex *index = index_of(10);
+	struct namespace_name name = space_name("a"), foreign = space_name("a");
+	struct keyindex_space *shared = space_of(index, "a"), *own = NULL, *abroad = NULL;
+	struct keyindex_entry *first, *second;
+	struct key_record *record = record_of("a", "x");
+
+	(void)state;
+	name.identity = BYTES_LITERAL("spiffe://example.org/a");
+	assert_ok(keyindex_space_make(index, &name, &own));
+	foreign.domain = BYTES_LITERAL("example.com");
+	assert_ok(keyindex_space_make(index, &foreign, &abroad));
+	assert_ptr_equal(own->tenant, shared->tenant);
+	assert_ptr_not_equal(abroad->tenant, shared->tenant);
+	first = take(index, shared, "x");
+	second = take(index, own, "x");
+	assert_int_equal(shared->tenant->names, 2);
+	assert_int_equal(abroad->tenant->names, 0);
+	/* usable or withdrawn, it is taken */
+	keyindex_publish(first, record);
+	keyindex_withdraw(first);
+	assert_int_equal(shared->tenant->names, 2);
+	keyindex_drop(index, first);
+	keyindex_drop(index, second);
+	assert_int_equal(shared->tenant->names, 0);
+	key_record_unref(record);
+	keyindex_free(index);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(used_keys_come_once_and_in_order_and_not_when_dropped),
+	cmocka_unit_test(a_tenant_s_names_are_counted_over_all_identities),
 	cmocka_unit_test(a_name_is_taken_then_usable_then_withdrawn_then_free),
 	cmocka_unit_test(one_name_in_two_namespaces_is_two_keys),
 	cmocka_unit_test(tuples_that_would_collide_as_joined_strings_are_apart),
