@@ -21,6 +21,7 @@
 #include "agent/link.h"
 #include "agent/loop.h"
 #include "agent/policy.h"
+#include "agent/quota_keep.h"
 #include "agent/random.h"
 #include "agent/recover.h"
 #include "agent/suspend.h"
@@ -78,6 +79,8 @@ struct agent {
 	struct audit_events *events;
 	struct random_pool random;
 	struct wall wall; /* the time that tokens, policy and keys are judged by */
+	struct quota *quota; /* what tenants use; outlives reloads */
+	struct quota_keep quota_keep;
 	/* identity */
 	struct trust trust;
 	struct jwtsvid_cache *tokens;

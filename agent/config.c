@@ -52,6 +52,8 @@ static size_t element_size(const struct config_field *field)
 	case CONFIG_TYPE_CLOCK:
 	case CONFIG_TYPE_MOMENT:
 	case CONFIG_TYPE_SIZE:
+	case CONFIG_TYPE_FLOW:
+	case CONFIG_TYPE_RATES:
 	case CONFIG_TYPE_MODE:
 	case CONFIG_TYPE_MAP:
 	case CONFIG_TYPE_NUMBER_HIDDEN:
@@ -347,7 +349,8 @@ static const struct unit {
 	const char *name;
 	uint64_t factor;
 } seconds_units[] = { { "s", 1 }, { "m", 60 }, { "h", 3600 }, { "d", 86400 }, { 0 } },
-  size_units[] = { { "", 1 }, { "KiB", 1024 }, { "MiB", 1024 * 1024 }, { "GiB", 1024 * 1024 * 1024 }, { 0 } };
+  size_units[] = { { "", 1 }, { "KiB", 1024 }, { "MiB", 1024 * 1024 }, { "GiB", 1024 * 1024 * 1024 }, { 0 } },
+  flow_units[] = { { "/s", 1 }, { "KiB/s", 1024 }, { "MiB/s", 1024 * 1024 }, { "GiB/s", 1024 * 1024 * 1024 }, { 0 } };
 
 static bool with_unit(struct bytes rest, const struct unit *units, uint64_t *value)
 {
@@ -377,6 +380,8 @@ static bool number_parse(enum config_type type, struct bytes scalar, uint64_t *r
 		return with_unit(rest, seconds_units, ret_value);
 	if (type == CONFIG_TYPE_SIZE)
 		return with_unit(rest, size_units, ret_value);
+	if (type == CONFIG_TYPE_FLOW)
+		return with_unit(rest, flow_units, ret_value);
 	return rest.len == 0;
 }
 
@@ -398,6 +403,9 @@ static void bounds_text(const struct config_field *field, char *to, size_t room)
 	else if (field->type == CONFIG_TYPE_SIZE)
 		(void)snprintf(
 			to, room, "a size between %lluKiB and %lluMiB, as 64MiB", low / 1024, high / 1024 / 1024);
+	else if (field->type == CONFIG_TYPE_FLOW)
+		(void)snprintf(to, room, "a size per second between %lluKiB/s and %lluMiB/s, as 1MiB/s", low / 1024,
+			high / 1024 / 1024);
 	else if (field->min > 0xffff)
 		(void)snprintf(to, room, "a number between 0x%llX and 0x%llX", low, high);
 	else
@@ -419,6 +427,35 @@ static struct status number_set(const struct config_field *field, struct bytes s
 		memcpy((char *)base + field->offset, &value, sizeof(value));
 	else
 		*number_at(base, field->offset) = (uint32_t)value;
+	return OK;
+}
+
+/* "50/s" or "20000/d": each unit once. */
+static struct status rate_add(const struct config_field *field, struct bytes scalar, void *base, char *ret_text)
+{
+	struct config_rates *rates = (struct config_rates *)(void *)((char *)base + field->offset);
+	struct bytes rest = scalar;
+	char quoted[QUOTED_BYTES];
+	uint32_t *rate = NULL;
+	uint64_t value;
+
+	if (digits(&rest, 10, &value) && value >= field->min && value <= field->max)
+		rate = bytes_equal(rest, BYTES_LITERAL("/s"))	? &rates->per_s
+		       : bytes_equal(rest, BYTES_LITERAL("/d")) ? &rates->per_d
+								: NULL;
+	if (rate == NULL) {
+		quote(scalar, quoted);
+		(void)snprintf(ret_text, CONFIG_TEXT_BYTES,
+			"'%s' is not a number between %llu and %llu per second or day, as 50/s or 20000/d", quoted,
+			(unsigned long long)field->min, (unsigned long long)field->max);
+		return FAIL(CONFIG_SYNTAX);
+	}
+	if (*rate != 0) {
+		(void)snprintf(ret_text, CONFIG_TEXT_BYTES, "has two numbers per %s",
+			rate == &rates->per_s ? "second" : "day");
+		return FAIL(CONFIG_SYNTAX);
+	}
+	*rate = (uint32_t)value;
 	return OK;
 }
 
@@ -557,8 +594,11 @@ struct status config_scalar(
 	case CONFIG_TYPE_CLOCK:
 	case CONFIG_TYPE_MOMENT:
 	case CONFIG_TYPE_SIZE:
+	case CONFIG_TYPE_FLOW:
 	case CONFIG_TYPE_MODE:
 		return number_set(field, scalar, base, ret_text);
+	case CONFIG_TYPE_RATES:
+		return rate_add(field, scalar, base, ret_text);
 	case CONFIG_TYPE_TEXTS:
 		return texts_add(field, scalar, base, ret_text);
 	case CONFIG_TYPE_ENV:
@@ -591,7 +631,7 @@ struct status config_standard(const struct config_field *field, void *base)
 		return shape_standard(field->shape, (char *)base + field->offset);
 	if (field->type == CONFIG_TYPE_NUMBER || field->type == CONFIG_TYPE_SECONDS ||
 		field->type == CONFIG_TYPE_CLOCK || field->type == CONFIG_TYPE_MOMENT ||
-		field->type == CONFIG_TYPE_NUMBER_HIDDEN)
+		field->type == CONFIG_TYPE_FLOW || field->type == CONFIG_TYPE_NUMBER_HIDDEN)
 		*number_at(base, field->offset) = CONFIG_UNSET;
 	if (field->type != CONFIG_TYPE_LIST || field->is_required || field->min == 0)
 		return OK;

@@ -32,13 +32,15 @@ enum {
 	CONFIG_AUDIENCES_MAX = 8,
 	CONFIG_ENV_MAX = 32,
 	CONFIG_AUTHENTICATORS_MAX = 4,
-	CONFIG_PROVIDER_NAME_MAX = 32,	   /* "lane:NAME" must fit into ROLE_NAME_BYTES */
-	CONFIG_TEXT_MAX = 1024,		   /* any text without a bound of its own */
-	CONFIG_SOCKET_MAX = 107,	   /* sun_path */
-	CONFIG_SEGMENTS_MAX = 16,	   /* of a match or a tenant template */
-	CONFIG_BITS_MAX = 16384,	   /* size of a key */
-	CONFIG_KEY_AGE_S = 36500u * 86400, /* a hundred years: the longest age or life of a key */
-	CONFIG_TOKEN_LIFETIME_S = 600,	   /* the daemon's bounds (DESIGN decision 5); a tenant may only tighten them */
+	CONFIG_PROVIDER_NAME_MAX = 32,	      /* "lane:NAME" must fit into ROLE_NAME_BYTES */
+	CONFIG_TEXT_MAX = 1024,		      /* any text without a bound of its own */
+	CONFIG_SOCKET_MAX = 107,	      /* sun_path */
+	CONFIG_SEGMENTS_MAX = 16,	      /* of a match or a tenant template */
+	CONFIG_BITS_MAX = 16384,	      /* size of a key */
+	CONFIG_KEY_AGE_S = 36500u * 86400,    /* a hundred years: the longest age or life of a key */
+	CONFIG_RATE_MAX = 1000000000,	      /* requests of one unit of time */
+	CONFIG_FLOW_MAX = 1024 * 1024 * 1024, /* bytes a second */
+	CONFIG_TOKEN_LIFETIME_S = 600, /* the daemon's bounds (DESIGN decision 5); a tenant may only tighten them */
 	CONFIG_TOKEN_AGE_S = 600,
 	CONFIG_TOKEN_LEEWAY_S = 10,
 };
@@ -255,6 +257,19 @@ struct config_rule {
 	struct config_created created; /* allow only: the rule does not match the creation of another key */
 };
 
+/* A number per unit of time; 0: not stated. */
+struct config_rates {
+	uint32_t per_s, per_d;
+};
+
+/* What a tenant may use, all its identities together; CONFIG_UNSET: not stated. */
+struct config_quota {
+	uint32_t keys; /* names taken */
+	struct config_rates requests;
+	uint32_t in_flight;   /* requests at a time */
+	uint32_t bytes_per_s; /* bodies and answers */
+};
+
 struct config_tenant {
 	struct config_match match;
 	char *tenant;		 /* template: placeholders of the match as whole segments */
@@ -263,6 +278,7 @@ struct config_tenant {
 	uint32_t provider_count;
 	struct config_tenant_token token; /* refuses with 11 */
 	struct config_created created;	  /* of every key; refuses with 1133 */
+	struct config_quota quota;
 	struct config_rule *rules;
 	uint32_t rule_count;
 };
@@ -374,6 +390,8 @@ enum config_type {
 	CONFIG_TYPE_CLOCK,	   /* uint32_t: 08:30 in minutes since midnight, 00:00 to 24:00 */
 	CONFIG_TYPE_MOMENT,	   /* uint32_t: 2026-11-23 or 2026-11-23T15:04:05Z in seconds since 1970 */
 	CONFIG_TYPE_SIZE,	   /* uint64_t: bytes, or KiB, MiB, GiB */
+	CONFIG_TYPE_FLOW,	   /* uint32_t: a size per second, 1MiB/s */
+	CONFIG_TYPE_RATES,	   /* struct config_rates: list of 50/s and 20000/d, at most one of each */
 	CONFIG_TYPE_MODE,	   /* uint32_t: octal */
 	CONFIG_TYPE_TEXTS,	   /* char ** and count; one text may stand without a list */
 	CONFIG_TYPE_ENV,	   /* struct config_env * and count: a map of texts */

@@ -8,7 +8,7 @@
 
 #include "base/own.h"
 
-enum { CODE_MAGIC = 0x4647434b /* "KCGF" */, CODE_VERSION = 2 };
+enum { CODE_MAGIC = 0x4647434b /* "KCGF" */, CODE_VERSION = 3 };
 
 static const void *at(const void *base, size_t offset)
 {
@@ -89,6 +89,7 @@ static void field_put(struct buf *to, const struct config_field *field, const vo
 	case CONFIG_TYPE_SECONDS:
 	case CONFIG_TYPE_CLOCK:
 	case CONFIG_TYPE_MOMENT:
+	case CONFIG_TYPE_FLOW:
 	case CONFIG_TYPE_MODE:
 	case CONFIG_TYPE_NUMBER_HIDDEN:
 		number_put(to, number_get(base, field->offset));
@@ -99,6 +100,10 @@ static void field_put(struct buf *to, const struct config_field *field, const vo
 	case CONFIG_TYPE_SIZE:
 		memcpy(&size, at(base, field->offset), sizeof(size));
 		buf_put_u64(to, size);
+		return;
+	case CONFIG_TYPE_RATES:
+		number_put(to, number_get(base, field->offset + offsetof(struct config_rates, per_s)));
+		number_put(to, number_get(base, field->offset + offsetof(struct config_rates, per_d)));
 		return;
 	case CONFIG_TYPE_MAP:
 		shape_put(to, field->shape, at(base, field->offset));
@@ -279,6 +284,17 @@ static struct status number_field_get(struct reader *from, const struct config_f
 	return OK;
 }
 
+static struct status rates_get(struct reader *from, const struct config_field *field, void *base)
+{
+	struct config_rates rates = { .per_s = number_read(from), .per_d = number_read(from) };
+
+	ENSURE(!from->bad, IPC_MALFORMED);
+	ENSURE(rates.per_s == 0 || (rates.per_s >= field->min && rates.per_s <= field->max), IPC_MALFORMED);
+	ENSURE(rates.per_d == 0 || (rates.per_d >= field->min && rates.per_d <= field->max), IPC_MALFORMED);
+	memcpy((char *)base + field->offset, &rates, sizeof(rates));
+	return OK;
+}
+
 static struct status field_get(struct reader *from, const struct config_field *field, void *base)
 {
 	uint8_t byte;
@@ -295,8 +311,11 @@ static struct status field_get(struct reader *from, const struct config_field *f
 	case CONFIG_TYPE_MOMENT:
 	case CONFIG_TYPE_MODE:
 	case CONFIG_TYPE_SIZE:
+	case CONFIG_TYPE_FLOW:
 	case CONFIG_TYPE_NUMBER_HIDDEN:
 		return number_field_get(from, field, base);
+	case CONFIG_TYPE_RATES:
+		return rates_get(from, field, base);
 	case CONFIG_TYPE_BOOL:
 		byte = reader_u8(from);
 		ENSURE(!from->bad && byte <= 1, IPC_MALFORMED);

@@ -26,9 +26,9 @@ static void unit_put(struct buf *to, uint64_t value, enum config_type type)
 	else if (type == CONFIG_TYPE_SECONDS)
 		buf_printf(to, number % 60 == 0 && number > 0 ? "%llum" : "%llus",
 			number % 60 == 0 && number > 0 ? number / 60 : number);
-	else if (type == CONFIG_TYPE_SIZE)
-		buf_printf(to, number % (1 << 20) == 0 ? "%lluMiB" : "%lluKiB",
-			number % (1 << 20) == 0 ? number >> 20 : number >> 10);
+	else if (type == CONFIG_TYPE_SIZE || type == CONFIG_TYPE_FLOW)
+		buf_printf(to, number % (1 << 20) == 0 ? "%lluMiB%s" : "%lluKiB%s",
+			number % (1 << 20) == 0 ? number >> 20 : number >> 10, type == CONFIG_TYPE_FLOW ? "/s" : "");
 	else
 		buf_printf(to, number > 0xffffff ? "0x%llX" : "%llu", number);
 }
@@ -75,6 +75,12 @@ static void type_put(struct buf *to, const struct config_field *field)
 		return;
 	case CONFIG_TYPE_SIZE:
 		range_put(to, field, "size");
+		return;
+	case CONFIG_TYPE_FLOW:
+		range_put(to, field, "size per second");
+		return;
+	case CONFIG_TYPE_RATES:
+		buf_put_text(to, "list of a number per second, `50/s`, and a number per day, `20000/d`");
 		return;
 	case CONFIG_TYPE_MODE:
 		buf_put_text(to, "octal mode");
@@ -153,7 +159,7 @@ static const char introduction[] = "`keyreeved --config FILE` reads one YAML doc
 				   "line and column; `keyreeved --check` "
 				   "lists them all. A value that begins with `*` must be quoted. Times are `150s`, "
 				   "`10m`, `1h`, `90d`; sizes are bytes or `KiB`, "
-				   "`MiB`, `GiB`; modes are octal.\n\n"
+				   "`MiB`, `GiB`, and per second `1MiB/s`; modes are octal.\n\n"
 				   "Where a field is a list, one value may stand without brackets.\n";
 static const char *const verb_groups[][2] = {
 	{ "`use`", "`sign` (SignHash, SignMessage), `verify`, `encrypt`, `decrypt`, `agree`, `mac`" },
@@ -367,6 +373,15 @@ static void json_type(struct buf *to, const struct config_field *field)
 		return;
 	case CONFIG_TYPE_SIZE:
 		buf_put_text(to, "\"type\": [\"string\", \"integer\"], \"pattern\": \"^[0-9]+([KMG]iB)?$\"");
+		return;
+	case CONFIG_TYPE_FLOW:
+		buf_put_text(to, "\"type\": \"string\", \"pattern\": \"^[0-9]+([KMG]iB)?/s$\"");
+		return;
+	case CONFIG_TYPE_RATES:
+		buf_put_text(to,
+			"\"oneOf\": [{\"type\": \"string\", \"pattern\": \"^[0-9]+/[sd]$\"}, {\"type\": \"array\", "
+			"\"items\": {\"type\": \"string\", \"pattern\": \"^[0-9]+/[sd]$\"}, \"minItems\": 1, "
+			"\"maxItems\": 2}]");
 		return;
 	case CONFIG_TYPE_MODE:
 		buf_put_text(to, "\"type\": [\"string\", \"integer\"], \"pattern\": \"^[0-7]+$\"");

@@ -317,6 +317,20 @@ static const struct config_field rule_fields[] = {
 	{ 0 } };
 static const struct config_shape rule = { "rules", sizeof(struct config_rule), rule_fields };
 
+static const struct config_field quota_fields[] = {
+	{ .name = "keys", .type = CONFIG_TYPE_NUMBER, AT(config_quota, keys), BOUNDS(0, 1000000),
+	  .text = "Names of keys that may be taken at a time, in all namespaces of the tenant; one more answers 1142." },
+	{ .name = "requests", .type = CONFIG_TYPE_RATES, AT(config_quota, requests), BOUNDS(1, CONFIG_RATE_MAX),
+	  .text = "Requests per second, with a second's worth at once, and per day of UTC, as `[50/s, 20000/d]`; one more answers 1141. "
+		  "The day's count outlives a restart." },
+	{ .name = "in_flight", .type = CONFIG_TYPE_NUMBER, AT(config_quota, in_flight), BOUNDS(1, 65536),
+	  .text = "Requests at a time; one more answers 1141." },
+	{ .name = "bytes", .type = CONFIG_TYPE_FLOW, AT(config_quota, bytes_per_s), BOUNDS(KIB, CONFIG_FLOW_MAX),
+	  .text = "Bytes of request bodies and answers per second, with a second's worth at once. A request is let in while the tenant is "
+		  "not beyond that, whatever its size, and what it was too much delays the next; one that is refused answers 1141." },
+	{ 0 } };
+static const struct config_shape quota = { "quota", sizeof(struct config_quota), quota_fields };
+
 static const struct config_field tenant_fields[] = {
 	{ .name = "match", .type = CONFIG_TYPE_MAP, REQUIRED, AT(config_tenant, match), .shape = &match,
 	  .text = "Whose tenant this is: exactly one of the fields. The first match wins; who matches nothing is refused." },
@@ -330,7 +344,9 @@ static const struct config_field tenant_fields[] = {
 	  .text = "Tightens the daemon's bounds for this tenant, and says who may present a token; what is beyond is refused as not authenticated." },
 	{ .name = "created", .type = CONFIG_TYPE_MAP, AT(config_tenant, created), .shape = &created,
 	  .text = "What the keys of this tenant may be, whatever a rule allows." },
-	{ .name = "quota", .type = CONFIG_TYPE_LATER, .text = "Keys, requests per time, requests at a time." },
+	{ .name = "quota", .type = CONFIG_TYPE_MAP, AT(config_tenant, quota), .shape = &quota,
+	  .text = "What the tenant may use, all its identities together. Entries that yield the same tenant name, by the same authenticator "
+		  "and trust domain, share one count; each request is held against the limits of the entry that it matched." },
 	{ .name = "rules", .type = CONFIG_TYPE_LIST, LIST_AT(config_tenant, rules, rule_count), BOUNDS(0, CONFIG_RULES_MAX), .shape = &rule,
 	  .text = "What the tenant may do. Without rules: everything but export." },
 	{ 0 } };

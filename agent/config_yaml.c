@@ -214,7 +214,7 @@ static void map_walk(struct walk *w, const struct config_shape *shape, void *bas
 static bool takes_list(const struct config_field *field)
 {
 	return field->type == CONFIG_TYPE_BITS || field->type == CONFIG_TYPE_WORDS ||
-	       field->type == CONFIG_TYPE_TEXTS || field->type == CONFIG_TYPE_LIST;
+	       field->type == CONFIG_TYPE_TEXTS || field->type == CONFIG_TYPE_RATES || field->type == CONFIG_TYPE_LIST;
 }
 
 static bool takes_scalar(const struct config_field *field)

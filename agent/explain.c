@@ -251,6 +251,33 @@ static void token_put(struct buf *to, const struct token_facts *token)
 			(long long)(token->now_s - token->start_s));
 }
 
+static void quota_number(struct buf *to, const char **separator, uint32_t number, const char *what)
+{
+	buf_printf(to, "%s%u %s", *separator, number, what);
+	*separator = ", ";
+}
+
+/* What may be used, not how much of it is left: that only the daemon knows. */
+static void quota_put(struct buf *to, const struct config_quota *quota)
+{
+	const char *separator = "quota:    ";
+	bool whole_mib = quota->bytes_per_s % (1024 * 1024) == 0;
+
+	if (quota->keys != CONFIG_UNSET)
+		quota_number(to, &separator, quota->keys, "keys");
+	if (quota->requests.per_s != 0)
+		quota_number(to, &separator, quota->requests.per_s, "requests a second");
+	if (quota->requests.per_d != 0)
+		quota_number(to, &separator, quota->requests.per_d, "a day");
+	if (quota->in_flight != CONFIG_UNSET)
+		quota_number(to, &separator, quota->in_flight, "at a time");
+	if (quota->bytes_per_s != CONFIG_UNSET)
+		quota_number(to, &separator, whole_mib ? quota->bytes_per_s >> 20 : quota->bytes_per_s,
+			whole_mib ? "MiB a second" : "bytes a second");
+	if (separator[0] == ',')
+		buf_put_text(to, " (all identities of the tenant together)\n");
+}
+
 static void names_put(struct buf *to, const struct config *tree, const struct tenant_match *match)
 {
 	const char *separator = "";
@@ -375,6 +402,7 @@ struct status policy_explain(const struct policy *policy, const struct policy_re
 		text_put(to, bytes_of(match.name, match.name_len));
 		buf_printf(to, " (%s), keys %s\n", match.tenant->name,
 			match.tenant->is_shared ? "shared by the tenant" : "of this identity alone");
+		quota_put(to, match.tenant->quota);
 		usual = policy_suppose(&match, rq);
 		st = policy_check(policy, &match, &usual, &decision);
 	}

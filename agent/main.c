@@ -78,6 +78,16 @@ void agent_accept_resume(struct agent *agent)
 		watch_events(&agent->loop, &agent->listeners[i].watch, EPOLLIN);
 }
 
+/* ---- quotas ------------------------------------------------------------------------------------- */
+
+static void quotas_second(struct agent *agent)
+{
+	struct quota_time now = { .mono_us = agent->loop.now_us, .wall_s = wall_now_us(&agent->wall) / US_PER_S };
+
+	quota_second(agent->quota, &now);
+	quota_keep_second(&agent->quota_keep, agent->loop.now_us);
+}
+
 /* ---- workers ------------------------------------------------------------------------------------ */
 
 struct state_job {
@@ -430,6 +440,7 @@ static void second(void *context)
 		fetch_random(agent);
 	if (agent->accept_paused && agent->is_open)
 		agent_accept_resume(agent);
+	quotas_second(agent);
 }
 
 /* ---- build -------------------------------------------------------------------------------------- */
@@ -466,6 +477,8 @@ static struct status load_fact(void *context, const struct fact *fact)
 {
 	struct agent *agent = context;
 
+	if (fact->kind == FACT_QUOTA)
+		return quota_restore(agent->quota, fact);
 	switch (fact->kind) {
 	case FACT_KEY_USE:
 	case FACT_KEY_SUSPENDED:
@@ -531,6 +544,7 @@ static struct status open_state(struct agent *agent)
 	agent->store = store;
 	TRY(keyindex_new(AGENT_KEYS_MAX, &agent->index));
 	TRY(keyfacts_new(agent->index, &agent->keyfacts));
+	TRY(quota_new(QUOTA_TENANTS_MAX, &agent->quota));
 	TRY(open_log(agent, &log));
 	TRY(keystore_load(store, &rows));
 	TRY(wall_begin(&agent->wall, agent->boot));
@@ -539,6 +553,7 @@ static struct status open_state(struct agent *agent)
 	TRY(load_states(agent, store));
 	TRY(durable_start(&agent->loop, store, log, &agent->durable));
 	keyfacts_begin(agent->keyfacts, agent->durable);
+	agent->quota_keep = (struct quota_keep){ .quota = agent->quota, .durable = agent->durable };
 	TRY(audit_events_new(agent->durable, agent->boot, &agent->events));
 	audit_event(agent->events, "start", (struct bytes){ 0 },
 		agent->config->posture == POSTURE_STRICT ? "posture strict" : "posture permissive", 0);
@@ -679,8 +694,11 @@ static void tear_down(struct agent *agent)
 		(int64_t)agent->requests_active);
 	wall_save(&agent->wall, agent->durable);
 	keyfacts_stop(agent->keyfacts);
+	quota_keep_stop(&agent->quota_keep);
 	durable_stop(agent->durable);
 	wall_done(&agent->wall);
+	quota_keep_done(&agent->quota_keep);
+	quota_free(agent->quota);
 	keyfacts_free(agent->keyfacts);
 	suspend_done(&agent->suspended);
 	account_table_done(&agent->accounts);

@@ -278,6 +278,20 @@ static struct status parent_submit(struct request *rq)
 	return OK;
 }
 
+/* The name is taken already, so that it counts from here on. */
+static struct status keys_check(struct agent *agent, struct request *rq)
+{
+	const char *rule;
+	const struct config_quota *limits = tenant_quota(&rq->tenant, &rule);
+
+	if (limits->keys == CONFIG_UNSET || rq->space->tenant->names <= limits->keys)
+		return OK;
+	keyindex_drop(agent->index, rq->entry);
+	rq->entry = NULL;
+	rq->decision = (struct decision){ .rule = rule };
+	return FAIL(QUOTA_KEYS);
+}
+
 static struct status name_taken(struct agent *agent, struct request *rq)
 {
 	TRY(keyindex_space_make(agent->index, &rq->ns, &rq->space));
@@ -285,7 +299,8 @@ static struct status name_taken(struct agent *agent, struct request *rq)
 	ENSURE(link_find(agent->index, rq->space, rq->key_name) == NULL, KEY_EXISTS);
 	TRY(compute_ids(agent, rq));
 	TRY(draw_hardware_id(agent, rq));
-	return keyindex_take(agent->index, rq->space, rq->key_name, &rq->entry);
+	TRY(keyindex_take(agent->index, rq->space, rq->key_name, &rq->entry));
+	return keys_check(agent, rq);
 }
 
 /* The name is taken, and what must be durable before is: the parent, then the intent. */

@@ -93,8 +93,9 @@ struct tenant {
 	struct rule_head *heads;	      /* owned; of the rules, in their order */
 	uint32_t rule_count;
 	bool has_allow, has_sets, limits_created;
-	char name[RULE_NAME_BYTES], token_name[RULE_NAME_BYTES], providers_name[RULE_NAME_BYTES],
-		rules_name[RULE_NAME_BYTES], created_name[RULE_NAME_BYTES];
+	const struct config_quota *quota; /* borrowed from the policy's tree */
+	char name[RULE_NAME_BYTES], quota_name[RULE_NAME_BYTES], token_name[RULE_NAME_BYTES],
+		providers_name[RULE_NAME_BYTES], rules_name[RULE_NAME_BYTES], created_name[RULE_NAME_BYTES];
 };
 
 /* Matches of names as a tree of segments; tenants by number, UINT32_MAX for none.  Node 0 is the root, whose edges are

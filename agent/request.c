@@ -174,6 +174,37 @@ static struct status hold_again(struct agent *agent, struct request *rq)
 	return entry != NULL ? key_held(agent, rq, entry) : FAIL(KEY_ABSENT);
 }
 
+static struct quota_time quota_now(struct agent *agent)
+{
+	return (struct quota_time){ .mono_us = clock_mono_us(), .wall_s = wall_now_us(&agent->wall) / US_PER_S };
+}
+
+/* What its tenant may still use; from here on it costs the same, whatever becomes of it. */
+static struct status quota_check(struct agent *agent, struct request *rq)
+{
+	const struct quota_time now = quota_now(agent);
+	const struct config_quota *limits;
+	struct status st;
+	const char *rule;
+
+	limits = tenant_quota(&rq->tenant, &rule);
+	st = quota_enter(agent->quota, &rq->ns, limits, rq->body.len, &now, &rq->quota);
+	if (st.code != STATUS_OK)
+		rq->decision = (struct decision){ .rule = rule };
+	return st;
+}
+
+static void quota_end(struct request *rq)
+{
+	const char *rule;
+
+	if (rq->quota != NULL) {
+		const struct quota_time now = quota_now(rq->agent);
+
+		quota_leave(rq->quota, tenant_quota(&rq->tenant, &rule), rq->answer_len, &now);
+	}
+}
+
 /* Whose keys: the tenant, and which instance the provider id means to it. */
 static struct status tenant_check(struct agent *agent, struct request *rq)
 {
@@ -191,6 +222,7 @@ static struct status tenant_check(struct agent *agent, struct request *rq)
 	bind = tenant_bind(&rq->tenant, &rule);
 	TRY(binding_check(agent, rq, bind, rule)); /* before anything is said of providers and keys */
 	tenant_space(&rq->tenant, &rq->caller.who, &rq->ns);
+	TRY(quota_check(agent, rq));
 	if (rq->has_key)
 		TRY(damaged_named(agent, &rq->ns, rq->key_name));
 	rq->space = rq->own_space = keyindex_space_find(agent->index, &rq->ns);
@@ -374,6 +406,7 @@ static void request_end(struct request *rq)
 
 	deadline_disarm(&agent->loop, &rq->deadline);
 	wire_arena_done(&rq->arena);
+	quota_end(rq);
 	jwtsvid_unref(rq->caller.token);
 	policy_unref(rq->policy);
 	key_record_unref(rq->record);
@@ -400,6 +433,7 @@ static void request_reply(struct request *rq)
 	size_t frame_len = rq->frame_len;
 
 	rq->answered = true;
+	rq->answer_len = reply.len;
 	rq->reply = (struct buf){ 0 };
 	deadline_disarm(&rq->agent->loop, &rq->deadline);
 	conn_request_done(conn, frame_len);

@@ -99,6 +99,7 @@ struct request {
 	const struct psa_key_attributes *wanted; /* of the key that the body asks for; in `in`, NULL: none */
 	struct tenant_match tenant;
 	bool has_tenant;
+	struct quota_use *quota;  /* borrowed; NULL: nothing of it is counted */
 	struct namespace_name ns; /* where the caller's key names live; views */
 	struct decision decision;
 	bool is_decided;
@@ -142,6 +143,7 @@ struct request {
 	/* the answer */
 	struct buf answer; /* body */
 	struct buf reply;  /* frame */
+	size_t answer_len; /* of the reply that was sent */
 	enum status_code code;
 	struct fault fault;
 	enum durable_kind commit; /* what its audit line is made durable with */

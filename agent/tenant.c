@@ -184,6 +184,8 @@ struct status tenant_compile(struct policy *policy, uint32_t i)
 		to->token.leeway_s = tightest(from->token.bounds.leeway_s, CONFIG_TOKEN_LEEWAY_S);
 	}
 	(void)snprintf(to->name, sizeof(to->name), "tenants[%u]", i);
+	to->quota = &from->quota;
+	(void)snprintf(to->quota_name, sizeof(to->quota_name), "tenants[%u].quota", i);
 	(void)snprintf(to->token_name, sizeof(to->token_name), "tenants[%u].token", i);
 	(void)snprintf(to->providers_name, sizeof(to->providers_name), "tenants[%u].providers", i);
 	(void)snprintf(to->rules_name, sizeof(to->rules_name), "tenants[%u].rules", i);
@@ -488,6 +490,12 @@ void tenant_space(const struct tenant_match *match, const struct identity *ident
 		.tenant = bytes_of(match->name, match->name_len),
 		.identity = match->tenant->is_shared ? (struct bytes){ 0 } : identity->name,
 	};
+}
+
+const struct config_quota *tenant_quota(const struct tenant_match *match, const char **ret_rule)
+{
+	*ret_rule = match->tenant->quota_name;
+	return match->tenant->quota;
 }
 
 uint32_t tenant_provider(const struct tenant_match *match, uint32_t type)

@@ -57,6 +57,9 @@ struct status tenant_named(
 const struct config_bind *tenant_bind(const struct tenant_match *match, const char **ret_rule);
 /* Where the identity's key names live; views into match and identity. */
 void tenant_space(const struct tenant_match *match, const struct identity *identity, struct namespace_name *ret_space);
+/* What the entry that matched lets its tenant use, and the entry's name for the audit log ("tenants[0].quota"); both
+ * borrowed from the policy. */
+const struct config_quota *tenant_quota(const struct tenant_match *match, const char **ret_rule);
 /* The instance (index into config->providers) that a request for a Parsec provider id means; TENANT_NO_PROVIDER. */
 uint32_t tenant_provider(const struct tenant_match *match, uint32_t type);
 /* Is that instance in the tenant's list? */

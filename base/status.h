@@ -122,6 +122,13 @@
 	X(LANE_DOWN,            1145, "provider is down") \
 	X(LANE_DIED,            1145, "worker died executing the request") \
 	X(LANE_DEADLINE,        1145, "deadline passed while executing; outcome undecided") \
+	/* quotas */ \
+	X(QUOTA_KEYS,           1142, "tenant has as many keys as it may") \
+	X(QUOTA_RATE,           1141, "tenant's requests of this second are used up") \
+	X(QUOTA_DAY,            1141, "tenant's requests of this day are used up") \
+	X(QUOTA_IN_FLIGHT,      1141, "tenant has as many requests at a time as it may") \
+	X(QUOTA_BYTES,          1141, "tenant's bytes of this second are used up") \
+	X(QUOTA_TENANTS,        1141, "no room to count another tenant") \
 	/* devices */ \
 	X(DEVICE_FAILED,        1147, "device reported an error") \
 	X(DEVICE_GONE,          1145, "device or token is gone") \

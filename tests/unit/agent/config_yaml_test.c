@@ -152,11 +152,24 @@ static const struct refusal {
 		STATUS_CONFIG_UNSUPPORTED,
 		"f:4:11: admins[0].issuer is not supported yet\n"
 		"f:4:30: admins[0].subject is not supported yet\n" },
-	{ "quota", TENANTS "  - match: {spiffe: spiffe://a/b}\n"
+	{ "quota of rates", TENANTS "  - match: {spiffe: spiffe://a/b}\n"
 		"    tenant: t\n"
-		"    quota: {keys: 1}\n",
-		STATUS_CONFIG_UNSUPPORTED,
-		"f:7:5: tenants[0].quota is not supported yet\n" },
+		"    quota: {requests: [50/s, 5/m, 0/s, 60/s, 1000000001/d], keys: 1000001, in_flight: 0}\n",
+		STATUS_CONFIG_SYNTAX,
+		"f:7:30: tenants[0].quota.requests[1] '5/m' is not a number between 1 and 1000000000 per second or day, as 50/s or 20000/d\n"
+		"f:7:35: tenants[0].quota.requests[2] '0/s' is not a number between 1 and 1000000000 per second or day, as 50/s or 20000/d\n"
+		"f:7:40: tenants[0].quota.requests[3] has two numbers per second\n"
+		"f:7:46: tenants[0].quota.requests[4] '1000000001/d' is not a number between 1 and 1000000000 per second or day, as 50/s or 20000/d\n"
+		"f:7:67: tenants[0].quota.keys '1000001' is not a number between 0 and 1000000\n"
+		"f:7:87: tenants[0].quota.in_flight '0' is not a number between 1 and 65536\n" },
+	{ "quota of bytes", TENANTS "  - {match: {uid: 1}, tenant: t, quota: {bytes: 1MiB}}\n"
+		"  - {match: {uid: 2}, tenant: u, quota: {bytes: 1023/s, requests: []}}\n"
+		"  - {match: {uid: 3}, tenant: v, quota: 3}\n",
+		STATUS_CONFIG_SYNTAX,
+		"f:5:49: tenants[0].quota.bytes '1MiB' is not a size per second between 1KiB/s and 1024MiB/s, as 1MiB/s\n"
+		"f:6:49: tenants[1].quota.bytes '1023/s' is not a size per second between 1KiB/s and 1024MiB/s, as 1MiB/s\n"
+		"f:6:67: tenants[1].quota.requests is an empty list\n"
+		"f:7:41: tenants[2].quota must be a map\n" },
 	{ "addresses", "apiVersion: keyreeve/v1\n"
 		"kind: Agent\n"
 		"providers: \n"
@@ -676,34 +689,13 @@ static struct config *load(const char *text)
 	return config;
 }
 
-static void the_design_s_sample_gives_exactly_one_error(void **state)
-{
-	AUTO(own_free) char *text = file_text("tests/vectors/config/design-sample.yaml");
-	AUTO(buf_done) struct buf errors = buf_make(ERRORS_MAX);
-	struct config *config = NULL;
-
-	(void)state;
-	assert_fails(config_yaml_parse(bytes_from_text(text), "sample", &errors, &config), CONFIG_UNSUPPORTED);
-	assert_bytes(buf_bytes(&errors), BYTES_LITERAL("sample:30:5: tenants[0].quota is not supported yet\n"));
-}
-
-/* Take a piece out of the text. */
-static void cut(char *text, const char *piece)
-{
-	char *at = strstr(text, piece);
-
-	assert_non_null(at);
-	memmove(at, at + strlen(piece), strlen(at + strlen(piece)) + 1);
-}
-
-static void the_design_s_sample_loads_without_quota(void **state)
+static void the_design_s_sample_loads(void **state)
 {
 	AUTO(own_free) char *text = file_text("tests/vectors/config/design-sample.yaml");
 	AUTO(auto_config) struct config *config = NULL;
 	const struct config_tenant *tenant;
 
 	(void)state;
-	cut(text, "    quota: {keys: 200, requests: [50/s, 20000/d], in_flight: 16}\n");
 	config = load(text);
 	assert_int_equal(config->posture, POSTURE_STRICT);
 	assert_string_equal(config->user, "keyreeve");
@@ -733,6 +725,13 @@ static void the_design_s_sample_loads_without_quota(void **state)
 	assert_int_equal(tenant->token.bounds.leeway_s, 10);
 	assert_int_equal(tenant->token.bind.binding, BINDING_FIRST_USE);
 	assert_int_equal(tenant->token.bind.instances, CONFIG_UNSET);
+	assert_int_equal(tenant->quota.keys, 200);
+	assert_int_equal(tenant->quota.requests.per_s, 50);
+	assert_int_equal(tenant->quota.requests.per_d, 20000);
+	assert_int_equal(tenant->quota.in_flight, 16);
+	assert_int_equal(tenant->quota.bytes_per_s, CONFIG_UNSET);
+	assert_int_equal(config->tenants[1].quota.keys, CONFIG_UNSET);
+	assert_int_equal(config->tenants[1].quota.requests.per_s, 0);
 	assert_int_equal(tenant->rule_count, 2);
 	assert_int_equal(
 		tenant->rules[1].allow, VERB_BIT(VERB_GENERATE) | VERB_BIT(VERB_IMPORT) | VERB_BIT(VERB_DESTROY));
@@ -899,8 +898,7 @@ static void the_shipped_sample_loads(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(refuses_with_file_line_column_and_sentence),
-	cmocka_unit_test(the_design_s_sample_gives_exactly_one_error),
-	cmocka_unit_test(the_design_s_sample_loads_without_quota),
+	cmocka_unit_test(the_design_s_sample_loads),
 	cmocka_unit_test(what_is_not_stated_has_its_default),
 	cmocka_unit_test(parsec_s_path_gets_a_listener_of_its_own),
 	cmocka_unit_test(accepts_what_only_looks_like_an_error),

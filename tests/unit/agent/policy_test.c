@@ -565,6 +565,45 @@ static void an_explanation_says_what_would_have_passed(void **state)
 	}
 }
 
+static void an_explanation_names_the_quota(void **state)
+{
+	static const struct {
+		const char *quota, *text;
+	} rows[] = {
+		{ "{keys: 200, requests: [50/s, 20000/d], in_flight: 16, bytes: 1MiB/s}",
+			"quota:    200 keys, 50 requests a second, 20000 a day, 16 at a time, 1 MiB a second (all "
+			"identities "
+			"of the tenant together)\n" },
+		{ "{keys: 0}", "quota:    0 keys (all identities of the tenant together)\n" },
+		{ "{bytes: 1500/s}", "quota:    1500 bytes a second (all identities of the tenant together)\n" },
+		{ "{}", "" },
+	};
+	struct identity who = spiffe("spiffe://d/a");
+	struct token_facts fresh = token(0, 300);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		AUTO(buf_done) struct buf text = buf_make(8192), want = buf_make(8192);
+		AUTO(auto_unref) struct policy *policy = NULL;
+		char file[1024];
+		struct policy_request rq = ask(VERB_SIGN, TENANT_NO_PROVIDER, BYTES_LITERAL("k"), &fresh);
+
+		(void)snprintf(file, sizeof(file),
+			"apiVersion: keyreeve/v1\nkind: Agent\nproviders: [{name: soft, type: software}]\n"
+			"tenants: [{match: {spiffe: \"spiffe://d/{x}\"}, tenant: \"{x}\", quota: %s}]\n",
+			rows[i].quota);
+		policy = compile(file);
+		rq.identity = &who;
+		assert_ok(policy_explain(policy, &rq, &text));
+		buf_printf(&want,
+			"identity: jwt-svid spiffe://d/a\ntoken:    lives 300s, is 0s old\n"
+			"tenant:   a (tenants[0]), keys of this identity alone\n%sdecision: allow\nrule:     "
+			"tenants[0]\n",
+			rows[i].text);
+		assert_bytes(buf_bytes(&text), buf_bytes(&want));
+	}
+}
+
 /* ---- random policies against an evaluator without index ------------------------------------------------------------
  */
 
@@ -779,6 +818,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_reference_outlives_the_configuration_and_the_first_owner),
 	cmocka_unit_test(operations_have_verbs),
 	cmocka_unit_test(an_explanation_says_what_would_have_passed),
+	cmocka_unit_test(an_explanation_names_the_quota),
 	cmocka_unit_test(random_policies_decide_like_the_naive_evaluator),
 	cmocka_unit_test(finding_a_tenant_does_not_grow_with_their_number),
 };
