@@ -20,12 +20,14 @@
 #include "agent/lane.h"
 #include "agent/link.h"
 #include "agent/loop.h"
+#include "agent/penalty.h"
 #include "agent/policy.h"
 #include "agent/quota_keep.h"
 #include "agent/random.h"
 #include "agent/recover.h"
 #include "agent/suspend.h"
 #include "agent/trust.h"
+#include "agent/turns.h"
 #include "agent/wall.h"
 #include "base/role.h"
 #include "base/sandbox.h"
@@ -42,6 +44,7 @@ enum {
 	AGENT_STOP_MS = 10000,
 	AGENT_SETTLE_MS = 3000,	  /* providers may take this long to say hello before connections are accepted */
 	AGENT_TOKENS = 16384,	  /* verified tokens remembered */
+	AGENT_PENALTY_EVENTS = 4, /* in the audit log, per second; what is beyond is counted there anyway */
 	AGENT_PUBLIC_KEYS = 1024, /* decoded public keys remembered */
 };
 
@@ -78,17 +81,21 @@ struct agent {
 	struct counts *audit;		 /* what is counted instead of logged line by line */
 	struct audit_events *events;
 	struct random_pool random;
-	struct wall wall; /* the time that tokens, policy and keys are judged by */
+	struct wall wall;    /* the time that tokens, policy and keys are judged by */
 	struct quota *quota; /* what tenants use; outlives reloads */
 	struct quota_keep quota_keep;
 	/* identity */
 	struct trust trust;
 	struct jwtsvid_cache *tokens;
+	struct turns *turns; /* tokens that nobody knows yet */
+	struct deadline next_turn;
+	struct penalties *penalties;
+	uint64_t keys_forgiven_us; /* trust.keys_at_us, as of the last pardon */
 	struct binds *binds;
 	struct public_cache *public_keys; /* decoded, for verification; shared by the compute threads */
 	/* connections */
 	struct principal_facts facts;
-	size_t conn_count, conn_max, uid_max;
+	size_t conn_count, conn_max, uid_max, conn_held;
 	size_t conn_possible, pin_descriptors; /* with the descriptors that this process may have */
 	size_t unknown_bytes;
 	uint64_t conn_ids;
@@ -110,6 +117,8 @@ struct agent {
 /* Per-uid bound on connections.  Fails: QUEUE_FULL. */
 struct status agent_uid_came(struct agent *agent, uid_t uid);
 void agent_uid_left(struct agent *agent, uid_t uid);
+/* The peer failed, if `code` is a failure: what that costs, and the event when it begins to cost. */
+void agent_failed(struct agent *agent, const struct principal *peer, enum status_code code);
 /* No descriptors: leave new connections in the backlog until one ends. */
 void agent_accept_pause(struct agent *agent);
 void agent_accept_resume(struct agent *agent);

@@ -32,3 +32,69 @@ struct status authn_check(struct agent *agent, struct request *rq)
 	}
 	return FAIL(AUTHN_NOT_LISTED);
 }
+
+/* ---- unknown tokens wait for their turn ------------------------------------------------------------------------- */
+
+struct status authn_queue(
+	struct agent *agent, struct request *rq, void (*run)(struct compute_job *job), void (*done)(struct post *post))
+{
+	TRY(turns_submit(agent->turns, &rq->turn, &rq->conn->peer));
+	rq->compute = (struct compute_job){ .run = run, .post.done = done };
+	rq->waits = true;
+	rq->pending++;
+	return OK;
+}
+
+void authn_turn_done(struct request *rq)
+{
+	turns_done(rq->agent->turns, &rq->turn);
+}
+
+static bool may_verify(void *context, uid_t uid)
+{
+	struct agent *agent = context;
+
+	return penalty_may_verify(agent->penalties, uid, agent->loop.now_us);
+}
+
+/* Not looked at: its deadline has passed, its process was boxed, or the same token was verified meanwhile. */
+static bool needs_no_look(struct agent *agent, struct request *rq, bool *ret_boxed)
+{
+	*ret_boxed = penalty_is_boxed(agent->penalties, &rq->conn->peer, agent->loop.now_us);
+	return rq->is_finished || *ret_boxed || authn_jwtsvid_known(agent, rq);
+}
+
+static void turn_take(struct agent *agent, struct request *rq)
+{
+	bool is_boxed;
+
+	if (!needs_no_look(agent, rq, &is_boxed)) {
+		rq->keyset = keyset_ref(agent->trust.keys); /* those of now, not of when it came */
+		compute_submit(agent->compute, &rq->compute);
+		return;
+	}
+	authn_turn_done(rq);
+	if (request_came_back(rq))
+		request_settled(rq);
+	else if (is_boxed)
+		request_finish(agent, rq, FAIL(PENALTY_BOXED));
+	else
+		request_resume(rq);
+}
+
+static void next_turn(struct deadline *deadline)
+{
+	(void)deadline; /* a turn of the loop is all that it is for */
+}
+
+void authn_turns(struct agent *agent)
+{
+	struct turn *turn;
+
+	while ((turn = turns_next(agent->turns, may_verify, agent)) != NULL)
+		turn_take(agent, request_of(turn, turn));
+	if (turns_waiting(agent->turns) == 0 || agent->next_turn.armed)
+		return;
+	agent->next_turn.expired = next_turn;
+	deadline_arm(&agent->loop, &agent->next_turn, DEADLINE_TURN);
+}

@@ -11,10 +11,20 @@
  * Fails: AUTHN_NOT_LISTED, AUTHN_LONG, and the reasons of the authenticator (all 11 on the wire). */
 struct status authn_check(struct agent *agent, struct request *rq);
 
+/* A token that nobody knows yet: when it is its turn `run` on a compute thread, then `done` on the loop, which calls
+ * authn_turn_done() first.  Sets rq->waits.  Fails: NO_MEMORY. */
+struct status authn_queue(
+	struct agent *agent, struct request *rq, void (*run)(struct compute_job *job), void (*done)(struct post *post));
+void authn_turn_done(struct request *rq);
+/* Once in every round of a turn of the loop: whose turn is it? */
+void authn_turns(struct agent *agent);
+enum { AUTHN_TURN_MS = 10 }; /* how often a throttled uid is looked at */
+
 /* authn_peer.c: Unix peer credentials, and Direct. */
 struct status authn_peer(struct request *rq);
 struct status authn_direct(struct request *rq);
-/* authn_jwtsvid.c */
+/* authn_jwtsvid.c; known: it has been verified meanwhile, for another request */
+bool authn_jwtsvid_known(struct agent *agent, struct request *rq);
 struct status authn_jwtsvid(struct agent *agent, struct request *rq);
 
 /* The daemon's own bounds on every token (DESIGN decision 5); tenants may only tighten them. */

@@ -48,8 +48,10 @@ static void token_verified(struct post *post)
 {
 	struct request *rq = request_of(post, compute.post);
 	struct agent *agent = rq->agent;
-	bool was_answered = request_came_back(rq);
+	bool was_answered;
 
+	authn_turn_done(rq);
+	was_answered = request_came_back(rq);
 	keyset_unref(rq->keyset);
 	rq->keyset = NULL;
 	if (was_answered) {
@@ -65,20 +67,23 @@ static void token_verified(struct post *post)
 	request_resume(rq);
 }
 
+bool authn_jwtsvid_known(struct agent *agent, struct request *rq)
+{
+	struct jwtsvid *known =
+		jwtsvid_cache_find(agent->tokens, &rq->caller.token_key, wall_now_us(&agent->wall) / US_PER_S);
+
+	if (known != NULL)
+		rq->caller.token = jwtsvid_ref(known);
+	return known != NULL;
+}
+
 struct status authn_jwtsvid(struct agent *agent, struct request *rq)
 {
-	struct jwtsvid *known;
-
 	if (rq->caller.token != NULL)
 		return accept_token(agent, rq); /* back from the compute thread */
 	TRY(jwtsvid_cache_key(agent->tokens, rq->auth, &rq->caller.token_key));
 	rq->caller.has_token_key = true;
-	known = jwtsvid_cache_find(agent->tokens, &rq->caller.token_key, wall_now_us(&agent->wall) / US_PER_S);
-	if (known != NULL) {
-		rq->caller.token = jwtsvid_ref(known);
+	if (authn_jwtsvid_known(agent, rq))
 		return accept_token(agent, rq);
-	}
-	rq->keyset = keyset_ref(agent->trust.keys);
-	request_compute(rq, verify_token, token_verified);
-	return OK;
+	return authn_queue(agent, rq, verify_token, token_verified);
 }

@@ -38,6 +38,7 @@ enum {
 	CONFIG_SEGMENTS_MAX = 16,	      /* of a match or a tenant template */
 	CONFIG_BITS_MAX = 16384,	      /* size of a key */
 	CONFIG_KEY_AGE_S = 36500u * 86400,    /* a hundred years: the longest age or life of a key */
+	CONFIG_FAILURES_MAX = 1000000,	      /* ten times as many fit */
 	CONFIG_RATE_MAX = 1000000000,	      /* requests of one unit of time */
 	CONFIG_FLOW_MAX = 1024 * 1024 * 1024, /* bytes a second */
 	CONFIG_TOKEN_LIFETIME_S = 600, /* the daemon's bounds (DESIGN decision 5); a tenant may only tighten them */
@@ -298,6 +299,7 @@ struct config_limits {
 	uint32_t connections;	      /* of all listeners together */
 	uint32_t connections_per_uid; /* pods that share a uid share it */
 	uint32_t queue;		      /* requests waiting for one provider */
+	uint32_t failures;	      /* of one process, before it has to wait */
 };
 
 struct config {

@@ -381,6 +381,9 @@ static const struct config_field limits_fields[] = {
 	  .text = "Open connections of one uid; pods that share a uid share it." },
 	{ .name = "queue", .type = CONFIG_TYPE_NUMBER, AT(config_limits, queue), BOUNDS(1, 65536), .standard = "1024",
 	  .text = "Requests that may wait for one provider." },
+	{ .name = "failures", .type = CONFIG_TYPE_NUMBER, AT(config_limits, failures), BOUNDS(1, CONFIG_FAILURES_MAX), .standard = "8",
+	  .text = "Failed authentications, malformed frames and frames that did not arrive in time after which a process has to wait; "
+		  "a uid is throttled after ten times as many." },
 	{ 0 } };
 static const struct config_shape limits = { "limits", sizeof(struct config_limits), limits_fields };
 

@@ -49,6 +49,15 @@ static void uncharge(struct conn *conn)
 	conn->charged = 0;
 }
 
+static void unhold(struct agent *agent, struct conn *conn)
+{
+	if (!conn->is_held)
+		return;
+	agent->conn_held--;
+	penalty_release(agent->penalties, &conn->peer);
+	conn->is_held = false;
+}
+
 static void conn_close(struct conn *conn)
 {
 	struct agent *agent = conn->agent;
@@ -60,6 +69,7 @@ static void conn_close(struct conn *conn)
 	(void)close(conn->watch.fd); /* its only descriptor: the epoll set forgets it, too */
 	principal_done(&conn->peer);
 	uncharge(conn);
+	unhold(agent, conn);
 	agent_uid_left(agent, conn->peer.uid);
 	agent->conn_count--;
 	conn->state = CONN_CLOSED;
@@ -191,7 +201,7 @@ void conn_answer(struct conn *conn, struct bytes frame, bool keep)
 /* ---- reading ------------------------------------------------------------------------------------ */
 
 /* Stage A: a frame that cannot be served is answered with the default header, and the connection ends. */
-static void conn_refuse(struct conn *conn, struct status st)
+static void conn_turn_away(struct conn *conn, struct status st)
 {
 	struct buf frame = buf_make(FRAME_HEADER_BYTES);
 	struct fault fault;
@@ -201,6 +211,13 @@ static void conn_refuse(struct conn *conn, struct status st)
 	frame_response_put(&frame, NULL, status_wire(st.code), (struct bytes){ 0 });
 	conn_answer(conn, buf_bytes(&frame), false);
 	buf_done(&frame);
+}
+
+/* The same, and whose fault it was pays for it. */
+static void conn_refuse(struct conn *conn, struct status st)
+{
+	agent_failed(conn->agent, &conn->peer, st.code);
+	conn_turn_away(conn, st);
 }
 
 /* Bytes of a peer that has not shown who it is come out of one budget for all. */
@@ -343,6 +360,7 @@ static void conn_ready(struct watch *watch, uint32_t events)
 	case CONN_DRAIN:
 		drain_some(conn);
 		return;
+	case CONN_HELD:
 	case CONN_CLOSED:
 		return;
 	}
@@ -352,12 +370,29 @@ static void conn_expired(struct deadline *deadline)
 {
 	struct conn *conn = conn_of_deadline(deadline);
 
-	if (conn->state == CONN_READ && conn->first_byte_us == 0 && conn->requests == 0)
+	if (conn->state == CONN_HELD)
+		conn_turn_away(conn, FAIL(PENALTY_BOXED));
+	else if (conn->state == CONN_READ && conn->first_byte_us == 0 && conn->requests == 0)
 		conn_refuse(conn, FAIL(FRAME_TIMEOUT)); /* silent since it connected */
 	else if (conn->state == CONN_READ && conn->in.len > 0)
 		conn_refuse(conn, FAIL(FRAME_TIMEOUT));
 	else
 		conn_close(conn);
+}
+
+/* A boxed process has its answer after a second, from few connections at a time; the others are closed at once. */
+static struct status hold(struct agent *agent, struct conn *conn)
+{
+	if (!penalty_is_boxed(agent->penalties, &conn->peer, agent->loop.now_us))
+		return OK;
+	if (agent->conn_held >= CONN_HELD_MAX || !penalty_hold(agent->penalties, &conn->peer)) {
+		audit_count(agent->audit, conn->peer.uid, NULL, STATUS_PENALTY_BOXED, NULL);
+		return FAIL(PENALTY_BOXED);
+	}
+	agent->conn_held++;
+	conn->is_held = true;
+	conn->state = CONN_HELD;
+	return OK;
 }
 
 static struct status conn_new(struct listener *listener, int fd)
@@ -367,10 +402,14 @@ static struct status conn_new(struct listener *listener, int fd)
 	struct status st;
 
 	ENSURE(conn != NULL, NO_MEMORY);
+	conn->state = CONN_READ;
 	st = principal_take(fd, &agent->facts, &conn->peer);
+	if (st.code == STATUS_OK)
+		st = hold(agent, conn);
 	if (st.code == STATUS_OK)
 		st = agent_uid_came(agent, conn->peer.uid);
 	if (st.code != STATUS_OK) {
+		unhold(agent, conn);
 		principal_done(&conn->peer);
 		free(conn);
 		return st;
@@ -384,6 +423,10 @@ static struct status conn_new(struct listener *listener, int fd)
 	conn->deadline.expired = conn_expired;
 	conn->again.done = conn_again;
 	agent->conn_count++;
+	if (conn->state == CONN_HELD) {
+		deadline_arm(&agent->loop, &conn->deadline, DEADLINE_HELD);
+		return OK;
+	}
 	/* The two seconds of the first request begin with the connection: silence costs as little as slowness. */
 	deadline_arm(&agent->loop, &conn->deadline, DEADLINE_ARRIVE);
 	conn_read(conn);
@@ -402,7 +445,7 @@ static bool make_room(struct agent *agent)
 		return false;
 	conn = conn_of_deadline(oldest);
 	if (conn->state == CONN_READ)
-		conn_refuse(conn, FAIL(FRAME_TIMEOUT));
+		conn_turn_away(conn, FAIL(FRAME_TIMEOUT)); /* no failure: it may have had less than its time */
 	conn_close(conn);
 	return true;
 }
@@ -414,6 +457,7 @@ static void listener_ready(struct watch *watch, uint32_t events)
 
 	(void)events;
 	for (int i = 0; i < CONN_ACCEPT_BATCH; i++) {
+		struct status st;
 		int fd;
 
 		if (agent->conn_count >= agent->conn_max && !make_room(agent))
@@ -427,8 +471,11 @@ static void listener_ready(struct watch *watch, uint32_t events)
 		}
 		if (fd < 0)
 			return;
-		if (conn_new(listener, fd).code != STATUS_OK)
+		st = conn_new(listener, fd);
+		if (st.code != STATUS_OK)
 			(void)close(fd);
+		if (st.code == STATUS_PENALTY_BOXED)
+			return; /* whoever hammers waits behind everybody else's turn */
 		if (agent->conn_count <= 1)
 			return; /* a quiet hour: the call that finds nobody would be half of them */
 	}

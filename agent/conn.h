@@ -13,7 +13,8 @@
 
 struct agent;
 
-enum conn_state { CONN_READ, CONN_BUSY, CONN_WRITE, CONN_DRAIN, CONN_CLOSED };
+/* HELD: of a boxed process; not read. */
+enum conn_state { CONN_HELD, CONN_READ, CONN_BUSY, CONN_WRITE, CONN_DRAIN, CONN_CLOSED };
 
 enum {
 	CONN_FIRST_BYTES = 4096,	     /* most requests fit: one read, no growth */
@@ -24,6 +25,8 @@ enum {
 	CONN_ARRIVE_MS = 2000,
 	CONN_IDLE_MS = 60000,
 	CONN_DRAIN_MS = 1000,
+	CONN_HELD_MS = 1000,
+	CONN_HELD_MAX = 512, /* of all processes together; the others are closed at once */
 };
 
 /* A listening socket in the agent. */
@@ -52,6 +55,7 @@ struct conn {
 	uint64_t first_byte_us;
 	uint64_t requests; /* read so far */
 	bool keep;	   /* after this answer */
+	bool is_held;	   /* counted as such */
 	bool peer_gone;
 	bool is_reading, is_posted, is_buried;
 	struct post again;	/* its next turn, when it took a whole one */

@@ -28,6 +28,8 @@ enum deadline_kind {
 	DEADLINE_FINISH,   /* complete request to answer */
 	DEADLINE_GENERATE, /* the same for key generation */
 	DEADLINE_LINE,	   /* a create's audit line to the disk */
+	DEADLINE_HELD,	   /* a connection of a boxed process, until it is refused */
+	DEADLINE_TURN,	   /* tokens of a throttled uid wait */
 	DEADLINE_DRAIN,	   /* after the answer, until the peer has closed */
 	DEADLINE_KIND_COUNT
 };

@@ -60,6 +60,37 @@ void agent_uid_left(struct agent *agent, uid_t uid)
 		slot->count--;
 }
 
+/* ---- failures ----------------------------------------------------------------------------------- */
+
+static void penalty_event(
+	struct agent *agent, const struct principal *peer, enum status_code code, const struct penalty_news *news)
+{
+	struct audit_record record = audit_record_of(clock_wall_us());
+	char detail[32] = "uid throttled";
+
+	if (news->box_s > 0)
+		(void)snprintf(detail, sizeof(detail), "boxed for %u s", news->box_s);
+	record.event = "penalty";
+	record.has_peer = true;
+	record.uid = peer->uid;
+	record.gid = peer->gid;
+	record.pid = peer->pid;
+	record.status = status_name(code);
+	record.wire = status_wire(code);
+	record.detail = detail;
+	record.count = news->failures;
+	audit_event_put(agent->events, &record);
+}
+
+void agent_failed(struct agent *agent, const struct principal *peer, enum status_code code)
+{
+	static struct log_limit limit = { .burst = AGENT_PENALTY_EVENTS };
+	struct penalty_news news = penalty_fail(agent->penalties, peer, penalty_cause(code), agent->loop.now_us);
+
+	if ((news.box_s > 0 || news.uid_throttled) && log_allowed(&limit))
+		penalty_event(agent, peer, code, &news);
+}
+
 void agent_accept_pause(struct agent *agent)
 {
 	static struct log_limit limit = { .burst = 1 };
@@ -246,6 +277,7 @@ static void set_limits(struct agent *agent)
 	if (agent->conn_max > agent->conn_possible)
 		agent->conn_max = agent->conn_possible;
 	agent->uid_max = agent->config->limits.connections_per_uid;
+	penalty_limit(agent->penalties, agent->config->limits.failures);
 	for (size_t i = 0; i < agent->lane_count; i++)
 		agent->lanes[i].queue_max = agent->config->limits.queue;
 	for (size_t i = 0; i < agent->listener_count; i++) {
@@ -392,7 +424,12 @@ static void turn(void *context)
 		open_when_settled(agent);
 	audit_event_providers(agent->events, agent->lanes, agent->lane_count);
 
+	if (agent->keys_forgiven_us != agent->trust.keys_at_us) {
+		agent->keys_forgiven_us = agent->trust.keys_at_us;
+		penalty_keys_changed(agent->penalties);
+	}
 	for (int round = 0;; round++) {
+		authn_turns(agent);
 		for (size_t i = 0; i < agent->lane_count; i++)
 			lane_turn(&agent->lanes[i]);
 		if (!durable_turn(agent->durable, round < TURN_ROUNDS))
@@ -600,6 +637,8 @@ static struct status build_loop(struct agent *agent)
 		[DEADLINE_FINISH] = AGENT_FINISH_MS,
 		[DEADLINE_GENERATE] = AGENT_GENERATE_MS,
 		[DEADLINE_LINE] = AGENT_LINE_MS,
+		[DEADLINE_HELD] = CONN_HELD_MS,
+		[DEADLINE_TURN] = AUTHN_TURN_MS,
 		[DEADLINE_DRAIN] = CONN_DRAIN_MS };
 
 	TRY(loop_init(&agent->loop));
@@ -614,6 +653,8 @@ static struct status build_loop(struct agent *agent)
 
 static struct status build_identity(struct agent *agent)
 {
+	TRY(penalty_new(agent->config->limits.failures, &agent->penalties));
+	TRY(turns_new(&agent->turns));
 	TRY(jwtsvid_cache_new(AGENT_TOKENS, &agent->tokens));
 	TRY(binds_new(&agent->facts, agent->pin_descriptors, &agent->binds));
 	TRY(public_cache_new(AGENT_PUBLIC_KEYS, &agent->public_keys));
@@ -714,6 +755,8 @@ static void tear_down(struct agent *agent)
 	public_cache_free(agent->public_keys);
 	jwtsvid_cache_free(agent->tokens);
 	binds_free(agent->binds);
+	turns_free(agent->turns);
+	penalty_free(agent->penalties);
 	keyindex_free(agent->index);
 	damaged_done(&agent->damaged);
 	policy_unref(agent->policy);

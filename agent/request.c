@@ -17,6 +17,13 @@ static void reply_durable(struct post *post);
 
 /* ---- the flow ----------------------------------------------------------------------------------- */
 
+/* Before anything of it is looked at. */
+static struct status penalty_check(const struct agent *agent, const struct request *rq)
+{
+	ENSURE(!penalty_is_boxed(agent->penalties, &rq->conn->peer, agent->loop.now_us), PENALTY_BOXED);
+	return OK;
+}
+
 /* B4 and B5: the row, and whether it belongs to the provider that the header names. */
 static struct status op_route(struct agent *agent, struct request *rq)
 {
@@ -308,6 +315,7 @@ struct status request_begin(struct agent *agent, struct request *rq)
 {
 	struct keyindex_entry *entry = NULL;
 
+	TRY(penalty_check(agent, rq));
 	TRY(frame_check(&rq->header, rq->conn->listener->is_admin)); /* A7 to A11 */
 	TRY(authn_check(agent, rq));				     /* B1 to B3; a new token visits a compute thread */
 	if (!rq->waits)
@@ -345,6 +353,7 @@ void request_finish(struct agent *agent, struct request *rq, struct status st)
 		st = rq->op->finish(agent, rq); /* the answer's body */
 	fault_take(&rq->fault);			/* out of the thread, before the next request fails in it */
 
+	agent_failed(agent, &rq->conn->peer, st.code);
 	reply_encode(rq, st);
 	audit_submit(agent, rq); /* then the reply: what cannot be audited is not revealed */
 }
@@ -514,7 +523,7 @@ static void deadline_passed(struct deadline *deadline)
 
 static bool is_stage_a(enum status_code code)
 {
-	return code == STATUS_FRAME_CONTENT_TYPE || code == STATUS_FRAME_ACCEPT_TYPE ||
+	return code == STATUS_PENALTY_BOXED || code == STATUS_FRAME_CONTENT_TYPE || code == STATUS_FRAME_ACCEPT_TYPE ||
 	       code == STATUS_FRAME_AUTH_TYPE || code == STATUS_FRAME_OPCODE || code == STATUS_FRAME_PROVIDER;
 }
 

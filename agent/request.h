@@ -14,6 +14,7 @@
 #include "agent/lane.h"
 #include "agent/policy.h"
 #include "agent/random.h"
+#include "agent/turns.h"
 #include "jwtsvid/cache.h"
 #include "wire/admin_pb.h"
 #include "wire/frame.h"
@@ -119,6 +120,7 @@ struct request {
 	struct deadline deadline;
 	struct lane_call call;
 	struct buf call_part;  /* sized parent, then hash */
+	struct turn turn;      /* while its token waits to be looked at */
 	struct keyset *keyset; /* one reference, while a token is being verified */
 	struct compute_job compute;
 	struct status computed; /* by the compute thread */

@@ -122,7 +122,8 @@
 	X(LANE_DOWN,            1145, "provider is down") \
 	X(LANE_DIED,            1145, "worker died executing the request") \
 	X(LANE_DEADLINE,        1145, "deadline passed while executing; outcome undecided") \
-	/* quotas */ \
+	/* penalties and quotas */ \
+	X(PENALTY_BOXED,        1141, "the process failed too often and has to wait") \
 	X(QUOTA_KEYS,           1142, "tenant has as many keys as it may") \
 	X(QUOTA_RATE,           1141, "tenant's requests of this second are used up") \
 	X(QUOTA_DAY,            1141, "tenant's requests of this day are used up") \

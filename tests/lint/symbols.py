@@ -21,7 +21,7 @@ PREFIXES = {
     'request': 'principal account admin agent audit authn begin bind compute conn count damaged deadline decode '
                'durable finish floor holder intent_record key keyfact keyindex lane link listen listener loop op ops '
                'owner penalty post quota random recovery replay request revocation revoke strength suspend '
-               'trust wall watch ',
+               'trust turns wall watch ',
 }
 
 

@@ -370,9 +370,20 @@ class Rig:
             text += f'spiffe: {{endpoint: "unix://{o["spiffe"]}", audience: parsec, validation: local}}\n'
         text += 'providers:\n' + ''.join(self.provider_yaml(p) for p in self.providers)
         text += 'tenants:\n' + self.tenants_yaml() + f'admins:\n  - {{uid: {o.get("admin_uid", 0)}}}\n' + o.get('more', '')
+        text = self.with_failures(text)
         with open(self.path('keyreeve.yaml'), 'w') as f:
             f.write(text)
         os.chmod(self.path('keyreeve.yaml'), 0o644)
+
+    def with_failures(self, text):
+        """Tests fail on purpose, from one process: it is boxed only where a test is about that (failures=None: the
+        default)."""
+        failures = self.options.get('failures', 1000000)
+        if failures is None:
+            return text
+        if 'limits: {' in text:
+            return text.replace('limits: {', f'limits: {{failures: {failures}, ')
+        return text + f'limits: {{failures: {failures}}}\n'
 
     # ---- daemon
     def start(self, wait=True, wrapper=(), env=None):
