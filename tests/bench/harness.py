@@ -142,9 +142,9 @@ class Service:
 class Keyreeve(Service):
     """The daemon on devices of its own, with a Workload API for its tokens."""
 
-    def __init__(self, providers, sessions, jwt=True):
+    def __init__(self, providers, sessions, jwt=True, **options):
         super().__init__()
-        self.rig = Rig(providers=providers, sessions=sessions, wrap='file', segment='64MiB', keep=64)
+        self.rig = Rig(providers=providers, sessions=sessions, wrap='file', segment='64MiB', keep=64, **options)
         self.rig.options['spiffe'] = self.rig.path('issuer.sock')
         self.issuer = Issuer(self.rig) if jwt else None
         self.socket = self.rig.socket

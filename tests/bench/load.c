@@ -2,11 +2,12 @@
  *
  * Load on a Parsec service: N clients, each one request at a time, all in one thread.
  *
- *   bench-load SOCKET CLIENTS SECONDS [VARY] < FRAME
+ *   bench-load SOCKET CLIENTS SECONDS [VARY [PACE]] < FRAME
  *
  * FRAME is one complete request, sent over and over.  Where bit 0 of its flags is set every client keeps its
  * connection, else it makes a new one for each request: latency then counts from before socket() to the answer's last
- * byte.  From offset VARY on, 8 bytes become a running number, so that no two requests are the same.
+ * byte.  From offset VARY on, 8 bytes become a running number, so that no two requests are the same.  PACE: so many
+ * requests a second in all, and latency counts from when one is due; without, each client sends as soon as it can.
  *
  * Prints "start" after a warm-up of a tenth of SECONDS, and after SECONDS a line of JSON: at the two the caller can
  * read the CPU time of others.  Then the answers that are still out are awaited, one request more is sent on a
@@ -18,6 +19,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -40,6 +42,7 @@ enum {
 
 struct client {
 	int fd;
+	bool is_waiting; /* for its answer */
 	uint64_t began_ns;
 	size_t got;
 	uint8_t answer[ANSWER_MAX];
@@ -56,7 +59,10 @@ struct load {
 	struct client *clients;
 	size_t count;
 	bool counting, stopping;
-	size_t waiting; /* clients without their answer */
+	size_t waiting;	  /* clients without their answer */
+	uint64_t pace_ns; /* 0: as fast as they can */
+	uint64_t due_ns;
+	int timer;
 	struct measure latency;
 	uint64_t refused, broken;
 	uint16_t last_status;
@@ -79,12 +85,13 @@ static bool client_send(struct load *l, struct client *c)
 {
 	size_t sent = 0;
 
-	c->began_ns = measure_now_ns();
+	c->began_ns = l->pace_ns > 0 ? l->due_ns : measure_now_ns();
 	c->got = 0;
 	if (c->fd < 0 && !client_connect(l, c))
 		return false;
 	l->number++;
 	l->waiting++;
+	c->is_waiting = true;
 	if (l->vary > 0)
 		memcpy(l->request + l->vary, &l->number, sizeof(l->number));
 	while (sent < l->request_len) {
@@ -123,6 +130,40 @@ static void answered(struct load *l, struct client *c)
 	measure_add(&l->latency, measure_now_ns() - c->began_ns);
 }
 
+/* The next request of a client that has its answer: now, or when it is due. */
+static bool client_next(struct load *l, struct client *c)
+{
+	return l->stopping || l->pace_ns > 0 || client_send(l, c);
+}
+
+/* Every request that is due, as long as there is a client for it. */
+static bool pace(struct load *l)
+{
+	struct itimerspec at = { 0 };
+
+	for (size_t i = 0; i < l->count && l->due_ns <= measure_now_ns(); i++) {
+		if (l->clients[i].is_waiting)
+			continue;
+		if (!client_send(l, &l->clients[i]))
+			return false;
+		l->due_ns += l->pace_ns;
+	}
+	at.it_value.tv_sec = (time_t)(l->due_ns / 1000000000U);
+	at.it_value.tv_nsec = (long)(l->due_ns % 1000000000U);
+	return timerfd_settime(l->timer, TFD_TIMER_ABSTIME, &at, NULL) == 0;
+}
+
+static bool pace_begin(struct load *l)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+
+	if (l->pace_ns == 0)
+		return true;
+	l->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	l->due_ns = measure_now_ns();
+	return l->timer >= 0 && epoll_ctl(l->epoll, EPOLL_CTL_ADD, l->timer, &event) == 0;
+}
+
 static void client_close(struct client *c)
 {
 	if (c->fd >= 0)
@@ -141,8 +182,9 @@ static bool client_ready(struct load *l, struct client *c)
 	if (n <= 0) {
 		l->broken++;
 		l->waiting--;
+		c->is_waiting = false;
 		client_close(c);
-		return l->broken < CLIENTS_MAX && client_send(l, c);
+		return l->broken < CLIENTS_MAX && client_next(l, c);
 	}
 	c->got += (size_t)n;
 	len = answer_length(c);
@@ -154,23 +196,26 @@ static bool client_ready(struct load *l, struct client *c)
 		return true;
 	answered(l, c);
 	l->waiting--;
+	c->is_waiting = false;
 	if (!l->keep)
 		client_close(c);
-	return l->stopping || client_send(l, c);
+	return client_next(l, c);
 }
 
 static bool turn(struct load *l, uint64_t until_ns)
 {
 	struct epoll_event events[EVENTS];
 
-	while (l->waiting > 0 && measure_now_ns() < until_ns) {
+	while ((l->waiting > 0 || (l->pace_ns > 0 && !l->stopping)) && measure_now_ns() < until_ns) {
 		int n = epoll_wait(l->epoll, events, EVENTS, POLL_MS);
 
 		if (n < 0 && errno != EINTR)
 			return false;
 		for (int i = 0; i < n; i++)
-			if (!client_ready(l, events[i].data.ptr))
+			if (events[i].data.ptr != NULL && !client_ready(l, events[i].data.ptr))
 				return false;
+		if (l->pace_ns > 0 && !l->stopping && !pace(l))
+			return false;
 	}
 	return true;
 }
@@ -234,9 +279,11 @@ static bool run(struct load *l, double seconds)
 {
 	uint64_t span_ns = (uint64_t)(seconds * 1e9);
 
-	for (size_t i = 0; i < l->count; i++)
+	for (size_t i = 0; l->pace_ns == 0 && i < l->count; i++)
 		if (!client_send(l, &l->clients[i]))
 			return false;
+	if (!pace_begin(l) || (l->pace_ns > 0 && !pace(l)))
+		return false;
 	if (!turn(l, measure_now_ns() + span_ns / WARM_SHARE) || !measured(l, span_ns))
 		return false;
 	l->stopping = true;
@@ -262,6 +309,8 @@ static bool prepare(struct load *l, char **argv)
 	(void)snprintf(l->to.sun_path, sizeof(l->to.sun_path), "%s", argv[1]); /* a longer one does not connect */
 	l->count = (size_t)strtoul(argv[2], NULL, 10);
 	l->vary = argv[4] != NULL ? (size_t)strtoul(argv[4], NULL, 10) : 0;
+	if (argv[4] != NULL && argv[5] != NULL)
+		l->pace_ns = (uint64_t)(1e9 / strtod(argv[5], NULL));
 	if (l->count == 0 || l->count > CLIENTS_MAX) {
 		errno = EINVAL;
 		return false;
@@ -281,7 +330,7 @@ int main(int argc, char **argv)
 	bool good;
 
 	if (argc < 4 || l == NULL) {
-		(void)fprintf(stderr, "usage: bench-load SOCKET CLIENTS SECONDS [VARY] < FRAME\n");
+		(void)fprintf(stderr, "usage: bench-load SOCKET CLIENTS SECONDS [VARY [PACE]] < FRAME\n");
 		free(l);
 		return 2;
 	}
