@@ -149,6 +149,7 @@ struct status key_search(struct session *s, const struct key_template *t, CK_OBJ
 		count += rv == CKR_OK && got <= max - count ? got : 0;
 	} while (rv == CKR_OK && got > 0 && count < max);
 	(void)s->fn->C_FindObjectsFinal(s->handle); /* the search is over in any case */
+	// cppcheck-suppress uninitvar ; the loop's body runs once at least
 	TRY(SESSION_CHECK(s, rv));
 	*ret_count = count;
 	return OK;
@@ -273,6 +274,7 @@ struct status key_check(struct session *s, CK_OBJECT_HANDLE object, const struct
 	return OK;
 }
 
+/* Not CKA_LOCAL, which NSS says false to: a key that was always sensitive and never extractable was made there. */
 /* clang-format off */
 static const struct key_wanted private_wanted[] = {
 	{ CKA_TOKEN,               true,  false },
@@ -281,7 +283,6 @@ static const struct key_wanted private_wanted[] = {
 	{ CKA_EXTRACTABLE,         false, false },
 	{ CKA_ALWAYS_SENSITIVE,    true,  false },
 	{ CKA_NEVER_EXTRACTABLE,   true,  false },
-	{ CKA_LOCAL,               true,  false },
 	{ CKA_SIGN,                true,  false },
 	{ CKA_DECRYPT,             false, true },
 	{ CKA_UNWRAP,              false, true },
@@ -401,6 +402,7 @@ struct status key_generate(struct keys *keys, const struct worker_request *rq, s
 	TRY(shape_of(&rq->key, &shape));
 	rv = generate_once(s, &shape, rq->hardware_id, keys->has_short_templates, pair);
 	if (rc_is_template(rv) && !keys->has_short_templates) {
+		TRY(key_destroy(keys, rq->hardware_id)); /* whatever half of it is there */
 		rv = generate_once(s, &shape, rq->hardware_id, true, pair);
 		keys->has_short_templates = rv == CKR_OK;
 	}

@@ -53,6 +53,10 @@ static struct status get_functions(struct module *m, const char *path)
 	rv = get.to(&m->fn);
 	if (rv != CKR_OK || m->fn == NULL)
 		return FAIL_RC(MODULE_MISSING, rv);
+	/* p11-kit's proxy gives whoever asks a list of his own, and libp11 has initialised its own. */
+	rv = m->fn->C_Initialize(NULL);
+	if (rv != CKR_OK && rv != CKR_CRYPTOKI_ALREADY_INITIALIZED)
+		return FAIL_RC(MODULE_MISSING, rv);
 	return OK;
 }
 

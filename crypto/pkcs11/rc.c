@@ -62,6 +62,7 @@ static const struct rc_row rows[] = {
 	{ CKR_ATTRIBUTE_VALUE_INVALID,      STATUS_DEVICE_UNSUPPORTED, TEMPLATE },
 	{ CKR_ATTRIBUTE_READ_ONLY,          STATUS_DEVICE_UNSUPPORTED, TEMPLATE },
 	{ CKR_TEMPLATE_INCONSISTENT,        STATUS_DEVICE_UNSUPPORTED, TEMPLATE },
+	{ CKR_GENERAL_ERROR,                STATUS_DEVICE_FAILED,      TEMPLATE }, /* NSS, of an attribute it cannot store */
 	{ CKR_RANDOM_NO_RNG,                STATUS_RANDOM_FAILED,      0 },
 };
 /* clang-format on */
