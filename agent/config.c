@@ -82,9 +82,11 @@ void *config_list_grow(const struct config_field *field, void *base)
 	if (config_list_full(field, base))
 		return NULL;
 	if ((*count & (*count - 1)) == 0) {
-		list = reallocarray(list, *count == 0 ? 1 : (size_t)*count * 2, size);
-		if (list == NULL)
+		char *grown = reallocarray(list, *count == 0 ? 1 : (size_t)*count * 2, size);
+
+		if (grown == NULL)
 			return NULL;
+		list = grown;
 		pointer_set(base, field->offset, list);
 	}
 	memset(list + *count * size, 0, size);
@@ -461,17 +463,20 @@ static struct status rate_add(const struct config_field *field, struct bytes sca
 
 static struct status bool_set(const struct config_field *field, struct bytes scalar, void *base, char *ret_text)
 {
-	bool value = bytes_equal(scalar, BYTES_LITERAL("true"));
+	bool *to = (bool *)(void *)((char *)base + field->offset);
+	char quoted[QUOTED_BYTES];
 
-	if (!value && !bytes_equal(scalar, BYTES_LITERAL("false"))) {
-		char quoted[QUOTED_BYTES];
-
-		quote(scalar, quoted);
-		(void)snprintf(ret_text, CONFIG_TEXT_BYTES, "'%s' is neither true nor false", quoted);
-		return FAIL(CONFIG_SYNTAX);
+	if (bytes_equal(scalar, BYTES_LITERAL("true"))) {
+		*to = true;
+		return OK;
 	}
-	memcpy((char *)base + field->offset, &value, sizeof(value));
-	return OK;
+	if (bytes_equal(scalar, BYTES_LITERAL("false"))) {
+		*to = false;
+		return OK;
+	}
+	quote(scalar, quoted);
+	(void)snprintf(ret_text, CONFIG_TEXT_BYTES, "'%s' is neither true nor false", quoted);
+	return FAIL(CONFIG_SYNTAX);
 }
 
 static const char *path_fault(struct bytes path)

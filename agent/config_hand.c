@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/config_hand.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -130,7 +131,7 @@ void hand_json_findings(struct buf *to, const char *path, const struct buf *line
 
 		buf_put_text(to, separator);
 		finding_json(to, path, bytes_of(left.data, len));
-		left = end == NULL ? (struct bytes){ 0 } : bytes_of(end + 1, left.len - len - 1);
+		left = end == NULL ? bytes_of(NULL, 0) : bytes_of(end + 1, left.len - len - 1);
 		separator = ",\n ";
 	}
 	buf_put_text(to, "]");
@@ -294,10 +295,12 @@ static const struct config_field *field_of(const char *option)
 static bool field_set(const char *option, const char *value, struct policy_case *asked)
 {
 	const struct config_field *field = field_of(option);
-	bool is_bare = field->type == CONFIG_TYPE_SECONDS && value[strspn(value, "0123456789")] == '\0';
 	AUTO(buf_done) struct buf text = buf_make(CONFIG_TEXT_MAX);
 	char why[CONFIG_TEXT_BYTES] = "";
+	bool is_bare;
 
+	assert(field != NULL); /* the options are made of the fields */
+	is_bare = field->type == CONFIG_TYPE_SECONDS && value[strspn(value, "0123456789")] == '\0';
 	for (const char *at = value;; at++) {
 		size_t len = field->type == CONFIG_TYPE_BITS ? strcspn(at, ",") : strlen(at);
 

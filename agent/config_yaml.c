@@ -104,6 +104,7 @@ static void place_keep(struct walk *w, yaml_mark_t mark, bool is_later)
 	}
 	w->no_memory |= path == NULL;
 	w->places[w->place_count++] = (struct place){ path, mark, is_later };
+	// cppcheck-suppress memleak ; the place owns it
 }
 
 /* ---- events ---------------------------------------------------------------------------------------------------- */

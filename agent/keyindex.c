@@ -98,7 +98,7 @@ static struct bytes encode(const struct namespace_name *name, uint8_t raw[ENCODE
 	struct buf to = { .data = raw, .room = ENCODED_MAX, .max_bytes = ENCODED_MAX };
 
 	namespace_name_put(&to, name);
-	return to.bad ? (struct bytes){ 0 } : buf_bytes(&to);
+	return to.bad ? bytes_of(NULL, 0) : buf_bytes(&to);
 }
 
 struct keyindex_space *keyindex_space_find(struct keyindex *index, const struct namespace_name *name)

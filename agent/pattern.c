@@ -46,7 +46,7 @@ bool pattern_next(struct bytes *left, struct bytes *ret_segment)
 	if (len == 0)
 		return false;
 	*ret_segment = bytes_of(left->data, len);
-	*left = slash == NULL ? (struct bytes){ 0 } : bytes_of(slash + 1, left->len - len - 1);
+	*left = slash == NULL ? bytes_of(NULL, 0) : bytes_of(slash + 1, left->len - len - 1);
 	return true;
 }
 

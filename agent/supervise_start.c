@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -27,6 +28,7 @@ static struct status join_wrap(struct supervisor *s, struct child *soft, struct 
 	int pair[2];
 	struct status st;
 
+	assert(wrap != NULL); /* the configuration's check: it names a TPM or a token */
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return FAIL_RC(NO_DESCRIPTORS, errno);
 	(void)snprintf(name, sizeof(name), "wrap:%s", wrap->name);

@@ -488,7 +488,7 @@ void tenant_space(const struct tenant_match *match, const struct identity *ident
 		.authenticator = identity->authenticator,
 		.domain = domain,
 		.tenant = bytes_of(match->name, match->name_len),
-		.identity = match->tenant->is_shared ? (struct bytes){ 0 } : identity->name,
+		.identity = match->tenant->is_shared ? bytes_of(NULL, 0) : identity->name,
 	};
 }
 

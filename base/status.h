@@ -212,8 +212,11 @@ struct fault {
 };
 
 #define OK ((struct status){ STATUS_OK })
-#define FAIL(NAME) status_fail(STATUS_##NAME, 0, __FILE__, __LINE__, __func__)
-#define FAIL_RC(NAME, rc) status_fail(STATUS_##NAME, (int64_t)(rc), __FILE__, __LINE__, __func__)
+/* The code stands in the expression itself, so that a compiler sees that it is no success. */
+#define FAIL(NAME) FAIL_RC(NAME, 0)
+#define FAIL_RC(NAME, rc)                                                               \
+	((void)status_fail(STATUS_##NAME, (int64_t)(rc), __FILE__, __LINE__, __func__), \
+		(struct status){ STATUS_##NAME })
 #define TRY(call)                            \
 	do {                                 \
 		struct status try_ = (call); \

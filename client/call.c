@@ -178,6 +178,7 @@ static enum keyreeve_result fill(struct keyreeve *k, const struct keyreeve_optio
 enum keyreeve_result keyreeve_open(
 	const struct keyreeve_options *options, struct keyreeve **ret_keyreeve, struct keyreeve_error *ret_error)
 {
+	// cppcheck-suppress uninitvar ; written before it is read
 	struct keyreeve_error ignored, *error = ret_error != NULL ? ret_error : &ignored;
 	const char *fault = options_fault(options);
 	enum keyreeve_result result;

@@ -44,8 +44,9 @@ static inline struct bytes spiffe_id_text(const struct spiffe_id *id)
 
 static inline struct bytes spiffe_id_domain(const struct spiffe_id *id)
 {
-	return id->data == NULL ? (struct bytes){ 0 }
-				: (struct bytes){ id->data + SPIFFE_SCHEME_BYTES, id->domain_len };
+	if (id->data == NULL)
+		return (struct bytes){ 0 };
+	return (struct bytes){ id->data + SPIFFE_SCHEME_BYTES, id->domain_len };
 }
 
 /* With its leading '/'; empty for an ID that names a trust domain only. */
@@ -53,7 +54,9 @@ static inline struct bytes spiffe_id_path(const struct spiffe_id *id)
 {
 	size_t before = (size_t)SPIFFE_SCHEME_BYTES + id->domain_len;
 
-	return id->data == NULL ? (struct bytes){ 0 } : (struct bytes){ id->data + before, id->len - before };
+	if (id->data == NULL)
+		return (struct bytes){ 0 };
+	return (struct bytes){ id->data + before, id->len - before };
 }
 
 static inline bool spiffe_id_equal(const struct spiffe_id *a, const struct spiffe_id *b)

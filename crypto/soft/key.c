@@ -3,6 +3,7 @@
  * A key blob is a sealed piece (crypto/aead.h) under the wrapping key.  Its associated data names the hardware id and
  * the attributes, so that a blob serves no other record.  Inside: for EC the scalar, then the point; for RSA a DER
  * RSAPrivateKey. */
+#include <assert.h>
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
@@ -147,6 +148,7 @@ static struct status ec_from_data(struct secret *numbers, size_t width, const ch
 	char group[8];
 	OSSL_PARAM params[4];
 
+	assert(curve != NULL); /* get_key() asked */
 	memcpy(group, curve, strlen(curve) + 1);
 	params[0] = OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0);
 	params[1] = OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_PRIV_KEY, numbers->data, width);

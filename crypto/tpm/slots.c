@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/tpm/slots.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,6 +51,7 @@ static struct status unload(struct slots *s, struct slot *slot)
 /* Out of the TPM, with its context kept where that is worth it. */
 static struct status evict(struct slots *s, struct slot *slot)
 {
+	assert(slot != NULL); /* as long as some are loaded one is the oldest of them */
 	if (slot->saved == NULL && !s->device->is_managed)
 		TRY(device_check(
 			s->device, "ContextSave", Esys_ContextSave(s->device->esys, slot->object, &slot->saved)));

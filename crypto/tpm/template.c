@@ -111,6 +111,7 @@ static struct status ecc_parameters(
 {
 	ENSURE(scheme == TPM2_ALG_ECDSA, ATTR_ALG);
 	*ret = (TPMS_ECC_PARMS){ .symmetric.algorithm = TPM2_ALG_NULL,
+		// cppcheck-suppress unknownEvaluationOrder ; a constant has no side effects
 		.scheme = { .scheme = TPM2_ALG_NULL },
 		.curveID = template_curve(key->family, key->bits),
 		.kdf.scheme = TPM2_ALG_NULL };
@@ -128,6 +129,7 @@ static struct status rsa_parameters(
 	ENSURE(scheme == TPM2_ALG_RSASSA || scheme == TPM2_ALG_RSAPSS, ATTR_ALG);
 	ENSURE(key->bits == 2048 || key->bits == 3072 || key->bits == 4096, ATTR_TYPE);
 	*ret = (TPMS_RSA_PARMS){ .symmetric.algorithm = TPM2_ALG_NULL,
+		// cppcheck-suppress unknownEvaluationOrder ; a constant has no side effects
 		.scheme = { .scheme = TPM2_ALG_NULL },
 		.keyBits = (TPMI_RSA_KEY_BITS)key->bits };
 	if (hash != TPM2_ALG_NULL) {
