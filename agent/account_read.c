@@ -88,9 +88,9 @@ static struct status file_read(const char *path, struct wanted *wanted, size_t c
 
 	if (file == NULL)
 		return errno == ENOENT ? OK : FAIL_RC(IO, errno);
-	while ((rc = fgetpwent_r(file, &entry, line, sizeof(line), &found)) == 0 || rc == ERANGE)
-		if (rc == 0)
-			line_take(&entry, wanted, count);
+	/* A line that is too long is found again and again: it ends the reading, and nobody is believed. */
+	while ((rc = fgetpwent_r(file, &entry, line, sizeof(line), &found)) == 0)
+		line_take(&entry, wanted, count);
 	(void)fclose(file); /* was only read */
 	return rc == ENOENT ? OK : FAIL_RC(IO, rc);
 }

@@ -208,6 +208,7 @@ static const struct row {
 	{ 12, sockets_check, "nobody else stands at the sockets' paths" },
 	{ 21, doctor_check_devices, "devices and tokens are closed to others" },
 	{ 22, doctor_check_modules, "modules and their libraries belong to root, and are those that are pinned" },
+	{ 31, doctor_check_accounts, "accounts of tenants that are named by uid cannot log in" },
 	{ 33, direct_check, "direct has a listener and a group of its own, or is not used" },
 	{ 42, doctor_check_state, "the store directory is ours alone" },
 	{ 45, doctor_check_file, "the configuration can be written by root only" },

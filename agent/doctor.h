@@ -21,6 +21,7 @@ struct doctor_facts {
 	bool has_seccomp, has_no_new_privileges;
 	int landlock_abi; /* 0: none */
 	struct principal_facts peers;
+	const char *root; /* borrowed; stands before /etc, homes and the marks of a container; NULL: nothing does */
 };
 void doctor_probe(const char *config_path, bool may_be_running, struct doctor_facts *ret_facts);
 

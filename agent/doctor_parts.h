@@ -64,11 +64,12 @@ bool doctor_libraries(const char *module, doctor_library_fn *visit, void *contex
 bool doctor_sha256(const char *path, char ret_text[DOCTOR_SHA256_TEXT]);
 
 /* The checks that have a file of their own. */
-void doctor_check_binding(struct doctor *d); /* DOC-06 */
-void doctor_check_devices(struct doctor *d); /* DOC-21 */
-void doctor_check_modules(struct doctor *d); /* DOC-22 */
-void doctor_check_state(struct doctor *d);   /* DOC-42 */
-void doctor_check_file(struct doctor *d);    /* DOC-45 */
-void doctor_check_wrap(struct doctor *d);    /* DOC-47 */
+void doctor_check_binding(struct doctor *d);  /* DOC-06 */
+void doctor_check_devices(struct doctor *d);  /* DOC-21 */
+void doctor_check_modules(struct doctor *d);  /* DOC-22 */
+void doctor_check_accounts(struct doctor *d); /* DOC-31 */
+void doctor_check_state(struct doctor *d);    /* DOC-42 */
+void doctor_check_file(struct doctor *d);     /* DOC-45 */
+void doctor_check_wrap(struct doctor *d);     /* DOC-47 */
 
 #endif

@@ -371,6 +371,8 @@ class Rig:
         text += 'providers:\n' + ''.join(self.provider_yaml(p) for p in self.providers)
         text += 'tenants:\n' + self.tenants_yaml() + f'admins:\n  - {{uid: {o.get("admin_uid", 0)}}}\n' + o.get('more', '')
         text = self.with_failures(text)
+        if self.posture == 'strict' and 'accept:' not in text:
+            text += 'accept: [{check: DOC-31, because: "these tests ask as root"}]\n'
         with open(self.path('keyreeve.yaml'), 'w') as f:
             f.write(text)
         os.chmod(self.path('keyreeve.yaml'), 0o644)

@@ -67,7 +67,10 @@ static struct account_table read_table(void)
 
 static void the_table_has_the_tenants_uids_and_their_first_lines(void **state)
 {
+	struct buf bytes = buf_make(ACCOUNT_TABLE_MAX);
+	struct config_tenant tenants[5];
 	struct account_table table;
+	struct config config;
 
 	(void)state;
 	write_file("# comment\nroot:x:0:0::/root:/bin/sh\nbatch:x:2001:100:text:%s:/bin/false\n"
@@ -83,6 +86,10 @@ static void the_table_has_the_tenants_uids_and_their_first_lines(void **state)
 	assert_true(account_look(&table, 7).len > 0 && account_name(account_look(&table, 7)).len == 0); /* absent */
 	assert_int_equal(account_look(&table, 0).len, 0);						/* nobody's */
 	account_table_done(&table);
+	write_file("batch:x:2001:100:%09000d:/:/bin/false\n", 0); /* longer than any line */
+	config_fill(&config, tenants);
+	assert_fails(account_table_read(in_directory("passwd"), &config, &bytes), IO);
+	buf_done(&bytes);
 	assert_int_equal(unlink(in_directory("passwd")), 0);
 	table = read_table(); /* no file: nobody has an account */
 	assert_int_equal(table.count, FEW);

@@ -127,7 +127,7 @@ static int world_new(void **state)
 	w->config->uid = OURS;
 	w->config->gid = OURS_GID;
 	w->facts = (struct doctor_facts){ w->config_path, false, true, true, 3,
-		{ .has_pidfd = true, .has_inodes = true, .has_info = true, .has_label = true, .cgroups = "/" } };
+		{ .has_pidfd = true, .has_inodes = true, .has_info = true, .has_label = true, .cgroups = "/" }, NULL };
 	*state = w;
 	return 0;
 }
@@ -200,7 +200,7 @@ static void expect_good(struct world *w)
 
 static void a_machine_in_order_passes_every_check(void **state)
 {
-	static const unsigned checks[] = { 1, 4, 6, 11, 12, 21, 22, 33, 42, 45, 47 };
+	static const unsigned checks[] = { 1, 4, 6, 11, 12, 21, 22, 31, 33, 42, 45, 47 };
 	struct world *w = *state;
 
 	expect_good(w);
@@ -669,6 +669,15 @@ static void doc_47_knows_what_auto_means_without_devices(void **state)
 /* ---- posture and accepted findings
  * --------------------------------------------------------------------------------------- */
 
+#define SERVICE "svc:x:4750:4750::/home/svc:/usr/sbin/nologin\n"
+#define LOCKED "root:$6$a:1::::::\nsvc:!:1::::::\n"
+
+static void put_accounts(const struct world *w, const char *passwd, const char *shadow)
+{
+	make_file(w, "etc/passwd", 0644, passwd);
+	make_file(w, "etc/shadow", 0600, shadow);
+}
+
 /* Break what a check looks at; each is found alone. */
 static void break_all(struct world *w)
 {
@@ -680,6 +689,9 @@ static void break_all(struct world *w)
 	assert_int_equal(chmod(in(w, "etc/keyreeve.yaml"), 0666), 0);
 	free(w->config->providers[1].wrap);
 	w->config->providers[1].wrap = strdup("file");
+	put_accounts(w, "svc:x:4750:4750::/:/bin/sh\n", LOCKED);
+	w->facts.root = w->root;
+	w->config->tenants[0].match.uid = 4750;
 	/* the four that no posture waives */
 	assert_int_equal(chmod(in(w, "run"), 0777), 0);
 	make_file(w, "direct/socket", 0600, "");
@@ -693,13 +705,13 @@ static void permissive_warns_except_for_four(void **state)
 
 	break_all(w);
 	look(w);
-	assert_int_equal(w->result.refused, 9);
+	assert_int_equal(w->result.refused, 10);
 	assert_int_equal(w->result.providers_down, 1u << 1 | 1u << 2);
 	w->config->posture = POSTURE_PERMISSIVE;
 	look(w);
 	assert_int_equal(w->result.refused, 4);
 	assert_int_equal(w->result.providers_down, 0);
-	assert_int_equal(w->result.warned, 7);
+	assert_int_equal(w->result.warned, 8);
 	for (size_t i = 0; i < w->count; i++) {
 		unsigned check = w->findings[i].check;
 		bool is_fixed = check == 1 || check == 11 || check == 12 || check == 42;
@@ -744,6 +756,68 @@ static void this_machine_can_be_probed(void **state)
 
 #define in_a_world(test) cmocka_unit_test_setup_teardown(test, world_new, world_free)
 
+/* ---- DOC-31 --------------------------------------------------------------------------------------------------------
+ */
+
+static void doc_31_refuses_accounts_that_can_log_in(void **state)
+{
+	static const struct {
+		const char *passwd, *shadow, *part; /* part NULL: good */
+	} rows[] = {
+		{ SERVICE, LOCKED, NULL }, { SERVICE, "svc:*:1::::::\n", NULL }, { SERVICE, "svc:!!:1::::::\n", NULL },
+		{ SERVICE, "root:$6$a:1::::::\n", NULL }, /* no line: no password */
+		{ SERVICE, "svc:$6$salt$hash:1::::::\n", "has a password" },
+		{ SERVICE, "svc::1::::::\n", "needs none" }, { "svc::4750:4750::/:/bin/false\n", LOCKED, "needs none" },
+		{ "svc:x:4750:4750::/:/bin/sh\n", LOCKED, "has the shell /bin/sh" },
+		{ "svc:x:4750:4750::/:\n", LOCKED, "has the shell /bin/sh" },
+		{ "svc:x:4750:4750::/:nologin\n", LOCKED, "has the shell nologin" },
+		{ "other:x:4751:1::/:/bin/sh\n" SERVICE, "other::1::::::\n" LOCKED, NULL }, /* no tenant */
+		{ SERVICE "twin:x:4750:1::/:/bin/sh\n", LOCKED, "account twin" },
+		{ "", "", NULL }, /* no account: nobody logs in */
+	};
+	struct world *w = *state;
+
+	put_accounts(w, "svc:x:4750:4750::/:/bin/sh\n", "svc::1::::::\n");
+	w->facts.root = w->root;
+	expect_good(w); /* no tenant is named by uid */
+	w->config->tenants[0].match.uid = 4750;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		print_message("%zu\n", i);
+		put_accounts(w, rows[i].passwd, rows[i].shadow);
+		if (rows[i].part == NULL)
+			expect_good(w);
+		else
+			expect(w, 31, DOCTOR_REFUSE, rows[i].part);
+	}
+	w->config->tenants[0].match.uid = CONFIG_UNSET;
+}
+
+static void doc_31_refuses_keys_and_containers(void **state)
+{
+	static const char *const names[] = { "home/svc/.ssh/authorized_keys", "home/svc/.ssh/authorized_keys2" };
+	static const char *const marks[] = { ".dockerenv", "run/.containerenv" };
+	struct world *w = *state;
+
+	put_accounts(w, SERVICE, LOCKED);
+	make_directory(w, "home", 0755, 0);
+	make_directory(w, "home/svc", 0700, FOREIGN);
+	make_directory(w, "home/svc/.ssh", 0700, FOREIGN);
+	w->facts.root = w->root;
+	w->config->tenants[0].match.uid = 4750;
+	expect_good(w);
+	for (size_t i = 0; i < 2; i++) {
+		make_file(w, names[i], 0600, "");
+		expect(w, 31, DOCTOR_REFUSE, "can log in with a key");
+		assert_int_equal(unlink(in(w, names[i])), 0);
+	}
+	for (size_t i = 0; i < 2; i++) {
+		make_file(w, marks[i], 0600, "");
+		expect(w, 31, DOCTOR_REFUSE, "inside a container");
+		assert_int_equal(unlink(in(w, marks[i])), 0);
+	}
+	w->config->tenants[0].match.uid = CONFIG_UNSET;
+}
+
 static const struct CMUnitTest tests[] = {
 	in_a_world(a_machine_in_order_passes_every_check),
 	in_a_world(doc_01_refuses_uid_0_and_a_missing_account),
@@ -760,6 +834,8 @@ static const struct CMUnitTest tests[] = {
 	in_a_world(doc_22_accepts_the_hash_that_is_pinned),
 	in_a_world(doc_22_looks_at_the_libraries_of_the_module),
 	in_a_world(doc_22_reads_broken_modules),
+	in_a_world(doc_31_refuses_accounts_that_can_log_in),
+	in_a_world(doc_31_refuses_keys_and_containers),
 	in_a_world(doc_33_prints_who_the_group_is),
 	in_a_world(doc_42_looks_at_each_file_of_ours),
 	in_a_world(doc_47_sees_what_wrapped_the_first_key),
