@@ -80,6 +80,8 @@ struct status decode_admin_nothing(struct request *rq);
 struct status finish_admin_status(struct agent *agent, struct request *rq);
 struct status decode_admin_keys(struct request *rq);
 struct status finish_admin_keys(struct agent *agent, struct request *rq);
+struct status decode_admin_pins(struct request *rq);
+struct status finish_admin_pins(struct agent *agent, struct request *rq);
 struct status decode_admin_spaces(struct request *rq);
 struct status finish_admin_spaces(struct agent *agent, struct request *rq);
 /* ops_link.c */

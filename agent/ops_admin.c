@@ -301,3 +301,57 @@ struct status finish_admin_spaces(struct agent *agent, struct request *rq)
 		TRY(put_suspended(agent, rq));
 	return put_next(rq, &place);
 }
+
+/* ---- pins --------------------------------------------------------------------------------------- */
+
+struct status decode_admin_pins(struct request *rq)
+{
+	return wire_admin_pins_decode(rq->body, &rq->arena, &rq->in.pins);
+}
+
+/* The table has no order that could be a place, so a page is a count: what comes and goes between two pages may be
+ * missed or shown twice.  A walk over all of it takes milliseconds. */
+struct pin_page {
+	struct request *rq;
+	struct status st;
+	uint64_t seen, end; /* pins before the page and in it */
+	bool has_more;
+};
+
+static bool put_pin(void *context, const struct bind_view *from)
+{
+	struct pin_page *page = context;
+	const struct wire_admin_pin pin = { .hash = bytes_of(from->hash, BIND_HASH_BYTES),
+		.authenticator = from->authenticator,
+		.identity = from->identity,
+		.has_first = from->has_first,
+		.uid = from->uid,
+		.gid = from->gid,
+		.label = from->label,
+		.principals = from->principals,
+		.instances = from->instances,
+		.refused = from->refused,
+		.until_s = from->until_s > 0 ? (uint64_t)from->until_s : 0 };
+
+	page->has_more = page->seen >= page->end || page->rq->answer.len >= PAGE_BYTES_MAX;
+	if (page->has_more)
+		return false;
+	if (page->seen++ >= page->rq->in.pins.skip)
+		page->st = wire_admin_pin_put(&page->rq->answer, &pin);
+	return page->st.code == STATUS_OK;
+}
+
+struct status finish_admin_pins(struct agent *agent, struct request *rq)
+{
+	const struct wire_admin_pins *op = &rq->in.pins;
+	uint32_t limit = op->limit == 0 ? PAGE_KEYS : op->limit;
+	struct pin_page page = { .rq = rq, .st = OK };
+
+	if (limit > PAGE_KEYS_MAX)
+		limit = PAGE_KEYS_MAX;
+	ENSURE(op->skip <= BIND_PINS_MAX, BODY_FIELD);
+	page.end = op->skip + limit;
+	binds_visit(agent->binds, wall_now_us(&agent->wall) / US_PER_S, put_pin, &page);
+	TRY(page.st);
+	return page.has_more ? wire_admin_pins_next_put(&rq->answer, page.seen) : OK;
+}

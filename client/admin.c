@@ -358,3 +358,65 @@ enum keyreeve_result keyreeve_admin_purge(struct keyreeve *k, const char *owner)
 {
 	return owner_ask(k, OPCODE_ADMIN_PURGE, owner);
 }
+
+/* ---- pins ------------------------------------------------------------------------------------------ */
+
+static struct status pin_fill(const struct wire_admin_pin *from, struct keyreeve_admin_pin *to)
+{
+	ENSURE(from->hash.len == sizeof(to->hash) && from->authenticator < AUTH_TYPE_COUNT, CLIENT_ANSWER);
+	TRY(text_new(from->identity, &to->identity));
+	memcpy(to->hash, from->hash.data, sizeof(to->hash));
+	TEXT(to->label, from->label);
+	to->auth = (enum keyreeve_auth)from->authenticator;
+	to->has_first = from->has_first;
+	to->uid = from->uid;
+	to->gid = from->gid;
+	to->principals = from->principals;
+	to->instances = from->instances;
+	to->refused = from->refused;
+	to->until_s = (int64_t)from->until_s;
+	return OK;
+}
+
+static struct status pins_fill(const struct wire_admin_pin_list *from, struct keyreeve_admin_pins *to)
+{
+	to->items = call_list(from->count, sizeof(*to->items));
+	ENSURE(to->items != NULL, NO_MEMORY);
+	while (to->count < from->count) {
+		to->count++; /* first, so that a half-filled one is freed */
+		TRY(pin_fill(&from->item[to->count - 1], &to->items[to->count - 1]));
+	}
+	to->next = from->next;
+	return OK;
+}
+
+enum keyreeve_result keyreeve_admin_pins(struct keyreeve *k, uint64_t skip, struct keyreeve_admin_pins *ret_list)
+{
+	const struct wire_admin_pins op = { .skip = skip };
+	struct keyreeve_admin_pins pins = { .count = 0 };
+	struct wire_admin_pin_list list;
+	struct bytes body;
+	struct status st;
+
+	call_begin(k);
+	st = wire_admin_pins_put(&k->body, &op);
+	if (st.code != STATUS_OK)
+		return call_refuse(k, st);
+	CALL_ASK(OPCODE_ADMIN_PINS, PROVIDER_ID_CORE, &body);
+	st = wire_admin_pin_list_decode(body, &k->arena, &list);
+	if (st.code == STATUS_OK)
+		st = pins_fill(&list, &pins);
+	if (st.code == STATUS_OK)
+		*ret_list = pins;
+	else
+		keyreeve_admin_pins_free(&pins);
+	return call_done(k, st);
+}
+
+void keyreeve_admin_pins_free(struct keyreeve_admin_pins *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		free(list->items[i].identity);
+	free(list->items);
+	*list = (struct keyreeve_admin_pins){ .count = 0 };
+}

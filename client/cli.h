@@ -106,6 +106,7 @@ int cmd_admin_status(struct cli *cli, const char *const *argument);
 int cmd_admin_keys(struct cli *cli, const char *const *argument);
 int cmd_admin_suspend(struct cli *cli, const char *const *argument);
 int cmd_admin_resume(struct cli *cli, const char *const *argument);
+int cmd_admin_pins(struct cli *cli, const char *const *argument);
 int cmd_tenant_list(struct cli *cli, const char *const *argument);
 int cmd_tenant_link(struct cli *cli, const char *const *argument);
 int cmd_tenant_unlink(struct cli *cli, const char *const *argument);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * keyreeve admin status | keys | suspend | resume: on the admin socket. */
+ * keyreeve admin status | keys | suspend | resume | pins: on the admin socket. */
 #include <stdlib.h>
 #include <time.h>
 
 #include "client/cli.h"
 #include "client/keyreeve_admin.h"
+#include "wire/opcode.h"
 
 enum { TIME_BYTES = 32 };
 
@@ -267,4 +268,79 @@ int cmd_admin_suspend(struct cli *cli, const char *const *argument)
 int cmd_admin_resume(struct cli *cli, const char *const *argument)
 {
 	return hold(cli, argument, true);
+}
+
+/* ---- pins -------------------------------------------------------------------------------------------- */
+
+static const char *hash_text(const uint8_t hash[32], char text[65])
+{
+	for (int i = 0; i < 32; i++)
+		(void)snprintf(text + 2 * i, 3, "%02x", hash[i]);
+	return text;
+}
+
+static json_t *pin_json(const struct keyreeve_admin_pin *pin)
+{
+	json_t *o = json_object();
+	char hash[65];
+
+	json_object_set_new(o, "token", json_string(hash_text(pin->hash, hash)));
+	json_object_set_new(o, "identity", cli_json_text(pin->identity));
+	json_object_set_new(o, "authenticator", json_string(auth_row((uint32_t)pin->auth)->name));
+	if (pin->has_first) {
+		json_object_set_new(o, "uid", json_integer(pin->uid));
+		json_object_set_new(o, "gid", json_integer(pin->gid));
+		if (pin->label[0] != '\0')
+			json_object_set_new(o, "label", cli_json_text(pin->label));
+	}
+	json_object_set_new(o, "principals", json_integer(pin->principals));
+	json_object_set_new(o, "instances", json_integer(pin->instances));
+	json_object_set_new(o, "refused", json_integer((json_int_t)pin->refused));
+	set_time(o, "until", pin->until_s);
+	return o;
+}
+
+static void pin_print(const struct keyreeve_admin_pin *pin)
+{
+	char until[TIME_BYTES], hash[65];
+
+	(void)printf("%.16s  %-20s  %7llu  ", hash_text(pin->hash, hash), time_text(pin->until_s, until),
+		(unsigned long long)pin->refused);
+	if (pin->has_first)
+		(void)printf("%u:%u  ", (unsigned)pin->uid, (unsigned)pin->gid);
+	else
+		(void)fputs("-  ", stdout);
+	(void)cli_put(stdout, pin->identity);
+	(void)putchar('\n');
+}
+
+int cmd_admin_pins(struct cli *cli, const char *const *argument)
+{
+	struct keyreeve_admin_pins page = { .count = 0 };
+	json_t *all = NULL;
+	uint64_t skip = 0;
+	int code = open_admin(cli);
+
+	(void)argument;
+	if (code != 0)
+		return code;
+	if (cli->json)
+		all = json_array();
+	else
+		(void)printf("%-16s  %-20s  %7s  %s\n", "TOKEN", "UNTIL", "REFUSED", "UID:GID  IDENTITY");
+	do {
+		if (keyreeve_admin_pins(cli->handle, skip, &page) != KEYREEVE_OK) {
+			json_decref(all);
+			return cli_failed(cli, "admin pins");
+		}
+		for (size_t i = 0; i < page.count; i++) {
+			if (all != NULL)
+				json_array_append_new(all, pin_json(&page.items[i]));
+			else
+				pin_print(&page.items[i]);
+		}
+		skip = page.next;
+		keyreeve_admin_pins_free(&page);
+	} while (skip != 0);
+	return all != NULL ? cli_json(all) : 0;
 }

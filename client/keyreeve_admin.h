@@ -133,6 +133,31 @@ enum keyreeve_result keyreeve_admin_strength(struct keyreeve *k, const char *own
 enum keyreeve_result keyreeve_admin_confirm(struct keyreeve *k, const char *owner);
 enum keyreeve_result keyreeve_admin_purge(struct keyreeve *k, const char *owner);
 
+/* ---- pins ------------------------------------------------------------------------------------------ */
+
+struct keyreeve_admin_pin {
+	uint8_t hash[32]; /* SHA-256 of the token's signed bytes, as in the audit log */
+	enum keyreeve_auth auth;
+	char *identity;
+	int has_first;
+	uid_t uid; /* whom it is bound to */
+	gid_t gid;
+	char label[256];
+	unsigned principals; /* uid, gid and label: that hold it */
+	unsigned instances;  /* processes or cgroups that hold it; 0: not told apart */
+	uint64_t refused;
+	int64_t until_s;
+};
+struct keyreeve_admin_pins {
+	struct keyreeve_admin_pin *items;
+	size_t count;
+	uint64_t next; /* for the next page; 0: this is the last one */
+};
+/* Tokens that are bound to principals now, a page of them.
+ *   skip  0, or `next` of the page before; what comes and goes meanwhile may be missed or come twice */
+enum keyreeve_result keyreeve_admin_pins(struct keyreeve *k, uint64_t skip, struct keyreeve_admin_pins *ret_list);
+void keyreeve_admin_pins_free(struct keyreeve_admin_pins *list);
+
 #ifdef __cplusplus
 }
 #endif

@@ -376,3 +376,79 @@ struct status wire_admin_owner_put(struct buf *to, struct bytes owner)
 	message.owner = field(owner);
 	return wire_pack(to, &message.base);
 }
+
+/* ---- AdminPins ------------------------------------------------------------------------------------- */
+
+struct status wire_admin_pins_decode(struct bytes body, struct wire_arena *arena, struct wire_admin_pins *ret_op)
+{
+	WirePb__AdminPinsOp *op;
+
+	UNPACK_OP(wire_pb__admin_pins_op__descriptor, op);
+	*ret_op = (struct wire_admin_pins){ op->skip, op->limit };
+	return OK;
+}
+
+struct status wire_admin_pins_put(struct buf *to, const struct wire_admin_pins *op)
+{
+	WirePb__AdminPinsOp message = WIRE_PB__ADMIN_PINS_OP__INIT;
+
+	message.skip = op->skip;
+	message.limit = op->limit;
+	return wire_pack(to, &message.base);
+}
+
+struct status wire_admin_pin_put(struct buf *to, const struct wire_admin_pin *pin)
+{
+	WirePb__AdminPinsResult message = WIRE_PB__ADMIN_PINS_RESULT__INIT;
+	WirePb__AdminPin entry = WIRE_PB__ADMIN_PIN__INIT, *only = &entry;
+
+	entry.hash = field(pin->hash);
+	entry.authenticator = pin->authenticator;
+	entry.identity = field(pin->identity);
+	entry.has_first = pin->has_first;
+	entry.uid = pin->uid;
+	entry.gid = pin->gid;
+	entry.label = field(pin->label);
+	entry.principals = pin->principals;
+	entry.instances = pin->instances;
+	entry.refused = pin->refused;
+	entry.until_s = pin->until_s;
+	message.n_pins = 1;
+	message.pins = &only;
+	return wire_pack(to, &message.base);
+}
+
+struct status wire_admin_pins_next_put(struct buf *to, uint64_t next)
+{
+	WirePb__AdminPinsResult message = WIRE_PB__ADMIN_PINS_RESULT__INIT;
+
+	message.next = next;
+	return wire_pack(to, &message.base);
+}
+
+struct status wire_admin_pin_list_decode(
+	struct bytes body, struct wire_arena *arena, struct wire_admin_pin_list *ret_list)
+{
+	WirePb__AdminPinsResult *result;
+	struct wire_admin_pin *item;
+
+	UNPACK_RESULT(wire_pb__admin_pins_result__descriptor, result);
+	TRY(wire_arena_array(arena, result->n_pins, sizeof(*item), (void **)&item));
+	for (size_t i = 0; i < result->n_pins; i++) {
+		const WirePb__AdminPin *from = result->pins[i];
+
+		item[i] = (struct wire_admin_pin){ .hash = view(from->hash),
+			.authenticator = from->authenticator,
+			.identity = view(from->identity),
+			.has_first = from->has_first,
+			.uid = from->uid,
+			.gid = from->gid,
+			.label = view(from->label),
+			.principals = from->principals,
+			.instances = from->instances,
+			.refused = from->refused,
+			.until_s = from->until_s };
+	}
+	*ret_list = (struct wire_admin_pin_list){ item, result->n_pins, result->next };
+	return OK;
+}

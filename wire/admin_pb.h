@@ -157,4 +157,33 @@ struct status wire_admin_strength_put(struct buf *to, const struct wire_admin_st
 struct status wire_admin_owner_decode(struct bytes body, struct wire_arena *arena, struct bytes *ret_owner);
 struct status wire_admin_owner_put(struct buf *to, struct bytes owner);
 
+/* ---- AdminPins ------------------------------------------------------------------------------------- */
+
+struct wire_admin_pins {
+	uint64_t skip;	/* pins before this page */
+	uint32_t limit; /* 0: as the service likes */
+};
+struct wire_admin_pin {
+	struct bytes hash; /* SHA-256 of the token's signed bytes */
+	uint32_t authenticator;
+	struct bytes identity;
+	bool has_first;
+	uint32_t uid, gid; /* whom it is bound to */
+	struct bytes label;
+	uint32_t principals, instances;
+	uint64_t refused;
+	uint64_t until_s;
+};
+struct wire_admin_pin_list {
+	const struct wire_admin_pin *item; /* in the arena */
+	size_t count;
+	uint64_t next; /* skip of the next page; 0: the last one */
+};
+struct status wire_admin_pins_decode(struct bytes body, struct wire_arena *arena, struct wire_admin_pins *ret_op);
+struct status wire_admin_pins_put(struct buf *to, const struct wire_admin_pins *op);
+struct status wire_admin_pin_put(struct buf *to, const struct wire_admin_pin *pin);
+struct status wire_admin_pins_next_put(struct buf *to, uint64_t next);
+struct status wire_admin_pin_list_decode(
+	struct bytes body, struct wire_arena *arena, struct wire_admin_pin_list *ret_list);
+
 #endif

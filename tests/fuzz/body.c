@@ -107,10 +107,14 @@ static void fuzz_admin(struct bytes body, struct wire_arena *arena)
 	struct wire_admin_space_list space_list;
 	struct wire_admin_link link;
 	struct wire_admin_strength strength;
+	struct wire_admin_pins pins;
+	struct wire_admin_pin_list pin_list;
 	struct bytes owner;
 
 	(void)wire_admin_nothing_decode(body, arena);
 	(void)wire_admin_keys_decode(body, arena, &keys);
+	(void)wire_admin_pins_decode(body, arena, &pins);
+	(void)wire_admin_pin_list_decode(body, arena, &pin_list);
 	(void)wire_admin_owner_decode(body, arena, &owner);
 	(void)wire_admin_spaces_decode(body, arena, &spaces);
 	(void)wire_admin_space_list_decode(body, arena, &space_list);

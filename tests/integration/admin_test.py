@@ -1,15 +1,15 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Administration over its own socket: what it shows and does, and everybody who may not ask."""
-import json, os, shutil, subprocess, sys, tempfile, time
+import hashlib, json, os, shutil, subprocess, sys, tempfile, time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'support'))
 from rig import *
 
 # Our own operations (wire/opcode.h) and a body that each takes.
-STATUS, KEYS, SUSPEND, RESUME, SPACES, LINK, UNLINK, STRENGTH, CONFIRM, PURGE = range(0x4B520001, 0x4B52000B)
+STATUS, KEYS, SUSPEND, RESUME, SPACES, LINK, UNLINK, STRENGTH, CONFIRM, PURGE, PINS = range(0x4B520001, 0x4B52000C)
 PRIVATE = {STATUS: b'', KEYS: b'', SUSPEND: pb((1, 'uid0')), RESUME: pb((1, 'uid0')), SPACES: b'', LINK: pb((1, 'unix:0'), (2, 'unix:2001')),
            UNLINK: pb((1, 'unix:0'), (2, 'unix:2001')), STRENGTH: pb((1, 'unix:0'), (2, 3)),
-           CONFIRM: pb((1, 'unix:0')), PURGE: pb((1, 'unix:0'))}
+           CONFIRM: pb((1, 'unix:0')), PURGE: pb((1, 'unix:0')), PINS: b''}
 NOBODYS = 0x4B52FFFF                       # in our range, and no operation
 HUGE = b'\x0a' + varint(70000) + b'x' * 70000
 
@@ -638,10 +638,34 @@ def who_has_no_account_to_confirm_is_nobody():
             assert Client(rig.admin_socket).exchange(opcode, b'')['status'] == 16
 
 
+def pins_show_whose_a_token_is():
+    with Four() as four:
+        token = four.issuer.token(WEB)
+        digest = hashlib.sha256(token.rsplit('.', 1)[0].encode()).hexdigest()
+        mine = lambda: status_of(Client(four.rig.socket, ('jwt', token)).keys)
+        assert as_uid(2001, mine) == 0 and as_uid(2002, mine) == 11 and as_uid(2001, mine) == 0
+        pin = [p for p in shown(four.rig, 'admin', 'pins') if p['token'] == digest]
+        assert len(pin) == 1 and (pin[0]['identity'], pin[0]['uid'], pin[0]['gid'], pin[0]['refused']) == (WEB, 2001, 2001, 1), pin
+        assert digest[:16] in four.admin('admin', 'pins')
+        for i in range(5):
+            four.jwt().keys()
+        admin, skip, hashes, pages_seen = Client(four.rig.admin_socket), 0, [], 0
+        while True:
+            body = admin.call(PINS, pb((1, skip), (2, 2)))
+            page = [field(p, 1) for n, p in unpb(body) if n == 1]
+            assert len(page) <= 2
+            hashes, pages_seen, skip = hashes + page, pages_seen + 1, field(body, 2, 0)
+            if not skip:
+                break
+        assert len(hashes) == len(set(hashes)) >= 6 and pages_seen >= 3, (len(hashes), pages_seen)
+        assert admin.exchange(PINS, pb((1, 10**9)))['status'] == 16
+
+
 main([private_operations_are_no_operations_elsewhere, administrators_only, bodies_that_are_none_are_refused,
       lists_of_operations_do_not_name_ours, status_says_what_the_service_is_and_how_it_does, acts_are_in_the_log_before_they_happen,
       keys_are_listed_with_owner_device_and_times, lists_come_in_pages_each_key_once, the_last_use_survives_a_restart,
       a_suspended_key_is_refused_until_it_is_resumed, a_suspended_tenant_is_refused_whatever_it_asks,
       what_a_body_asks_for_is_clear_or_refused, switching_authenticators_neither_exposes_nor_loses_keys,
       a_link_shows_the_keys_of_another_identity, the_order_of_strength_never_goes_down_by_itself, who_is_nobody_is_not_linked,
-      a_reused_uid_inherits_nothing, each_fact_of_an_account_counts, a_change_of_the_accounts_costs_nobody_a_request, who_has_no_account_to_confirm_is_nobody])
+      a_reused_uid_inherits_nothing, each_fact_of_an_account_counts, a_change_of_the_accounts_costs_nobody_a_request, who_has_no_account_to_confirm_is_nobody,
+      pins_show_whose_a_token_is])

@@ -270,6 +270,45 @@ static void links_and_strengths_name_everything_or_are_refused(void **state)
 	assert_fails(owner_again((struct bytes){ 0 }), BODY_FIELD);
 }
 
+/* ---- AdminPins --------------------------------------------------------------------------------------- */
+
+static void pins_are_read_as_they_were_written(void **state)
+{
+	const struct wire_admin_pin pin = { BYTES_LITERAL("hash"), 4, BYTES_LITERAL("spiffe://a/b"), true, 2001, 2002,
+		BYTES_LITERAL("label"), 3, 4, 5, 1763910000 };
+	const struct wire_admin_pins op = { 256, 9 };
+	struct buf body = buf_make(4096), answer = buf_make(4096);
+	struct wire_arena arena = { 0 };
+	struct wire_admin_pin_list list;
+	struct wire_admin_pins got;
+
+	(void)state;
+	assert_ok(wire_admin_pins_put(&body, &op));
+	assert_ok(wire_admin_pins_decode(buf_bytes(&body), &arena, &got));
+	assert_int_equal(got.skip, 256);
+	assert_int_equal(got.limit, 9);
+	assert_ok(wire_admin_pin_put(&answer, &pin));
+	assert_ok(wire_admin_pin_put(&answer, &pin));
+	assert_ok(wire_admin_pins_next_put(&answer, 512));
+	assert_ok(wire_admin_pin_list_decode(buf_bytes(&answer), &arena, &list));
+	assert_int_equal(list.count, 2);
+	assert_int_equal(list.next, 512);
+	assert_bytes(list.item[1].hash, pin.hash);
+	assert_bytes(list.item[1].identity, pin.identity);
+	assert_bytes(list.item[1].label, pin.label);
+	assert_true(list.item[1].has_first);
+	assert_int_equal(list.item[1].authenticator, 4);
+	assert_int_equal(list.item[1].uid, 2001);
+	assert_int_equal(list.item[1].gid, 2002);
+	assert_int_equal(list.item[1].principals, 3);
+	assert_int_equal(list.item[1].instances, 4);
+	assert_int_equal(list.item[1].refused, 5);
+	assert_int_equal(list.item[1].until_s, 1763910000);
+	wire_arena_done(&arena);
+	buf_done(&body);
+	buf_done(&answer);
+}
+
 /* ---- refusals ---------------------------------------------------------------------------------------- */
 
 static void requests_with_more_than_we_know_are_refused(void **state)
@@ -327,6 +366,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_hold_is_of_a_tenant_or_of_an_owners_key),
 	cmocka_unit_test(spaces_are_read_as_they_were_written),
 	cmocka_unit_test(links_and_strengths_name_everything_or_are_refused),
+	cmocka_unit_test(pins_are_read_as_they_were_written),
 	cmocka_unit_test(requests_with_more_than_we_know_are_refused),
 	cmocka_unit_test(answers_may_have_more_than_we_know),
 	cmocka_unit_test(bodies_cut_at_every_byte_end_cleanly),
