@@ -31,7 +31,9 @@ static const struct op ops[] = {
 	{ OPCODE_ADMIN_STRENGTH,      "AdminStrength",        true,  WHO_ADMIN,  VERB_NONE,          64 * KIB,  OP_LANE_NONE,     false, false, true,  decode_admin_strength, begin_admin_strength, NULL },
 	{ OPCODE_ADMIN_CONFIRM,       "AdminConfirm",         true,  WHO_ADMIN,  VERB_NONE,          64 * KIB,  OP_LANE_NONE,     false, false, true,  decode_admin_owner, begin_admin_confirm, NULL },
 	{ OPCODE_ADMIN_PURGE,         "AdminPurge",           true,  WHO_ADMIN,  VERB_NONE,          64 * KIB,  OP_LANE_GENERATE, false, false, true,  decode_admin_owner, begin_admin_purge, NULL },
-	{ OPCODE_ADMIN_PINS,          "AdminPins",            true,  WHO_ADMIN,  VERB_NONE,          64 * KIB,  OP_LANE_NONE,     false, false, true,  decode_admin_pins, begin_nothing, finish_admin_pins },
+	{ OPCODE_ADMIN_PINS,          "AdminPins",            true,  WHO_ADMIN,  VERB_NONE,          64 * KIB,  OP_LANE_NONE,     false, false, true,  decode_admin_slice, begin_nothing, finish_admin_pins },
+	{ OPCODE_ADMIN_QUOTAS,        "AdminQuotas",          true,  WHO_ADMIN,  VERB_NONE,          64 * KIB,  OP_LANE_NONE,     false, false, true,  decode_admin_slice, begin_nothing, finish_admin_quotas },
+	{ OPCODE_ADMIN_PENALTIES,     "AdminPenalties",       true,  WHO_ADMIN,  VERB_NONE,          64 * KIB,  OP_LANE_NONE,     false, false, true,  decode_admin_slice, begin_nothing, finish_admin_penalties },
 };
 /* clang-format on */
 

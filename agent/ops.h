@@ -80,8 +80,10 @@ struct status decode_admin_nothing(struct request *rq);
 struct status finish_admin_status(struct agent *agent, struct request *rq);
 struct status decode_admin_keys(struct request *rq);
 struct status finish_admin_keys(struct agent *agent, struct request *rq);
-struct status decode_admin_pins(struct request *rq);
+struct status decode_admin_slice(struct request *rq);
 struct status finish_admin_pins(struct agent *agent, struct request *rq);
+struct status finish_admin_quotas(struct agent *agent, struct request *rq);
+struct status finish_admin_penalties(struct agent *agent, struct request *rq);
 struct status decode_admin_spaces(struct request *rq);
 struct status finish_admin_spaces(struct agent *agent, struct request *rq);
 /* ops_link.c */

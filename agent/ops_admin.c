@@ -302,25 +302,51 @@ struct status finish_admin_spaces(struct agent *agent, struct request *rq)
 	return put_next(rq, &place);
 }
 
-/* ---- pins --------------------------------------------------------------------------------------- */
+/* ---- pins, quotas, penalties -------------------------------------------------------------------- */
 
-struct status decode_admin_pins(struct request *rq)
+struct status decode_admin_slice(struct request *rq)
 {
-	return wire_admin_pins_decode(rq->body, &rq->arena, &rq->in.pins);
+	return wire_admin_slice_decode(rq->body, &rq->arena, &rq->in.slice);
 }
 
-/* The table has no order that could be a place, so a page is a count: what comes and goes between two pages may be
- * missed or shown twice.  A walk over all of it takes milliseconds. */
-struct pin_page {
+/* These tables have no order that could be a place, so a page is a count: what comes and goes between two pages may be
+ * missed or shown twice.  A walk over all of one takes milliseconds. */
+struct slice {
 	struct request *rq;
 	struct status st;
-	uint64_t seen, end; /* pins before the page and in it */
+	uint64_t seen, end; /* entries before the page and in it */
 	bool has_more;
 };
 
+static struct status slice_begin(struct request *rq, struct slice *slice)
+{
+	uint32_t limit = rq->in.slice.limit == 0 ? PAGE_KEYS : rq->in.slice.limit;
+
+	ENSURE(rq->in.slice.skip <= UINT32_MAX, BODY_FIELD);
+	*slice = (struct slice){
+		.rq = rq, .st = OK, .end = rq->in.slice.skip + (limit < PAGE_KEYS_MAX ? limit : PAGE_KEYS_MAX)
+	};
+	return OK;
+}
+
+/* Is the next entry on the page?  Counts it. */
+static bool slice_takes(struct slice *slice)
+{
+	slice->has_more = slice->has_more || slice->seen >= slice->end || slice->rq->answer.len >= PAGE_BYTES_MAX;
+	if (slice->has_more || slice->st.code != STATUS_OK)
+		return false;
+	return slice->seen++ >= slice->rq->in.slice.skip;
+}
+
+static struct status slice_end(struct request *rq, const struct slice *slice)
+{
+	TRY(slice->st);
+	return slice->has_more ? wire_admin_slice_next_put(&rq->answer, slice->seen) : OK;
+}
+
 static bool put_pin(void *context, const struct bind_view *from)
 {
-	struct pin_page *page = context;
+	struct slice *slice = context;
 	const struct wire_admin_pin pin = { .hash = bytes_of(from->hash, BIND_HASH_BYTES),
 		.authenticator = from->authenticator,
 		.identity = from->identity,
@@ -333,25 +359,60 @@ static bool put_pin(void *context, const struct bind_view *from)
 		.refused = from->refused,
 		.until_s = from->until_s > 0 ? (uint64_t)from->until_s : 0 };
 
-	page->has_more = page->seen >= page->end || page->rq->answer.len >= PAGE_BYTES_MAX;
-	if (page->has_more)
-		return false;
-	if (page->seen++ >= page->rq->in.pins.skip)
-		page->st = wire_admin_pin_put(&page->rq->answer, &pin);
-	return page->st.code == STATUS_OK;
+	if (slice_takes(slice))
+		slice->st = wire_admin_pin_put(&slice->rq->answer, &pin);
+	return !slice->has_more && slice->st.code == STATUS_OK;
 }
 
 struct status finish_admin_pins(struct agent *agent, struct request *rq)
 {
-	const struct wire_admin_pins *op = &rq->in.pins;
-	uint32_t limit = op->limit == 0 ? PAGE_KEYS : op->limit;
-	struct pin_page page = { .rq = rq, .st = OK };
+	struct slice slice;
 
-	if (limit > PAGE_KEYS_MAX)
-		limit = PAGE_KEYS_MAX;
-	ENSURE(op->skip <= BIND_PINS_MAX, BODY_FIELD);
-	page.end = op->skip + limit;
-	binds_visit(agent->binds, wall_now_us(&agent->wall) / US_PER_S, put_pin, &page);
-	TRY(page.st);
-	return page.has_more ? wire_admin_pins_next_put(&rq->answer, page.seen) : OK;
+	TRY(slice_begin(rq, &slice));
+	binds_visit(agent->binds, wall_now_us(&agent->wall) / US_PER_S, put_pin, &slice);
+	return slice_end(rq, &slice);
+}
+
+static void put_quota(void *context, const struct quota_view *from)
+{
+	struct slice *slice = context;
+	const struct wire_admin_quota quota = { .tenant = from->tenant.tenant,
+		.authenticator = from->tenant.authenticator,
+		.domain = from->tenant.domain,
+		.in_flight = from->in_flight,
+		.in_flight_max = from->limits.in_flight == CONFIG_UNSET ? 0 : from->limits.in_flight,
+		.day = from->day > 0 ? (uint64_t)from->day : 0,
+		.requests = from->requests,
+		.requests_max = from->limits.requests.per_d };
+
+	if (slice_takes(slice))
+		slice->st = wire_admin_quota_put(&slice->rq->answer, &quota);
+}
+
+struct status finish_admin_quotas(struct agent *agent, struct request *rq)
+{
+	struct slice slice;
+
+	TRY(slice_begin(rq, &slice));
+	quota_visit(agent->quota, put_quota, &slice);
+	return slice_end(rq, &slice);
+}
+
+static void put_penalty(void *context, const struct penalty_view *from)
+{
+	struct slice *slice = context;
+	const struct wire_admin_penalty penalty = { from->uid, from->pid > 0 ? (uint32_t)from->pid : 0, from->is_uid,
+		from->failures, from->left_s };
+
+	if (slice_takes(slice))
+		slice->st = wire_admin_penalty_put(&slice->rq->answer, &penalty);
+}
+
+struct status finish_admin_penalties(struct agent *agent, struct request *rq)
+{
+	struct slice slice;
+
+	TRY(slice_begin(rq, &slice));
+	penalty_visit(agent->penalties, agent->loop.now_us, put_penalty, &slice);
+	return slice_end(rq, &slice);
 }

@@ -60,7 +60,7 @@ union request_body {
 	struct wire_admin_hold hold;
 	struct wire_admin_spaces admin_spaces;
 	struct wire_admin_link link;
-	struct wire_admin_pins pins;
+	struct wire_admin_slice slice;
 	struct wire_admin_strength strength;
 };
 

@@ -392,14 +392,14 @@ static struct status pins_fill(const struct wire_admin_pin_list *from, struct ke
 
 enum keyreeve_result keyreeve_admin_pins(struct keyreeve *k, uint64_t skip, struct keyreeve_admin_pins *ret_list)
 {
-	const struct wire_admin_pins op = { .skip = skip };
+	const struct wire_admin_slice op = { .skip = skip };
 	struct keyreeve_admin_pins pins = { .count = 0 };
 	struct wire_admin_pin_list list;
 	struct bytes body;
 	struct status st;
 
 	call_begin(k);
-	st = wire_admin_pins_put(&k->body, &op);
+	st = wire_admin_slice_put(&k->body, &op);
 	if (st.code != STATUS_OK)
 		return call_refuse(k, st);
 	CALL_ASK(OPCODE_ADMIN_PINS, PROVIDER_ID_CORE, &body);
@@ -419,4 +419,108 @@ void keyreeve_admin_pins_free(struct keyreeve_admin_pins *list)
 		free(list->items[i].identity);
 	free(list->items);
 	*list = (struct keyreeve_admin_pins){ .count = 0 };
+}
+
+/* ---- quotas and penalties -------------------------------------------------------------------------- */
+
+enum { SECONDS_OF_DAY = 86400, DAY_MAX = 1 << 24 };
+
+static struct status quotas_fill(const struct wire_admin_quota_list *from, struct keyreeve_admin_quotas *to)
+{
+	to->items = call_list(from->count, sizeof(*to->items));
+	ENSURE(to->items != NULL, NO_MEMORY);
+	for (; to->count < from->count; to->count++) {
+		const struct wire_admin_quota *in = &from->item[to->count];
+		struct keyreeve_admin_quota *out = &to->items[to->count];
+
+		ENSURE(in->authenticator < AUTH_TYPE_COUNT && in->day < DAY_MAX, CLIENT_ANSWER);
+		TEXT(out->tenant, in->tenant);
+		TEXT(out->domain, in->domain);
+		out->auth = (enum keyreeve_auth)in->authenticator;
+		out->in_flight = in->in_flight;
+		out->in_flight_max = in->in_flight_max;
+		out->day_s = (int64_t)in->day * SECONDS_OF_DAY;
+		out->requests = in->requests;
+		out->requests_max = in->requests_max;
+	}
+	to->next = from->next;
+	return OK;
+}
+
+static struct status slice_put(struct keyreeve *k, uint64_t skip)
+{
+	const struct wire_admin_slice op = { .skip = skip };
+
+	return wire_admin_slice_put(&k->body, &op);
+}
+
+enum keyreeve_result keyreeve_admin_quotas(struct keyreeve *k, uint64_t skip, struct keyreeve_admin_quotas *ret_list)
+{
+	struct keyreeve_admin_quotas quotas = { .count = 0 };
+	struct wire_admin_quota_list list;
+	struct bytes body;
+	struct status st;
+
+	call_begin(k);
+	st = slice_put(k, skip);
+	if (st.code != STATUS_OK)
+		return call_refuse(k, st);
+	CALL_ASK(OPCODE_ADMIN_QUOTAS, PROVIDER_ID_CORE, &body);
+	st = wire_admin_quota_list_decode(body, &k->arena, &list);
+	if (st.code == STATUS_OK)
+		st = quotas_fill(&list, &quotas);
+	if (st.code == STATUS_OK)
+		*ret_list = quotas;
+	else
+		keyreeve_admin_quotas_free(&quotas);
+	return call_done(k, st);
+}
+
+void keyreeve_admin_quotas_free(struct keyreeve_admin_quotas *list)
+{
+	free(list->items);
+	*list = (struct keyreeve_admin_quotas){ .count = 0 };
+}
+
+static struct status penalties_fill(const struct wire_admin_penalty_list *from, struct keyreeve_admin_penalties *to)
+{
+	to->items = call_list(from->count, sizeof(*to->items));
+	ENSURE(to->items != NULL, NO_MEMORY);
+	for (; to->count < from->count; to->count++) {
+		const struct wire_admin_penalty *in = &from->item[to->count];
+
+		to->items[to->count] = (struct keyreeve_admin_penalty){ in->uid, (pid_t)in->pid, in->is_uid,
+			in->failures, in->left_s };
+	}
+	to->next = from->next;
+	return OK;
+}
+
+enum keyreeve_result keyreeve_admin_penalties(
+	struct keyreeve *k, uint64_t skip, struct keyreeve_admin_penalties *ret_list)
+{
+	struct keyreeve_admin_penalties penalties = { .count = 0 };
+	struct wire_admin_penalty_list list;
+	struct bytes body;
+	struct status st;
+
+	call_begin(k);
+	st = slice_put(k, skip);
+	if (st.code != STATUS_OK)
+		return call_refuse(k, st);
+	CALL_ASK(OPCODE_ADMIN_PENALTIES, PROVIDER_ID_CORE, &body);
+	st = wire_admin_penalty_list_decode(body, &k->arena, &list);
+	if (st.code == STATUS_OK)
+		st = penalties_fill(&list, &penalties);
+	if (st.code == STATUS_OK)
+		*ret_list = penalties;
+	else
+		keyreeve_admin_penalties_free(&penalties);
+	return call_done(k, st);
+}
+
+void keyreeve_admin_penalties_free(struct keyreeve_admin_penalties *list)
+{
+	free(list->items);
+	*list = (struct keyreeve_admin_penalties){ .count = 0 };
 }

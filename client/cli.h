@@ -107,6 +107,8 @@ int cmd_admin_keys(struct cli *cli, const char *const *argument);
 int cmd_admin_suspend(struct cli *cli, const char *const *argument);
 int cmd_admin_resume(struct cli *cli, const char *const *argument);
 int cmd_admin_pins(struct cli *cli, const char *const *argument);
+int cmd_admin_quotas(struct cli *cli, const char *const *argument);
+int cmd_admin_penalties(struct cli *cli, const char *const *argument);
 int cmd_tenant_list(struct cli *cli, const char *const *argument);
 int cmd_tenant_link(struct cli *cli, const char *const *argument);
 int cmd_tenant_unlink(struct cli *cli, const char *const *argument);

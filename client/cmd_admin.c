@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * keyreeve admin status | keys | suspend | resume | pins: on the admin socket. */
+ * keyreeve admin status | keys | suspend | resume | pins | quotas | penalties: on the admin socket. */
 #include <stdlib.h>
 #include <time.h>
 
@@ -341,6 +341,116 @@ int cmd_admin_pins(struct cli *cli, const char *const *argument)
 		}
 		skip = page.next;
 		keyreeve_admin_pins_free(&page);
+	} while (skip != 0);
+	return all != NULL ? cli_json(all) : 0;
+}
+
+/* ---- quotas and penalties ---------------------------------------------------------------------------- */
+
+static json_t *quota_json(const struct keyreeve_admin_quota *quota)
+{
+	json_t *o = json_object();
+
+	json_object_set_new(o, "tenant", cli_json_text(quota->tenant));
+	json_object_set_new(o, "authenticator", json_string(auth_row((uint32_t)quota->auth)->name));
+	if (quota->domain[0] != '\0')
+		json_object_set_new(o, "domain", cli_json_text(quota->domain));
+	json_object_set_new(o, "in_flight", json_integer(quota->in_flight));
+	json_object_set_new(o, "in_flight_max", json_integer(quota->in_flight_max));
+	set_time(o, "day", quota->day_s);
+	json_object_set_new(o, "requests", json_integer((json_int_t)quota->requests));
+	json_object_set_new(o, "requests_max", json_integer((json_int_t)quota->requests_max));
+	return o;
+}
+
+static void quota_print(const struct keyreeve_admin_quota *quota)
+{
+	int used = cli_put(stdout, quota->tenant);
+
+	(void)printf("%*s  %4u of %-6u  %8llu of %-8llu  %s  ", used < 20 ? 20 - used : 0, "", quota->in_flight,
+		quota->in_flight_max, (unsigned long long)quota->requests, (unsigned long long)quota->requests_max,
+		auth_row((uint32_t)quota->auth)->name);
+	(void)cli_put(stdout, quota->domain);
+	(void)putchar('\n');
+}
+
+int cmd_admin_quotas(struct cli *cli, const char *const *argument)
+{
+	struct keyreeve_admin_quotas page = { .count = 0 };
+	json_t *all = NULL;
+	uint64_t skip = 0;
+	int code = open_admin(cli);
+
+	(void)argument;
+	if (code != 0)
+		return code;
+	if (cli->json)
+		all = json_array();
+	else
+		(void)printf("%-20s  %-14s  %-20s  %s\n", "TENANT", "IN FLIGHT", "REQUESTS TODAY", "AUTHENTICATOR");
+	do {
+		if (keyreeve_admin_quotas(cli->handle, skip, &page) != KEYREEVE_OK) {
+			json_decref(all);
+			return cli_failed(cli, "admin quotas");
+		}
+		for (size_t i = 0; i < page.count; i++) {
+			if (all != NULL)
+				json_array_append_new(all, quota_json(&page.items[i]));
+			else
+				quota_print(&page.items[i]);
+		}
+		skip = page.next;
+		keyreeve_admin_quotas_free(&page);
+	} while (skip != 0);
+	return all != NULL ? cli_json(all) : 0;
+}
+
+static json_t *penalty_json(const struct keyreeve_admin_penalty *penalty)
+{
+	json_t *o = json_object();
+
+	json_object_set_new(o, "uid", json_integer(penalty->uid));
+	if (penalty->pid != 0)
+		json_object_set_new(o, "pid", json_integer(penalty->pid));
+	json_object_set_new(o, "kind", json_string(penalty->is_uid ? "throttled" : "boxed"));
+	json_object_set_new(o, "failures", json_integer(penalty->failures));
+	json_object_set_new(o, "seconds_left", json_integer(penalty->left_s));
+	return o;
+}
+
+static void penalty_print(const struct keyreeve_admin_penalty *penalty)
+{
+	(void)printf("%-10u  %-10d  %-9s  %8u  %7u s\n", (unsigned)penalty->uid, (int)penalty->pid,
+		penalty->is_uid ? "throttled" : "boxed", penalty->failures, penalty->left_s);
+}
+
+int cmd_admin_penalties(struct cli *cli, const char *const *argument)
+{
+	struct keyreeve_admin_penalties page = { .count = 0 };
+	json_t *all = NULL;
+	uint64_t skip = 0;
+	int code = open_admin(cli);
+
+	(void)argument;
+	if (code != 0)
+		return code;
+	if (cli->json)
+		all = json_array();
+	else
+		(void)printf("%-10s  %-10s  %-9s  %8s  %s\n", "UID", "PID", "KIND", "FAILURES", "LEFT");
+	do {
+		if (keyreeve_admin_penalties(cli->handle, skip, &page) != KEYREEVE_OK) {
+			json_decref(all);
+			return cli_failed(cli, "admin penalties");
+		}
+		for (size_t i = 0; i < page.count; i++) {
+			if (all != NULL)
+				json_array_append_new(all, penalty_json(&page.items[i]));
+			else
+				penalty_print(&page.items[i]);
+		}
+		skip = page.next;
+		keyreeve_admin_penalties_free(&page);
 	} while (skip != 0);
 	return all != NULL ? cli_json(all) : 0;
 }

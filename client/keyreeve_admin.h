@@ -158,6 +158,41 @@ struct keyreeve_admin_pins {
 enum keyreeve_result keyreeve_admin_pins(struct keyreeve *k, uint64_t skip, struct keyreeve_admin_pins *ret_list);
 void keyreeve_admin_pins_free(struct keyreeve_admin_pins *list);
 
+/* ---- quotas and penalties -------------------------------------------------------------------------- */
+
+struct keyreeve_admin_quota {
+	char tenant[256];
+	enum keyreeve_auth auth;
+	char domain[256]; /* trust domain or issuer */
+	unsigned in_flight, in_flight_max;
+	int64_t day_s;			 /* the count's day, UTC: its first second */
+	uint64_t requests, requests_max; /* max 0: none is known */
+};
+struct keyreeve_admin_quotas {
+	struct keyreeve_admin_quota *items;
+	size_t count;
+	uint64_t next; /* as of pins */
+};
+/* What tenants use of what they may use. */
+enum keyreeve_result keyreeve_admin_quotas(struct keyreeve *k, uint64_t skip, struct keyreeve_admin_quotas *ret_list);
+void keyreeve_admin_quotas_free(struct keyreeve_admin_quotas *list);
+
+struct keyreeve_admin_penalty {
+	uid_t uid;
+	pid_t pid;  /* 0: a uid, or not known */
+	int is_uid; /* the whole uid is throttled; else one process waits */
+	unsigned failures, left_s;
+};
+struct keyreeve_admin_penalties {
+	struct keyreeve_admin_penalty *items;
+	size_t count;
+	uint64_t next; /* as of pins */
+};
+/* Who waits for its failures. */
+enum keyreeve_result keyreeve_admin_penalties(
+	struct keyreeve *k, uint64_t skip, struct keyreeve_admin_penalties *ret_list);
+void keyreeve_admin_penalties_free(struct keyreeve_admin_penalties *list);
+
 #ifdef __cplusplus
 }
 #endif

@@ -79,6 +79,8 @@ static const struct cli_command cli_commands[] = {
 	{ "admin", "suspend", "y",      0, 2, cmd_admin_suspend, "[OWNER KEY]",  "refuse every use of a key, or of a tenant's keys" },
 	{ "admin", "resume",  "y",      0, 2, cmd_admin_resume,  "[OWNER KEY]",  "the end of that" },
 	{ "admin", "pins",    "",       0, 0, cmd_admin_pins,    "",             "tokens that are bound, and to whom" },
+	{ "admin", "quotas",  "",       0, 0, cmd_admin_quotas,  "",             "what tenants use of what they may use" },
+	{ "admin", "penalties", "",     0, 0, cmd_admin_penalties, "",           "who waits for its failures" },
 	{ "tenant", "list",   "y",      0, 0, cmd_tenant_list,   "",             "namespaces: owner, keys, what they need, whom they see" },
 	{ "tenant", "link",   "w",      2, 2, cmd_tenant_link,   "FROM TO",      "let one identity use another's keys, too" },
 	{ "tenant", "unlink", "",       2, 2, cmd_tenant_unlink, "FROM TO",      "the end of that" },

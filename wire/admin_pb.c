@@ -379,18 +379,18 @@ struct status wire_admin_owner_put(struct buf *to, struct bytes owner)
 
 /* ---- AdminPins ------------------------------------------------------------------------------------- */
 
-struct status wire_admin_pins_decode(struct bytes body, struct wire_arena *arena, struct wire_admin_pins *ret_op)
+struct status wire_admin_slice_decode(struct bytes body, struct wire_arena *arena, struct wire_admin_slice *ret_op)
 {
-	WirePb__AdminPinsOp *op;
+	WirePb__AdminSliceOp *op;
 
-	UNPACK_OP(wire_pb__admin_pins_op__descriptor, op);
-	*ret_op = (struct wire_admin_pins){ op->skip, op->limit };
+	UNPACK_OP(wire_pb__admin_slice_op__descriptor, op);
+	*ret_op = (struct wire_admin_slice){ op->skip, op->limit };
 	return OK;
 }
 
-struct status wire_admin_pins_put(struct buf *to, const struct wire_admin_pins *op)
+struct status wire_admin_slice_put(struct buf *to, const struct wire_admin_slice *op)
 {
-	WirePb__AdminPinsOp message = WIRE_PB__ADMIN_PINS_OP__INIT;
+	WirePb__AdminSliceOp message = WIRE_PB__ADMIN_SLICE_OP__INIT;
 
 	message.skip = op->skip;
 	message.limit = op->limit;
@@ -418,7 +418,7 @@ struct status wire_admin_pin_put(struct buf *to, const struct wire_admin_pin *pi
 	return wire_pack(to, &message.base);
 }
 
-struct status wire_admin_pins_next_put(struct buf *to, uint64_t next)
+struct status wire_admin_slice_next_put(struct buf *to, uint64_t next)
 {
 	WirePb__AdminPinsResult message = WIRE_PB__ADMIN_PINS_RESULT__INIT;
 
@@ -450,5 +450,82 @@ struct status wire_admin_pin_list_decode(
 			.until_s = from->until_s };
 	}
 	*ret_list = (struct wire_admin_pin_list){ item, result->n_pins, result->next };
+	return OK;
+}
+
+/* ---- AdminQuotas, AdminPenalties ------------------------------------------------------------------- */
+
+struct status wire_admin_quota_put(struct buf *to, const struct wire_admin_quota *quota)
+{
+	WirePb__AdminQuotasResult message = WIRE_PB__ADMIN_QUOTAS_RESULT__INIT;
+	WirePb__AdminQuota entry = WIRE_PB__ADMIN_QUOTA__INIT, *only = &entry;
+
+	entry.tenant = field(quota->tenant);
+	entry.authenticator = quota->authenticator;
+	entry.domain = field(quota->domain);
+	entry.in_flight = quota->in_flight;
+	entry.in_flight_max = quota->in_flight_max;
+	entry.day = quota->day;
+	entry.requests = quota->requests;
+	entry.requests_max = quota->requests_max;
+	message.n_quotas = 1;
+	message.quotas = &only;
+	return wire_pack(to, &message.base);
+}
+
+struct status wire_admin_quota_list_decode(
+	struct bytes body, struct wire_arena *arena, struct wire_admin_quota_list *ret_list)
+{
+	WirePb__AdminQuotasResult *result;
+	struct wire_admin_quota *item;
+
+	UNPACK_RESULT(wire_pb__admin_quotas_result__descriptor, result);
+	TRY(wire_arena_array(arena, result->n_quotas, sizeof(*item), (void **)&item));
+	for (size_t i = 0; i < result->n_quotas; i++) {
+		const WirePb__AdminQuota *from = result->quotas[i];
+
+		item[i] = (struct wire_admin_quota){ .tenant = view(from->tenant),
+			.authenticator = from->authenticator,
+			.domain = view(from->domain),
+			.in_flight = from->in_flight,
+			.in_flight_max = from->in_flight_max,
+			.day = from->day,
+			.requests = from->requests,
+			.requests_max = from->requests_max };
+	}
+	*ret_list = (struct wire_admin_quota_list){ item, result->n_quotas, result->next };
+	return OK;
+}
+
+struct status wire_admin_penalty_put(struct buf *to, const struct wire_admin_penalty *penalty)
+{
+	WirePb__AdminPenaltiesResult message = WIRE_PB__ADMIN_PENALTIES_RESULT__INIT;
+	WirePb__AdminPenalty entry = WIRE_PB__ADMIN_PENALTY__INIT, *only = &entry;
+
+	entry.uid = penalty->uid;
+	entry.pid = penalty->pid;
+	entry.is_uid = penalty->is_uid;
+	entry.failures = penalty->failures;
+	entry.left_s = penalty->left_s;
+	message.n_penalties = 1;
+	message.penalties = &only;
+	return wire_pack(to, &message.base);
+}
+
+struct status wire_admin_penalty_list_decode(
+	struct bytes body, struct wire_arena *arena, struct wire_admin_penalty_list *ret_list)
+{
+	WirePb__AdminPenaltiesResult *result;
+	struct wire_admin_penalty *item;
+
+	UNPACK_RESULT(wire_pb__admin_penalties_result__descriptor, result);
+	TRY(wire_arena_array(arena, result->n_penalties, sizeof(*item), (void **)&item));
+	for (size_t i = 0; i < result->n_penalties; i++) {
+		const WirePb__AdminPenalty *from = result->penalties[i];
+
+		item[i] =
+			(struct wire_admin_penalty){ from->uid, from->pid, from->is_uid, from->failures, from->left_s };
+	}
+	*ret_list = (struct wire_admin_penalty_list){ item, result->n_penalties, result->next };
 	return OK;
 }

@@ -157,9 +157,9 @@ struct status wire_admin_strength_put(struct buf *to, const struct wire_admin_st
 struct status wire_admin_owner_decode(struct bytes body, struct wire_arena *arena, struct bytes *ret_owner);
 struct status wire_admin_owner_put(struct buf *to, struct bytes owner);
 
-/* ---- AdminPins ------------------------------------------------------------------------------------- */
+/* ---- AdminPins, AdminQuotas, AdminPenalties --------------------------------------------------------- */
 
-struct wire_admin_pins {
+struct wire_admin_slice {
 	uint64_t skip;	/* pins before this page */
 	uint32_t limit; /* 0: as the service likes */
 };
@@ -179,11 +179,41 @@ struct wire_admin_pin_list {
 	size_t count;
 	uint64_t next; /* skip of the next page; 0: the last one */
 };
-struct status wire_admin_pins_decode(struct bytes body, struct wire_arena *arena, struct wire_admin_pins *ret_op);
-struct status wire_admin_pins_put(struct buf *to, const struct wire_admin_pins *op);
+struct status wire_admin_slice_decode(struct bytes body, struct wire_arena *arena, struct wire_admin_slice *ret_op);
+struct status wire_admin_slice_put(struct buf *to, const struct wire_admin_slice *op);
 struct status wire_admin_pin_put(struct buf *to, const struct wire_admin_pin *pin);
-struct status wire_admin_pins_next_put(struct buf *to, uint64_t next);
+struct status wire_admin_slice_next_put(struct buf *to, uint64_t next);
 struct status wire_admin_pin_list_decode(
 	struct bytes body, struct wire_arena *arena, struct wire_admin_pin_list *ret_list);
+
+struct wire_admin_quota {
+	struct bytes tenant;
+	uint32_t authenticator;
+	struct bytes domain; /* trust domain or issuer */
+	uint32_t in_flight, in_flight_max;
+	uint64_t day; /* since 1970, UTC, that the count is of */
+	uint64_t requests, requests_max;
+};
+struct wire_admin_quota_list {
+	const struct wire_admin_quota *item; /* in the arena */
+	size_t count;
+	uint64_t next;
+};
+struct wire_admin_penalty {
+	uint32_t uid, pid;
+	bool is_uid; /* a whole uid is throttled; else one process waits */
+	uint32_t failures, left_s;
+};
+struct wire_admin_penalty_list {
+	const struct wire_admin_penalty *item; /* in the arena */
+	size_t count;
+	uint64_t next;
+};
+struct status wire_admin_quota_put(struct buf *to, const struct wire_admin_quota *quota);
+struct status wire_admin_quota_list_decode(
+	struct bytes body, struct wire_arena *arena, struct wire_admin_quota_list *ret_list);
+struct status wire_admin_penalty_put(struct buf *to, const struct wire_admin_penalty *penalty);
+struct status wire_admin_penalty_list_decode(
+	struct bytes body, struct wire_arena *arena, struct wire_admin_penalty_list *ret_list);
 
 #endif

@@ -60,7 +60,9 @@ enum { WIRE_VERSION_MAJOR = 1, WIRE_VERSION_MINOR = 0 };
 	X(0x4b520008, ADMIN_STRENGTH,    "AdminStrength",         true) \
 	X(0x4b520009, ADMIN_CONFIRM,     "AdminConfirm",          true) \
 	X(0x4b52000a, ADMIN_PURGE,       "AdminPurge",            true) \
-	X(0x4b52000b, ADMIN_PINS,        "AdminPins",             true)
+	X(0x4b52000b, ADMIN_PINS,        "AdminPins",             true) \
+	X(0x4b52000c, ADMIN_QUOTAS,      "AdminQuotas",           true) \
+	X(0x4b52000d, ADMIN_PENALTIES,   "AdminPenalties",        true)
 /* clang-format on */
 
 enum opcode {

@@ -107,14 +107,18 @@ static void fuzz_admin(struct bytes body, struct wire_arena *arena)
 	struct wire_admin_space_list space_list;
 	struct wire_admin_link link;
 	struct wire_admin_strength strength;
-	struct wire_admin_pins pins;
+	struct wire_admin_slice pins;
 	struct wire_admin_pin_list pin_list;
+	struct wire_admin_quota_list quota_list;
+	struct wire_admin_penalty_list penalty_list;
 	struct bytes owner;
 
 	(void)wire_admin_nothing_decode(body, arena);
 	(void)wire_admin_keys_decode(body, arena, &keys);
-	(void)wire_admin_pins_decode(body, arena, &pins);
+	(void)wire_admin_slice_decode(body, arena, &pins);
 	(void)wire_admin_pin_list_decode(body, arena, &pin_list);
+	(void)wire_admin_quota_list_decode(body, arena, &quota_list);
+	(void)wire_admin_penalty_list_decode(body, arena, &penalty_list);
 	(void)wire_admin_owner_decode(body, arena, &owner);
 	(void)wire_admin_spaces_decode(body, arena, &spaces);
 	(void)wire_admin_space_list_decode(body, arena, &space_list);

@@ -6,10 +6,10 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'
 from rig import *
 
 # Our own operations (wire/opcode.h) and a body that each takes.
-STATUS, KEYS, SUSPEND, RESUME, SPACES, LINK, UNLINK, STRENGTH, CONFIRM, PURGE, PINS = range(0x4B520001, 0x4B52000C)
+STATUS, KEYS, SUSPEND, RESUME, SPACES, LINK, UNLINK, STRENGTH, CONFIRM, PURGE, PINS, QUOTAS, PENALTIES = range(0x4B520001, 0x4B52000E)
 PRIVATE = {STATUS: b'', KEYS: b'', SUSPEND: pb((1, 'uid0')), RESUME: pb((1, 'uid0')), SPACES: b'', LINK: pb((1, 'unix:0'), (2, 'unix:2001')),
            UNLINK: pb((1, 'unix:0'), (2, 'unix:2001')), STRENGTH: pb((1, 'unix:0'), (2, 3)),
-           CONFIRM: pb((1, 'unix:0')), PURGE: pb((1, 'unix:0')), PINS: b''}
+           CONFIRM: pb((1, 'unix:0')), PURGE: pb((1, 'unix:0')), PINS: b'', QUOTAS: b'', PENALTIES: b''}
 NOBODYS = 0x4B52FFFF                       # in our range, and no operation
 HUGE = b'\x0a' + varint(70000) + b'x' * 70000
 
@@ -640,15 +640,16 @@ def who_has_no_account_to_confirm_is_nobody():
 
 def pins_show_whose_a_token_is():
     with Four() as four:
-        token = four.issuer.token(WEB)
+        token = four.issuer.token(WEB, ttl=250)              # others of this second are the same token, and are root's
         digest = hashlib.sha256(token.rsplit('.', 1)[0].encode()).hexdigest()
         mine = lambda: status_of(Client(four.rig.socket, ('jwt', token)).keys)
-        assert as_uid(2001, mine) == 0 and as_uid(2002, mine) == 11 and as_uid(2001, mine) == 0
+        got = [as_uid(2001, mine), as_uid(2002, mine), as_uid(2001, mine)]
+        assert got == [0, 11, 0], got
         pin = [p for p in shown(four.rig, 'admin', 'pins') if p['token'] == digest]
         assert len(pin) == 1 and (pin[0]['identity'], pin[0]['uid'], pin[0]['gid'], pin[0]['refused']) == (WEB, 2001, 2001, 1), pin
         assert digest[:16] in four.admin('admin', 'pins')
         for i in range(5):
-            four.jwt().keys()
+            Client(four.rig.socket, ('jwt', four.issuer.token(WEB, ttl=200 + i))).keys()
         admin, skip, hashes, pages_seen = Client(four.rig.admin_socket), 0, [], 0
         while True:
             body = admin.call(PINS, pb((1, skip), (2, 2)))
@@ -658,7 +659,26 @@ def pins_show_whose_a_token_is():
             if not skip:
                 break
         assert len(hashes) == len(set(hashes)) >= 6 and pages_seen >= 3, (len(hashes), pages_seen)
-        assert admin.exchange(PINS, pb((1, 10**9)))['status'] == 16
+        assert admin.exchange(PINS, pb((1, 2**40)))['status'] == 16
+
+
+def quotas_and_penalties_in_force_are_shown():
+    quota = (f'  - {{match: {{uid: 2001}}, tenant: counted, providers: [soft], quota: {{requests: [50/s, 200/d], in_flight: 7}}}}\n'
+             '  - {match: {uid: 0}, tenant: uid0, providers: [soft]}\n')
+    with soft_rig(tenants=quota, failures=3) as rig:
+        rig.start()
+        as_uid(2001, lambda: [len(Client(rig.socket).keys()) for _ in range(4)])
+        rows = {q['tenant']: q for q in shown(rig, 'admin', 'quotas')}
+        assert (rows['counted']['requests'], rows['counted']['requests_max'], rows['counted']['in_flight_max']) == (4, 200, 7), rows
+        assert rows['counted']['authenticator'] == 'unix-peer' and rows['counted']['day'] == time.strftime('%Y-%m-%dT00:00:00Z', time.gmtime()), rows
+        assert 'counted' in keyreeve(rig, 'admin', 'quotas').stdout
+        assert shown(rig, 'admin', 'penalties') == []
+        as_uid(2002, lambda: [Client(rig.socket, ('jwt', 'no token')).exchange(26)['status'] for _ in range(10)])
+        boxed = [p for p in shown(rig, 'admin', 'penalties') if p['uid'] == 2002]
+        assert boxed and all(p['failures'] >= 3 for p in boxed), boxed
+        assert '2002' in keyreeve(rig, 'admin', 'penalties').stdout
+        for opcode in (QUOTAS, PENALTIES):
+            assert Client(rig.admin_socket).exchange(opcode, pb((1, 2**40)))['status'] == 16
 
 
 main([private_operations_are_no_operations_elsewhere, administrators_only, bodies_that_are_none_are_refused,
@@ -668,4 +688,4 @@ main([private_operations_are_no_operations_elsewhere, administrators_only, bodie
       what_a_body_asks_for_is_clear_or_refused, switching_authenticators_neither_exposes_nor_loses_keys,
       a_link_shows_the_keys_of_another_identity, the_order_of_strength_never_goes_down_by_itself, who_is_nobody_is_not_linked,
       a_reused_uid_inherits_nothing, each_fact_of_an_account_counts, a_change_of_the_accounts_costs_nobody_a_request, who_has_no_account_to_confirm_is_nobody,
-      pins_show_whose_a_token_is])
+      pins_show_whose_a_token_is, quotas_and_penalties_in_force_are_shown])

@@ -276,20 +276,20 @@ static void pins_are_read_as_they_were_written(void **state)
 {
 	const struct wire_admin_pin pin = { BYTES_LITERAL("hash"), 4, BYTES_LITERAL("spiffe://a/b"), true, 2001, 2002,
 		BYTES_LITERAL("label"), 3, 4, 5, 1763910000 };
-	const struct wire_admin_pins op = { 256, 9 };
+	const struct wire_admin_slice op = { 256, 9 };
 	struct buf body = buf_make(4096), answer = buf_make(4096);
 	struct wire_arena arena = { 0 };
 	struct wire_admin_pin_list list;
-	struct wire_admin_pins got;
+	struct wire_admin_slice got;
 
 	(void)state;
-	assert_ok(wire_admin_pins_put(&body, &op));
-	assert_ok(wire_admin_pins_decode(buf_bytes(&body), &arena, &got));
+	assert_ok(wire_admin_slice_put(&body, &op));
+	assert_ok(wire_admin_slice_decode(buf_bytes(&body), &arena, &got));
 	assert_int_equal(got.skip, 256);
 	assert_int_equal(got.limit, 9);
 	assert_ok(wire_admin_pin_put(&answer, &pin));
 	assert_ok(wire_admin_pin_put(&answer, &pin));
-	assert_ok(wire_admin_pins_next_put(&answer, 512));
+	assert_ok(wire_admin_slice_next_put(&answer, 512));
 	assert_ok(wire_admin_pin_list_decode(buf_bytes(&answer), &arena, &list));
 	assert_int_equal(list.count, 2);
 	assert_int_equal(list.next, 512);
@@ -307,6 +307,43 @@ static void pins_are_read_as_they_were_written(void **state)
 	wire_arena_done(&arena);
 	buf_done(&body);
 	buf_done(&answer);
+}
+
+static void quotas_and_penalties_are_read_as_they_were_written(void **state)
+{
+	const struct wire_admin_quota quota = { BYTES_LITERAL("t"), 4, BYTES_LITERAL("a.example"), 1, 2, 3, 4, 5 };
+	const struct wire_admin_penalty penalty = { 2001, 17, true, 9, 60 };
+	struct buf quotas = buf_make(4096), penalties = buf_make(4096);
+	struct wire_arena arena = { 0 };
+	struct wire_admin_quota_list quota_list;
+	struct wire_admin_penalty_list penalty_list;
+
+	(void)state;
+	assert_ok(wire_admin_quota_put(&quotas, &quota));
+	assert_ok(wire_admin_slice_next_put(&quotas, 7));
+	assert_ok(wire_admin_quota_list_decode(buf_bytes(&quotas), &arena, &quota_list));
+	assert_int_equal(quota_list.count, 1);
+	assert_int_equal(quota_list.next, 7);
+	assert_bytes(quota_list.item[0].tenant, quota.tenant);
+	assert_bytes(quota_list.item[0].domain, quota.domain);
+	assert_int_equal(quota_list.item[0].authenticator, 4);
+	assert_int_equal(quota_list.item[0].in_flight, 1);
+	assert_int_equal(quota_list.item[0].in_flight_max, 2);
+	assert_int_equal(quota_list.item[0].day, 3);
+	assert_int_equal(quota_list.item[0].requests, 4);
+	assert_int_equal(quota_list.item[0].requests_max, 5);
+	assert_ok(wire_admin_penalty_put(&penalties, &penalty));
+	assert_ok(wire_admin_penalty_list_decode(buf_bytes(&penalties), &arena, &penalty_list));
+	assert_int_equal(penalty_list.count, 1);
+	assert_int_equal(penalty_list.next, 0);
+	assert_int_equal(penalty_list.item[0].uid, 2001);
+	assert_int_equal(penalty_list.item[0].pid, 17);
+	assert_true(penalty_list.item[0].is_uid);
+	assert_int_equal(penalty_list.item[0].failures, 9);
+	assert_int_equal(penalty_list.item[0].left_s, 60);
+	wire_arena_done(&arena);
+	buf_done(&quotas);
+	buf_done(&penalties);
 }
 
 /* ---- refusals ---------------------------------------------------------------------------------------- */
@@ -367,6 +404,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(spaces_are_read_as_they_were_written),
 	cmocka_unit_test(links_and_strengths_name_everything_or_are_refused),
 	cmocka_unit_test(pins_are_read_as_they_were_written),
+	cmocka_unit_test(quotas_and_penalties_are_read_as_they_were_written),
 	cmocka_unit_test(requests_with_more_than_we_know_are_refused),
 	cmocka_unit_test(answers_may_have_more_than_we_know),
 	cmocka_unit_test(bodies_cut_at_every_byte_end_cleanly),
