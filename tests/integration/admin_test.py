@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Administration over its own socket: what it shows and does, and everybody who may not ask."""
-import hashlib, json, os, shutil, subprocess, sys, tempfile, time
+import hashlib, json, os, select, shutil, subprocess, sys, tempfile, time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'support'))
 from rig import *
 
@@ -307,6 +307,35 @@ def a_suspended_tenant_is_refused_whatever_it_asks():
         assert status_of(Client(rig.direct_socket, ('direct', 'x')).keys) == 1133
 
 
+def an_answer_that_is_not_out_yet_is_not_given():
+    """The worker stands still with a signature under way; whatever is suspended, unlinked or raised meanwhile, its answer is
+    a refusal."""
+    with soft_rig() as rig:
+        rig.start()
+        for uid in (0, 2001):
+            as_uid(uid, lambda: [Client(rig.socket).generate(SOFT, n) for n in ('a', f'of{uid}')])
+        keyreeve(rig, 'tenant', 'link', 'unix:0', 'unix:2001')
+        me = Client(rig.socket)
+        rows = [('a', ('admin', 'suspend', 'unix:0', 'a'), ('admin', 'resume', 'unix:0', 'a'), 1133),
+                ('a', ('admin', 'suspend', '--tenant', 'uid0'), ('admin', 'resume', '--tenant', 'uid0'), 1133),
+                ('of2001', ('admin', 'suspend', '--tenant', 'uid2001'), ('admin', 'resume', '--tenant', 'uid2001'), 1133),
+                ('a', ('tenant', 'strength', 'unix:0', 'jwt-svid'), ('tenant', 'strength', 'unix:0', 'unix-peer'), 1133),
+                ('of2001', ('tenant', 'unlink', 'unix:0', 'unix:2001'), ('tenant', 'link', 'unix:0', 'unix:2001'), 1140),
+                ('a', ('admin', 'suspend', 'unix:2001', 'a'), ('admin', 'resume', 'unix:2001', 'a'), 0)]   # another's
+        for name, act, back, want in rows:
+            auth_type, auth = me.credentials()
+            worker = rig.roles()['soft']
+            os.kill(worker, signal.SIGSTOP)
+            with me.connect() as s:
+                s.sendall(frame(4, pb((1, name), (2, sign_alg('ecdsa')), (3, b'h' * 32)), SOFT, auth_type, auth))
+                time.sleep(0.2)
+                assert keyreeve(rig, *act).returncode == 0, act
+                os.kill(worker, signal.SIGCONT)
+                got = parse(s.recv(65536))
+            assert got['status'] == want and (len(got['body']) > 64) == (want == 0), (name, act, got)
+            assert keyreeve(rig, *back).returncode == 0 and signs(me, name) == 0, (back, name)
+
+
 def what_a_body_asks_for_is_clear_or_refused():
     with soft_rig() as rig:
         rig.start()
@@ -579,6 +608,31 @@ def every_use_of(client):
             status_of(client.verify, SOFT, 'k', b'h' * 32, b's' * 64), status_of(client.public, SOFT, 'k'), status_of(client.destroy, SOFT, 'k')]
 
 
+def no_request_is_looked_at_before_its_account_is():
+    """keyreeved stands still while the account becomes another one: the request waits, and is refused then."""
+    with Account() as account, soft_rig(tenants=TENANTS) as rig:
+        rig.start()
+        assert as_uid(UID, lambda: status_of(Client(rig.socket).generate, SOFT, 'k')) == 0
+        os.kill(rig.daemon.pid, signal.SIGSTOP)
+        try:
+            account.remove('keyreeve-a', '-r')
+            account.add('keyreeve-b')
+            ends, began = os.pipe(), time.time()
+            child = os.fork()
+            if child == 0:
+                os.setgroups([])
+                os.setgid(UID)
+                os.setuid(UID)
+                os.write(ends[1], str(signs(Client(rig.socket), 'k')).encode())
+                os._exit(0)
+            assert select.select([ends[0]], [], [], 1)[0] == [], 'it was answered'
+            assert signs(Client(rig.direct_socket, ('direct', 'x')), 'k') == 1140              # nobody else waits
+        finally:
+            os.kill(rig.daemon.pid, signal.SIGCONT)
+        assert os.read(ends[0], 64) == b'1133' and time.time() - began < 4
+        os.waitpid(child, 0)
+
+
 def each_fact_of_an_account_counts():
     """Group, home, and the home's own birth: one change each."""
     def usermod(*arguments):
@@ -685,7 +739,7 @@ main([private_operations_are_no_operations_elsewhere, administrators_only, bodie
       lists_of_operations_do_not_name_ours, status_says_what_the_service_is_and_how_it_does, acts_are_in_the_log_before_they_happen,
       keys_are_listed_with_owner_device_and_times, lists_come_in_pages_each_key_once, the_last_use_survives_a_restart,
       a_suspended_key_is_refused_until_it_is_resumed, a_suspended_tenant_is_refused_whatever_it_asks,
-      what_a_body_asks_for_is_clear_or_refused, switching_authenticators_neither_exposes_nor_loses_keys,
+      an_answer_that_is_not_out_yet_is_not_given, what_a_body_asks_for_is_clear_or_refused, switching_authenticators_neither_exposes_nor_loses_keys,
       a_link_shows_the_keys_of_another_identity, the_order_of_strength_never_goes_down_by_itself, who_is_nobody_is_not_linked,
-      a_reused_uid_inherits_nothing, each_fact_of_an_account_counts, a_change_of_the_accounts_costs_nobody_a_request, who_has_no_account_to_confirm_is_nobody,
+      a_reused_uid_inherits_nothing, no_request_is_looked_at_before_its_account_is, each_fact_of_an_account_counts, a_change_of_the_accounts_costs_nobody_a_request, who_has_no_account_to_confirm_is_nobody,
       pins_show_whose_a_token_is, quotas_and_penalties_in_force_are_shown])
