@@ -26,6 +26,7 @@
 #include "agent/random.h"
 #include "agent/recover.h"
 #include "agent/suspend.h"
+#include "agent/revoke.h"
 #include "agent/trust.h"
 #include "agent/turns.h"
 #include "agent/wall.h"
@@ -52,6 +53,15 @@ enum {
 struct uid_slot {
 	uid_t uid;
 	uint32_t count;
+};
+
+/* Revocations that are over, on their way out of the store. */
+enum { REVOKE_SWEEP_MAX = 16 };
+struct revoke_sweep {
+	struct durable_job job;
+	struct fact_change changes[REVOKE_SWEEP_MAX];
+	struct buf ids[REVOKE_SWEEP_MAX];
+	bool is_busy;
 };
 
 struct agent {
@@ -91,6 +101,8 @@ struct agent {
 	struct deadline next_turn;
 	struct penalties *penalties;
 	uint64_t keys_forgiven_us; /* trust.keys_at_us, as of the last pardon */
+	struct revocations *revoked;
+	struct revoke_sweep revoke_sweep;
 	struct binds *binds;
 	struct public_cache *public_keys; /* decoded, for verification; shared by the compute threads */
 	/* connections */
@@ -122,6 +134,8 @@ void agent_failed(struct agent *agent, const struct principal *peer, enum status
 /* No descriptors: leave new connections in the backlog until one ends. */
 void agent_accept_pause(struct agent *agent);
 void agent_accept_resume(struct agent *agent);
+/* Once a second: what is over leaves table and store (ops_revoke.c). */
+void revoke_second(struct agent *agent);
 /* The lane of a provider instance; NULL when it is not configured. */
 static inline struct lane *agent_lane(struct agent *agent, struct bytes name)
 {

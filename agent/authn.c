@@ -2,6 +2,7 @@
 #include "agent/authn.h"
 
 #include "agent/agent.h"
+#include "base/clock.h"
 
 static bool is_served(const struct listener *listener, uint8_t type)
 {
@@ -11,15 +12,33 @@ static bool is_served(const struct listener *listener, uint8_t type)
 	return false;
 }
 
-struct status authn_check(struct agent *agent, struct request *rq)
+/* Who it is, whether anybody may be that, is asked at every use. */
+static struct status check_revoked(struct agent *agent, struct request *rq)
 {
-	uint8_t type = rq->header.auth_type;
+	const struct jwtsvid *token = rq->caller.token;
+	struct revoke_credential credential = { .authenticator = rq->caller.who.authenticator,
+		.name = rq->caller.who.name };
+	struct status st;
 
-	if (type == AUTHENTICATOR_NONE || rq->caller.who.authenticator != 0)
-		return OK; /* nobody, or known since before the visit to a compute thread */
-	ENSURE(is_served(rq->conn->listener, type), AUTHN_NOT_LISTED);
-	ENSURE(rq->auth.len <= FRAME_AUTH_MAX, AUTHN_LONG);
-	switch ((enum config_authenticator)type) {
+	if (token != NULL) {
+		credential.domain = jwtsvid_domain(token);
+		credential.kid = bytes_from_text(token->kid);
+		credential.jti_hash = token->has_jti ? token->jti_hash : NULL;
+		credential.token_hash = rq->caller.token_key.input;
+		credential.has_start = token->has_start;
+		credential.start_s = token->start_s;
+	}
+	st = revocations_ask(agent->revoked, &credential, wall_now_us(&agent->wall) / US_PER_S, NULL);
+	if (st.code == STATUS_OK)
+		return OK;
+	rq->is_decided = true;
+	rq->decision = (struct decision){ .rule = "revoked" };
+	return st;
+}
+
+static struct status establish(struct agent *agent, struct request *rq)
+{
+	switch ((enum config_authenticator)rq->header.auth_type) {
 	case AUTHENTICATOR_DIRECT:
 		return authn_direct(rq);
 	case AUTHENTICATOR_UNIX_PEER:
@@ -31,6 +50,18 @@ struct status authn_check(struct agent *agent, struct request *rq)
 		break;
 	}
 	return FAIL(AUTHN_NOT_LISTED);
+}
+
+struct status authn_check(struct agent *agent, struct request *rq)
+{
+	uint8_t type = rq->header.auth_type;
+
+	if (type == AUTHENTICATOR_NONE || rq->caller.who.authenticator != 0)
+		return OK; /* nobody, or known since before the visit to a compute thread */
+	ENSURE(is_served(rq->conn->listener, type), AUTHN_NOT_LISTED);
+	ENSURE(rq->auth.len <= FRAME_AUTH_MAX, AUTHN_LONG);
+	TRY(establish(agent, rq));
+	return rq->waits ? OK : check_revoked(agent, rq);
 }
 
 /* ---- unknown tokens wait for their turn ------------------------------------------------------------------------- */

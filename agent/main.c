@@ -467,6 +467,7 @@ static void second(void *context)
 	audit_counts_flush(agent->audit);
 	audit_events_second(agent->events);
 	wall_second(&agent->wall, agent->durable, agent->events);
+	revoke_second(agent);
 	binds_second(agent->binds, &now);
 	check_overrun(agent);
 	keyfacts_second(agent->keyfacts, agent->loop.now_us);
@@ -510,6 +511,14 @@ static struct status load_space(void *context, const struct namespace_record *re
 	return keyindex_parent_put(space, record->provider, record->parent);
 }
 
+static struct status load_revocation(struct agent *agent, const struct fact *fact)
+{
+	struct revocation revocation;
+
+	TRY(revocation_get(fact->id, fact->value, &revocation));
+	return revocations_put(agent->revoked, &revocation);
+}
+
 static struct status load_fact(void *context, const struct fact *fact)
 {
 	struct agent *agent = context;
@@ -531,6 +540,7 @@ static struct status load_fact(void *context, const struct fact *fact)
 	case FACT_CLOCK:
 		return wall_load(&agent->wall, fact);
 	case FACT_REVOCATION:
+		return load_revocation(agent, fact);
 	case FACT_QUOTA:
 	case FACT_TRUST:
 		return OK;
@@ -656,6 +666,7 @@ static struct status build_identity(struct agent *agent)
 	TRY(penalty_new(agent->config->limits.failures, &agent->penalties));
 	TRY(turns_new(&agent->turns));
 	TRY(jwtsvid_cache_new(AGENT_TOKENS, &agent->tokens));
+	TRY(revocations_new(&agent->revoked));
 	TRY(binds_new(&agent->facts, agent->pin_descriptors, &agent->binds));
 	TRY(public_cache_new(AGENT_PUBLIC_KEYS, &agent->public_keys));
 	TRY(trust_init(&agent->trust, &agent->loop, agent->compute, agent->tokens));
@@ -754,6 +765,7 @@ static void tear_down(struct agent *agent)
 	trust_done(&agent->trust);
 	public_cache_free(agent->public_keys);
 	jwtsvid_cache_free(agent->tokens);
+	revocations_free(agent->revoked);
 	binds_free(agent->binds);
 	turns_free(agent->turns);
 	penalty_free(agent->penalties);

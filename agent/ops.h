@@ -100,6 +100,14 @@ struct status decode_admin_hold(struct request *rq);
 struct status begin_admin_suspend(struct agent *agent, struct request *rq);
 struct status begin_admin_resume(struct agent *agent, struct request *rq);
 
+/* ops_revoke.c */
+struct status decode_admin_revoke(struct request *rq);
+struct status decode_admin_revocations(struct request *rq);
+struct status begin_admin_revoke(struct agent *agent, struct request *rq);
+struct status begin_admin_unrevoke(struct agent *agent, struct request *rq);
+struct status finish_admin_revocations(struct agent *agent, struct request *rq);
+struct status begin_admin_clock(struct agent *agent, struct request *rq);
+
 /* ops_sign.c */
 struct status decode_sign_hash(struct request *rq);
 struct status decode_sign_message(struct request *rq);

@@ -58,6 +58,8 @@ struct status finish_admin_status(struct agent *agent, struct request *rq)
 		.is_strict = agent->config->posture == POSTURE_STRICT,
 		.started_s = (uint64_t)(agent->started_wall_us / (int64_t)US_PER_S),
 		.uptime_s = seconds_since(agent, agent->started_us),
+		.revocations = revocations_count(agent->revoked),
+		.clock_behind_s = (uint64_t)wall_behind_s(&agent->wall),
 		.landlock_abi = (uint32_t)agent->posture.landlock_abi,
 		.seccomp_filters = agent->posture.filter_count,
 		.audit_space = durable_space(agent->durable),

@@ -14,6 +14,7 @@
 #include "agent/lane.h"
 #include "agent/policy.h"
 #include "agent/random.h"
+#include "agent/revoke.h"
 #include "agent/turns.h"
 #include "jwtsvid/cache.h"
 #include "wire/admin_pb.h"
@@ -62,6 +63,8 @@ union request_body {
 	struct wire_admin_link link;
 	struct wire_admin_slice slice;
 	struct wire_admin_strength strength;
+	struct wire_admin_revoke revoke;
+	uint32_t revocations_after;
 };
 
 /* The keys of a client that is being deleted. */
@@ -138,6 +141,7 @@ struct request {
 	struct buf parent_blob;
 	struct random_stream stream;
 	struct delete_job deletion;
+	char target_text[2 * REVOKE_HASH_BYTES + 1]; /* of an act that is about a hash */
 	struct admin_act admin;
 	uint8_t hash[PSA_HASH_MAX_BYTES];
 	size_t hash_len;

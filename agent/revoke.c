@@ -241,6 +241,20 @@ void revocations_visit(const struct revocations *all, revocation_visit_fn *visit
 				return;
 }
 
+/* Whole buckets: a page is a little longer than it need be, and stays where it is while others come and go. */
+uint32_t revocations_page(const struct revocations *all, uint32_t from, revocation_visit_fn *visit, void *context)
+{
+	bool more = true;
+
+	for (uint32_t i = from; i < BUCKETS; i++) {
+		if (!more)
+			return i;
+		for (const struct entry *entry = all->buckets[i]; entry != NULL; entry = entry->next)
+			more = visit(context, &entry->revocation) && more;
+	}
+	return 0;
+}
+
 static bool is_over(const struct revocation *revocation, int64_t now_s)
 {
 	return revocation->until_s != 0 && now_s >= revocation->until_s;

@@ -79,6 +79,9 @@ size_t revocations_count(const struct revocations *all);
 /* In order of no meaning; stops when visit says false. */
 typedef bool revocation_visit_fn(void *context, const struct revocation *revocation);
 void revocations_visit(const struct revocations *all, revocation_visit_fn *visit, void *context);
+/* The same in pages: from 0 on, until visit says false and what belongs to the page is shown.  Returns where the next
+ * one begins; 0: this was the last. */
+uint32_t revocations_page(const struct revocations *all, uint32_t from, revocation_visit_fn *visit, void *context);
 /* What is over by now is removed; each goes to `gone` first, for the store.  At most `most` of them. */
 size_t revocations_expire(
 	struct revocations *all, int64_t now_s, size_t most, revocation_visit_fn *gone, void *context);

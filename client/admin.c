@@ -69,6 +69,8 @@ enum keyreeve_result keyreeve_admin_status(struct keyreeve *k, struct keyreeve_a
 	status.namespaces = from.namespaces;
 	status.connections = from.connections;
 	status.requests = from.requests;
+	status.revocations = from.revocations;
+	status.clock_behind_s = from.clock_behind_s;
 	st = status_fill(&from, &status);
 	if (st.code == STATUS_OK)
 		*ret_status = status;

@@ -19,10 +19,10 @@ enum { CLI_ARGUMENTS = 8 };
 
 struct cli {
 	/* options */
-	bool json, follow, message, raw, der, base64, hex, weaker_too;
+	bool json, follow, message, raw, der, base64, hex, weaker_too, all, lower;
 	const char *socket, *provider, *auth, *server_user, *deadline, *spiffe_socket, *audience;
 	const char *type, *alg, *usage, *out, *signature, *directory, *identity, *key, *since, *op, *status, *config,
-		*tenant;
+		*tenant, *subject, *kid, *jti, *token_hash, *trust_domain, *issuer, *issued_before, *lasts, *because;
 	/* what remains: command words first */
 	const char *argument[CLI_ARGUMENTS];
 	size_t argument_count;
@@ -115,6 +115,10 @@ int cmd_tenant_unlink(struct cli *cli, const char *const *argument);
 int cmd_tenant_strength(struct cli *cli, const char *const *argument);
 int cmd_tenant_confirm(struct cli *cli, const char *const *argument);
 int cmd_tenant_purge(struct cli *cli, const char *const *argument);
+int cmd_revoke(struct cli *cli, const char *const *argument);
+int cmd_unrevoke(struct cli *cli, const char *const *argument);
+int cmd_revocations(struct cli *cli, const char *const *argument);
+int cmd_clock(struct cli *cli, const char *const *argument);
 int cmd_token_inspect(struct cli *cli, const char *const *argument);
 int cmd_audit_show(struct cli *cli, const char *const *argument);
 /* Every line of the audit log's segments in cli->directory, or where it usually is, oldest first; 0 or an exit code. */

@@ -45,6 +45,8 @@ struct keyreeve_admin_status {
 	unsigned seccomp_filters; /* in force in keyreeve-agent */
 	enum keyreeve_audit_space audit;
 	uint64_t keys, namespaces, connections, requests;
+	uint64_t revocations;	 /* in force */
+	uint64_t clock_behind_s; /* the time that tokens are judged by; 0: it is not */
 	struct keyreeve_admin_provider *providers;
 	size_t provider_count;
 	struct keyreeve_admin_domain *domains; /* trust domains whose tokens are believed */
@@ -192,6 +194,47 @@ struct keyreeve_admin_penalties {
 enum keyreeve_result keyreeve_admin_penalties(
 	struct keyreeve *k, uint64_t skip, struct keyreeve_admin_penalties *ret_list);
 void keyreeve_admin_penalties_free(struct keyreeve_admin_penalties *list);
+
+/* ---- revoking -------------------------------------------------------------------------------------- */
+
+enum keyreeve_revoke_kind {
+	KEYREEVE_REVOKE_SUBJECT = 1, /* an identity: value is an owner, "jwt-svid:spiffe://..." */
+	KEYREEVE_REVOKE_KID = 2,     /* what a signing key signed: value is its id, as the audit log shows it */
+	KEYREEVE_REVOKE_JTI = 3,     /* a token by the SHA-256 of its "jti", in hexadecimal */
+	KEYREEVE_REVOKE_TOKEN = 4,   /* a token by its hash in hexadecimal, as the audit log shows it */
+	KEYREEVE_REVOKE_ALL = 5,     /* all tokens of a domain; no value */
+};
+
+struct keyreeve_revocation {
+	enum keyreeve_revoke_kind kind;
+	enum keyreeve_auth auth; /* of KID, JTI and ALL; else 0 */
+	char *domain;		 /* of KID, JTI and ALL: a trust domain; NULL: of every one */
+	char *value;
+	uint64_t issued_before_s; /* seconds since 1970; 0: whenever issued */
+	uint64_t until_s;	  /* in a list: when it is over; 0: never */
+	uint64_t lasts_s;	  /* to revoke: for so long; 0: until it is lifted */
+	uint64_t since_s;	  /* in a list */
+	char *by, *because;	  /* in a list; because also to revoke; may be NULL */
+};
+
+/* In force when it returns, and over restarts; one of the same kind, domain and value is replaced.  Not retried by the
+ * library; may be retried. */
+enum keyreeve_result keyreeve_admin_revoke(struct keyreeve *k, const struct keyreeve_revocation *what);
+/* The end of it; kind, auth, domain and value count.  One that is not there is no failure. */
+enum keyreeve_result keyreeve_admin_unrevoke(struct keyreeve *k, const struct keyreeve_revocation *what);
+
+struct keyreeve_revocations {
+	struct keyreeve_revocation *items;
+	size_t count;
+	uint32_t next; /* 0: the last page */
+};
+/* after: the page before, or NULL.  End with the _free() function. */
+enum keyreeve_result keyreeve_admin_revocations(
+	struct keyreeve *k, const struct keyreeve_revocations *after, struct keyreeve_revocations *ret_list);
+void keyreeve_admin_revocations_free(struct keyreeve_revocations *list);
+
+/* The machine's clock is right, although it is behind a time that was seen: judge by it from now on. */
+enum keyreeve_result keyreeve_admin_clock_lower(struct keyreeve *k);
 
 #ifdef __cplusplus
 }

@@ -46,6 +46,8 @@ struct status wire_admin_status_put(struct buf *to, const struct wire_admin_stat
 	message.namespaces = status->namespaces;
 	message.connections = status->connections;
 	message.requests = status->requests;
+	message.revocations = status->revocations;
+	message.clock_behind_s = status->clock_behind_s;
 	return wire_pack(to, &message.base);
 }
 
@@ -128,7 +130,9 @@ struct status wire_admin_status_decode(
 		.keys = result->keys,
 		.namespaces = result->namespaces,
 		.connections = result->connections,
-		.requests = result->requests };
+		.requests = result->requests,
+		.revocations = result->revocations,
+		.clock_behind_s = result->clock_behind_s };
 	TRY(providers_get(arena, result, &status));
 	TRY(domains_get(arena, result, &status));
 	*ret_status = status;
@@ -527,5 +531,95 @@ struct status wire_admin_penalty_list_decode(
 			(struct wire_admin_penalty){ from->uid, from->pid, from->is_uid, from->failures, from->left_s };
 	}
 	*ret_list = (struct wire_admin_penalty_list){ item, result->n_penalties, result->next };
+	return OK;
+}
+
+/* ---- AdminRevoke, AdminUnrevoke, AdminRevocations -------------------------------------------------- */
+
+struct status wire_admin_revoke_decode(struct bytes body, struct wire_arena *arena, struct wire_admin_revoke *ret_op)
+{
+	WirePb__AdminRevokeOp *op;
+
+	UNPACK_OP(wire_pb__admin_revoke_op__descriptor, op);
+	ENSURE(op->authenticator < AUTH_TYPE_COUNT, BODY_FIELD);
+	*ret_op = (struct wire_admin_revoke){ op->kind, op->authenticator, view(op->domain), view(op->value),
+		op->issued_before_s, op->lasts_s, view(op->because) };
+	return OK;
+}
+
+struct status wire_admin_revoke_put(struct buf *to, const struct wire_admin_revoke *op)
+{
+	WirePb__AdminRevokeOp message = WIRE_PB__ADMIN_REVOKE_OP__INIT;
+
+	message.kind = op->kind;
+	message.authenticator = op->authenticator;
+	message.domain = field(op->domain);
+	message.value = field(op->value);
+	message.issued_before_s = op->issued_before_s;
+	message.lasts_s = op->lasts_s;
+	message.because = field(op->because);
+	return wire_pack(to, &message.base);
+}
+
+struct status wire_admin_revocations_decode(struct bytes body, struct wire_arena *arena, uint32_t *ret_after)
+{
+	WirePb__AdminRevocationsOp *op;
+
+	UNPACK_OP(wire_pb__admin_revocations_op__descriptor, op);
+	*ret_after = op->after;
+	return OK;
+}
+
+struct status wire_admin_revocations_put(struct buf *to, uint32_t after)
+{
+	WirePb__AdminRevocationsOp message = WIRE_PB__ADMIN_REVOCATIONS_OP__INIT;
+
+	message.after = after;
+	return wire_pack(to, &message.base);
+}
+
+struct status wire_admin_revocation_put(struct buf *to, const struct wire_admin_revocation *revocation)
+{
+	WirePb__AdminRevocationsResult message = WIRE_PB__ADMIN_REVOCATIONS_RESULT__INIT;
+	WirePb__AdminRevocation entry = WIRE_PB__ADMIN_REVOCATION__INIT, *only = &entry;
+
+	entry.kind = revocation->kind;
+	entry.authenticator = revocation->authenticator;
+	entry.domain = field(revocation->domain);
+	entry.value = field(revocation->value);
+	entry.issued_before_s = revocation->issued_before_s;
+	entry.until_s = revocation->until_s;
+	entry.since_s = revocation->since_s;
+	entry.by = field(revocation->by);
+	entry.because = field(revocation->because);
+	message.n_revocations = 1;
+	message.revocations = &only;
+	return wire_pack(to, &message.base);
+}
+
+struct status wire_admin_revocation_next_put(struct buf *to, uint32_t next)
+{
+	WirePb__AdminRevocationsResult message = WIRE_PB__ADMIN_REVOCATIONS_RESULT__INIT;
+
+	message.next = next;
+	return wire_pack(to, &message.base);
+}
+
+struct status wire_admin_revocation_list_decode(
+	struct bytes body, struct wire_arena *arena, struct wire_admin_revocation_list *ret_list)
+{
+	WirePb__AdminRevocationsResult *result;
+	struct wire_admin_revocation *item;
+
+	UNPACK_RESULT(wire_pb__admin_revocations_result__descriptor, result);
+	TRY(wire_arena_array(arena, result->n_revocations, sizeof(*item), (void **)&item));
+	for (size_t i = 0; i < result->n_revocations; i++) {
+		const WirePb__AdminRevocation *from = result->revocations[i];
+
+		item[i] = (struct wire_admin_revocation){ from->kind, from->authenticator, view(from->domain),
+			view(from->value), from->issued_before_s, from->until_s, from->since_s, view(from->by),
+			view(from->because) };
+	}
+	*ret_list = (struct wire_admin_revocation_list){ item, result->n_revocations, result->next };
 	return OK;
 }

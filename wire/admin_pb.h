@@ -40,6 +40,8 @@ struct wire_admin_status {
 	uint32_t seccomp_filters;
 	uint32_t audit_space; /* enum wire_audit_space */
 	uint64_t keys, namespaces, connections, requests;
+	uint64_t revocations;	 /* in force */
+	uint64_t clock_behind_s; /* the time that tokens are judged by; 0: it is not */
 	const struct wire_admin_provider *providers; /* in the arena */
 	size_t provider_count;
 	const struct wire_admin_domain *domains;
@@ -215,5 +217,43 @@ struct status wire_admin_quota_list_decode(
 struct status wire_admin_penalty_put(struct buf *to, const struct wire_admin_penalty *penalty);
 struct status wire_admin_penalty_list_decode(
 	struct bytes body, struct wire_arena *arena, struct wire_admin_penalty_list *ret_list);
+
+/* ---- AdminRevoke, AdminUnrevoke, AdminRevocations, AdminClock -------------------------------------- */
+
+/* Kinds as of agent/revoke.h; the value of a subject is an owner ("jwt-svid:ID"), of JTI and TOKEN a SHA-256. */
+enum wire_revoke_kind {
+	WIRE_REVOKE_SUBJECT = 1,
+	WIRE_REVOKE_KID = 2,
+	WIRE_REVOKE_JTI = 3,
+	WIRE_REVOKE_TOKEN = 4,
+	WIRE_REVOKE_ALL = 5,
+};
+struct wire_admin_revoke {
+	uint32_t kind;
+	uint32_t authenticator; /* authentication type; 0 with SUBJECT and TOKEN */
+	struct bytes domain, value;
+	uint64_t issued_before_s; /* 0: whenever issued */
+	uint64_t lasts_s;	  /* 0: until it is lifted */
+	struct bytes because;
+};
+struct wire_admin_revocation {
+	uint32_t kind, authenticator;
+	struct bytes domain, value;
+	uint64_t issued_before_s, until_s, since_s;
+	struct bytes by, because;
+};
+struct wire_admin_revocation_list {
+	const struct wire_admin_revocation *item; /* in the arena */
+	size_t count;
+	uint32_t next; /* 0: the last page */
+};
+struct status wire_admin_revoke_decode(struct bytes body, struct wire_arena *arena, struct wire_admin_revoke *ret_op);
+struct status wire_admin_revoke_put(struct buf *to, const struct wire_admin_revoke *op);
+struct status wire_admin_revocations_decode(struct bytes body, struct wire_arena *arena, uint32_t *ret_after);
+struct status wire_admin_revocations_put(struct buf *to, uint32_t after);
+struct status wire_admin_revocation_put(struct buf *to, const struct wire_admin_revocation *revocation);
+struct status wire_admin_revocation_next_put(struct buf *to, uint32_t next);
+struct status wire_admin_revocation_list_decode(
+	struct bytes body, struct wire_arena *arena, struct wire_admin_revocation_list *ret_list);
 
 #endif

@@ -62,7 +62,11 @@ enum { WIRE_VERSION_MAJOR = 1, WIRE_VERSION_MINOR = 0 };
 	X(0x4b52000a, ADMIN_PURGE,       "AdminPurge",            true) \
 	X(0x4b52000b, ADMIN_PINS,        "AdminPins",             true) \
 	X(0x4b52000c, ADMIN_QUOTAS,      "AdminQuotas",           true) \
-	X(0x4b52000d, ADMIN_PENALTIES,   "AdminPenalties",        true)
+	X(0x4b52000d, ADMIN_PENALTIES,   "AdminPenalties",        true) \
+	X(0x4b520010, ADMIN_REVOKE,      "AdminRevoke",           true) \
+	X(0x4b520011, ADMIN_UNREVOKE,    "AdminUnrevoke",         true) \
+	X(0x4b520012, ADMIN_REVOCATIONS, "AdminRevocations",      true) \
+	X(0x4b520013, ADMIN_CLOCK,       "AdminClock",            true)
 /* clang-format on */
 
 enum opcode {

@@ -7,9 +7,11 @@ from rig import *
 
 # Our own operations (wire/opcode.h) and a body that each takes.
 STATUS, KEYS, SUSPEND, RESUME, SPACES, LINK, UNLINK, STRENGTH, CONFIRM, PURGE, PINS, QUOTAS, PENALTIES = range(0x4B520001, 0x4B52000E)
+REVOKE, UNREVOKE, REVOCATIONS, CLOCK = range(0x4B520010, 0x4B520014)
 PRIVATE = {STATUS: b'', KEYS: b'', SUSPEND: pb((1, 'uid0')), RESUME: pb((1, 'uid0')), SPACES: b'', LINK: pb((1, 'unix:0'), (2, 'unix:2001')),
            UNLINK: pb((1, 'unix:0'), (2, 'unix:2001')), STRENGTH: pb((1, 'unix:0'), (2, 3)),
-           CONFIRM: pb((1, 'unix:0')), PURGE: pb((1, 'unix:0')), PINS: b'', QUOTAS: b'', PENALTIES: b''}
+           CONFIRM: pb((1, 'unix:0')), PURGE: pb((1, 'unix:0')), PINS: b'', QUOTAS: b'', PENALTIES: b'',
+           REVOKE: pb((1, 1), (4, 'unix:2999')), UNREVOKE: pb((1, 1), (4, 'unix:2999')), REVOCATIONS: b'', CLOCK: b''}
 NOBODYS = 0x4B52FFFF                       # in our range, and no operation
 HUGE = b'\x0a' + varint(70000) + b'x' * 70000
 

@@ -18,7 +18,7 @@ const char control_help[] =
 	"entry UID|any SPIFFEID    an identity for a uid\n"
 	"entry-delete UID|any      and take them all away\n"
 	"ttl SECONDS               lifetime of tokens\n"
-	"mint SPIFFEID AUDIENCE TTL [AGE]   a token of the active key, AGE seconds old\n"
+	"mint SPIFFEID AUDIENCE TTL [AGE [JTI]]   a token of the active key, AGE seconds old\n"
 	"bundle                    the key document\n"
 	"document KEY SIZE|@FILE   one more entry of the map: that many blanks, or a file\n"
 	"document-delete KEY       all of that name\n"
@@ -137,7 +137,8 @@ static struct status mint(struct server *server, const struct words *w, struct b
 
 	ENSURE(number_of(w->word[3], INT32_MAX, &seconds), CLIENT_ARGUMENT);
 	ENSURE(w->word[4] == NULL || number_of(w->word[4], INT32_MAX, &age), CLIENT_ARGUMENT);
-	claims = (struct claims){ w->word[1], &audience, 1, now - age, now - age + seconds };
+	claims = (struct claims){ w->word[1], &audience, 1, now - age, now - age + seconds,
+		w->word[4] != NULL ? w->word[5] : NULL };
 	return server_mint(server, &claims, out);
 }
 

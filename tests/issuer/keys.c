@@ -241,6 +241,8 @@ struct status keys_mint(const struct keys *keys, const struct claims *claims, st
 	ENSURE(jwt_add_grant(jwt, "sub", claims->subject) == 0, CRYPTO);
 	ENSURE(jwt_add_grant_int(jwt, "iat", (long)claims->issued_s) == 0, CRYPTO);
 	ENSURE(jwt_add_grant_int(jwt, "exp", (long)claims->expires_s) == 0, CRYPTO);
+	if (claims->jti != NULL)
+		ENSURE(jwt_add_grant(jwt, "jti", claims->jti) == 0, CRYPTO);
 	TRY(put_audiences(jwt, claims));
 	ENSURE(jwt_set_alg(jwt, algorithm_of(key->alg)->jwt, key->pem.data, (int)key->pem.len) == 0, CRYPTO);
 	text = jwt_encode_str(jwt);

@@ -32,6 +32,7 @@ struct claims {
 	size_t audience_count;
 	int64_t issued_s;
 	int64_t expires_s;
+	const char *jti; /* NULL: none */
 };
 
 /* A new key, published at once; the first one is active.  Fails: LIMIT, CLIENT_ARGUMENT (algorithm, kid taken), CRYPTO.

@@ -547,8 +547,8 @@ class Issuer:
         assert not text.startswith('error'), (words, text)
         return text.removeprefix('ok').strip()
 
-    def token(self, subject='spiffe://rig.example/ns/a/sa/w', audience='parsec', ttl=300, age=0):
-        return self.say('mint', subject, audience, ttl, *([age] if age else []))
+    def token(self, subject='spiffe://rig.example/ns/a/sa/w', audience='parsec', ttl=300, age=0, jti=None):
+        return self.say('mint', subject, audience, ttl, *([age] if age or jti else []), *([jti] if jti else []))
 
 
 # ---- running ---------------------------------------------------------------------------------------------------------

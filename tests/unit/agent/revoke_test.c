@@ -258,6 +258,48 @@ static void a_full_table_forgets_nothing(void **state)
 	revocations_free(all);
 }
 
+struct seen {
+	size_t count, page;
+};
+
+static bool see(void *context, const struct revocation *revocation)
+{
+	struct seen *seen = context;
+
+	assert_true(revocation->what.kind == REVOKE_SUBJECT);
+	seen->count++;
+	return ++seen->page < 10;
+}
+
+static void pages_show_each_once(void **state)
+{
+	struct revocation one = revocation_of(REVOKE_SUBJECT, JWT, "", (struct bytes){ 0 });
+	struct seen seen = { 0 };
+	struct revocations *all;
+	uint32_t from = 0;
+	size_t pages = 0;
+	char name[32];
+
+	(void)state;
+	assert_ok(revocations_new(&all));
+	assert_int_equal(revocations_page(all, 0, see, &seen), 0);
+	for (int i = 0; i < 1000; i++) {
+		int len = snprintf(name, sizeof(name), "spiffe://a/%d", i);
+
+		one.what.value = bytes_of(name, (size_t)len);
+		assert_ok(revocations_put(all, &one));
+	}
+	do {
+		seen.page = 0;
+		from = revocations_page(all, from, see, &seen);
+		pages++;
+	} while (from != 0);
+	assert_int_equal(seen.count, 1000);
+	assert_true(pages > 50);
+	assert_int_equal(revocations_page(all, UINT32_MAX, see, &seen), 0);
+	revocations_free(all);
+}
+
 static void its_fact_comes_back_and_is_refused_when_cut_or_changed(void **state)
 {
 	struct revocation one = revocation_of(REVOKE_KID, JWT, "prod.example", BYTES_LITERAL("k1")), got;
@@ -292,6 +334,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(the_newest_of_one_selector_counts),
 	cmocka_unit_test(what_says_nothing_or_too_much_is_refused),
 	cmocka_unit_test(a_full_table_forgets_nothing),
+	cmocka_unit_test(pages_show_each_once),
 	cmocka_unit_test(its_fact_comes_back_and_is_refused_when_cut_or_changed),
 };
 

@@ -5,6 +5,7 @@
 #include "tests/support/unit.h"
 
 #include "wire/admin_pb.h"
+#include "wire/opcode.h"
 
 /* Field 200, a number: nobody has it. */
 static const uint8_t unknown_field[] = { 0xc0, 0x0c, 0x01 };
@@ -166,6 +167,61 @@ static void a_hold_is_of_a_tenant_or_of_an_owners_key(void **state)
 		wire_arena_done(&arena);
 		buf_done(&body);
 	}
+}
+
+/* ---- AdminRevoke, AdminRevocations ------------------------------------------------------------------- */
+
+static void a_revocation_is_read_as_it_was_written(void **state)
+{
+	static const uint8_t more[] = { 0x78, 1 };
+	const struct wire_admin_revoke op = { WIRE_REVOKE_KID, 4, BYTES_LITERAL("prod.example"), BYTES_LITERAL("k1"), 5,
+		6, BYTES_LITERAL("it leaked") };
+	struct wire_admin_revoke got = { 0 };
+	struct wire_arena arena = { 0 };
+	struct buf body = buf_make(4096);
+
+	(void)state;
+	assert_ok(wire_admin_revoke_put(&body, &op));
+	assert_ok(wire_admin_revoke_decode(buf_bytes(&body), &arena, &got));
+	assert_true(got.kind == op.kind && got.authenticator == 4 && got.issued_before_s == 5 && got.lasts_s == 6);
+	assert_bytes(got.domain, op.domain);
+	assert_bytes(got.value, op.value);
+	assert_bytes(got.because, op.because);
+	buf_put(&body, bytes_of(more, sizeof(more)));
+	assert_fails(wire_admin_revoke_decode(buf_bytes(&body), &arena, &got), BODY_FIELD);
+	buf_clear(&body);
+	got.authenticator = AUTH_TYPE_COUNT;
+	assert_ok(wire_admin_revoke_put(&body, &got));
+	assert_fails(wire_admin_revoke_decode(buf_bytes(&body), &arena, &got), BODY_FIELD);
+	wire_arena_done(&arena);
+	buf_done(&body);
+}
+
+static void revocations_are_read_page_by_page(void **state)
+{
+	const struct wire_admin_revocation one = { WIRE_REVOKE_SUBJECT, 0, { 0 }, BYTES_LITERAL("unix:1"), 1, 2, 3,
+		BYTES_LITERAL("0"), BYTES_LITERAL("why") };
+	struct wire_admin_revocation_list list = { 0 };
+	struct wire_arena arena = { 0 };
+	struct buf body = buf_make(4096);
+	uint32_t after = 0;
+
+	(void)state;
+	assert_ok(wire_admin_revocation_put(&body, &one));
+	assert_ok(wire_admin_revocation_put(&body, &one));
+	assert_ok(wire_admin_revocation_next_put(&body, 17));
+	assert_ok(wire_admin_revocation_list_decode(buf_bytes(&body), &arena, &list));
+	assert_int_equal(list.count, 2);
+	assert_int_equal(list.next, 17);
+	assert_bytes(list.item[1].value, one.value);
+	assert_bytes(list.item[1].because, one.because);
+	assert_true(list.item[1].issued_before_s == 1 && list.item[1].until_s == 2 && list.item[1].since_s == 3);
+	buf_clear(&body);
+	assert_ok(wire_admin_revocations_put(&body, list.next));
+	assert_ok(wire_admin_revocations_decode(buf_bytes(&body), &arena, &after));
+	assert_int_equal(after, 17);
+	wire_arena_done(&arena);
+	buf_done(&body);
 }
 
 /* ---- AdminSpaces, AdminLink, AdminStrength ----------------------------------------------------------- */
@@ -407,6 +463,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(quotas_and_penalties_are_read_as_they_were_written),
 	cmocka_unit_test(requests_with_more_than_we_know_are_refused),
 	cmocka_unit_test(answers_may_have_more_than_we_know),
+	cmocka_unit_test(a_revocation_is_read_as_it_was_written),
+	cmocka_unit_test(revocations_are_read_page_by_page),
 	cmocka_unit_test(bodies_cut_at_every_byte_end_cleanly),
 };
 
