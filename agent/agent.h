@@ -26,6 +26,7 @@
 #include "agent/random.h"
 #include "agent/recover.h"
 #include "agent/suspend.h"
+#include "agent/replay.h"
 #include "agent/revoke.h"
 #include "agent/trust.h"
 #include "agent/turns.h"
@@ -103,6 +104,7 @@ struct agent {
 	uint64_t keys_forgiven_us; /* trust.keys_at_us, as of the last pardon */
 	struct revocations *revoked;
 	struct revoke_sweep revoke_sweep;
+	struct replays *used; /* tokens that are good for one request */
 	struct binds *binds;
 	struct public_cache *public_keys; /* decoded, for verification; shared by the compute threads */
 	/* connections */

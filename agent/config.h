@@ -211,6 +211,7 @@ struct config_bind {
 	uint32_t instance;  /* enum config_instance */
 	struct config_principal *declared;
 	uint32_t declared_count;
+	bool is_once; /* each token is good for one request */
 };
 
 struct config_tenant_token {

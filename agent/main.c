@@ -667,6 +667,7 @@ static struct status build_identity(struct agent *agent)
 	TRY(turns_new(&agent->turns));
 	TRY(jwtsvid_cache_new(AGENT_TOKENS, &agent->tokens));
 	TRY(revocations_new(&agent->revoked));
+	TRY(replays_new(clock_wall_us() / US_PER_S, &agent->used));
 	TRY(binds_new(&agent->facts, agent->pin_descriptors, &agent->binds));
 	TRY(public_cache_new(AGENT_PUBLIC_KEYS, &agent->public_keys));
 	TRY(trust_init(&agent->trust, &agent->loop, agent->compute, agent->tokens));
@@ -766,6 +767,7 @@ static void tear_down(struct agent *agent)
 	public_cache_free(agent->public_keys);
 	jwtsvid_cache_free(agent->tokens);
 	revocations_free(agent->revoked);
+	replays_free(agent->used);
 	binds_free(agent->binds);
 	turns_free(agent->turns);
 	penalty_free(agent->penalties);

@@ -65,6 +65,20 @@ static void alarm_raise(struct agent *agent, const struct request *rq, struct st
 			st.code == STATUS_OK ? "served" : status_text(st.code));
 }
 
+/* Where each token is good for one request. */
+static struct status once_check(struct agent *agent, const struct request *rq)
+{
+	const struct jwtsvid *svid = rq->caller.token;
+	const struct replay_token token = { .domain = jwtsvid_domain(svid),
+		.has_jti = svid->has_jti,
+		.jti_hash = svid->jti_hash,
+		.has_start = svid->has_start,
+		.start_s = svid->start_s,
+		.forget_s = svid->exp_s + CONFIG_TOKEN_LEEWAY_S };
+
+	return replays_use(agent->used, &token, rq->caller.facts.now_s);
+}
+
 /* May this client present this token?  rule: what the audit log calls the place that says so. */
 static struct status binding_check(
 	struct agent *agent, struct request *rq, const struct config_bind *bind, const char *rule)
@@ -82,6 +96,8 @@ static struct status binding_check(
 	st = bind_check(agent->binds, bind, &token, &rq->conn->peer, &now, &rq->caller.bound);
 	if (rq->caller.bound.alarm != BIND_QUIET)
 		alarm_raise(agent, rq, st, rule);
+	if (st.code == STATUS_OK && bind->is_once)
+		st = once_check(agent, rq);
 	if (st.code != STATUS_OK)
 		rq->decision = (struct decision){ .rule = rule };
 	return st;

@@ -154,6 +154,27 @@ def uids_and_names_are_revoked_like_identities():
         assert s.listed() == []
 
 
+def a_token_is_good_for_one_request_where_the_tenant_says_so():
+    with Setup() as s:
+        s.rig.options['tenants'] = ('  - {match: {spiffe: "spiffe://rig.example/ns/a/sa/{x}"}, tenant: a, providers: [soft], token: {once: true}}\n'
+                                    '  - {match: {spiffe: "spiffe://rig.example/ns/b/sa/{x}"}, tenant: b, providers: [soft]}\n'
+                                    '  - {match: {uid: 0}, tenant: root, providers: [soft]}\n')
+        early = s.issuer.token(W, jti='early')
+        s.rig.stop()
+        s.rig.start()
+        wait_for('trust', lambda: s.ask(s.issuer.token(V.replace('/a/', '/b/'))) == 0)
+        reason = lambda token: s.line(token)['status']
+        first, plain, other = s.issuer.token(W, jti='one'), s.issuer.token(W), s.issuer.token(W.replace('/a/', '/b/'))
+        wait_for('a second to pass', lambda: s.ask(s.issuer.token(V, jti=f'v{time.monotonic()}')) == 0, 3)
+        first = s.issuer.token(W, jti='one')
+        assert s.ask(first) == 0 and s.ask(first) == 11 and reason(first) == 'TOKEN_USED'
+        again = s.issuer.token(V, jti='one')              # the same jti in another token
+        assert s.ask(again) == 11 and reason(again) == 'TOKEN_USED'
+        assert s.ask(plain) == 11 and reason(plain) == 'TOKEN_JTI'
+        assert s.ask(early) == 11 and reason(early) == 'TOKEN_USED'
+        assert [s.ask(other), s.ask(other)] == [0, 0]     # another tenant's
+
+
 def acts_are_announced_and_who_may_not_revokes_nothing():
     with Setup() as s:
         token = s.issuer.token(W)
@@ -182,4 +203,5 @@ def what_makes_no_sense_is_refused_by_name():
 
 main([each_selector_ends_what_it_names_at_once_and_lifting_restores_it, issued_before_ends_old_tokens_and_spares_new_ones,
       a_revocation_survives_a_restart_and_a_kill, one_that_lasts_ends_by_itself, uids_and_names_are_revoked_like_identities,
+      a_token_is_good_for_one_request_where_the_tenant_says_so,
       acts_are_announced_and_who_may_not_revokes_nothing, what_makes_no_sense_is_refused_by_name])
