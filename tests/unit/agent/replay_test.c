@@ -75,9 +75,13 @@ static void a_full_table_refuses_and_forgets_only_what_has_expired(void **state)
 	assert_fails(replays_use(all, &token, NOW), TOKEN_TABLE);
 	token = token_of(7);
 	assert_fails(replays_use(all, &token, NOW), TOKEN_USED);
-	token = token_of(REPLAY_MAX);
-	assert_ok(replays_use(all, &token, NOW + 60));
-	assert_true(replays_count(all) < REPLAY_MAX);
+	for (uint32_t i = 0; i < REPLAY_MAX / 2; i++) { /* as many as have expired */
+		token = token_of(REPLAY_MAX + i);
+		token.forget_s = NOW + 120;
+		assert_ok(replays_use(all, &token, NOW + 60));
+	}
+	token = token_of(2 * REPLAY_MAX);
+	assert_fails(replays_use(all, &token, NOW + 60), TOKEN_TABLE);
 	token = token_of(7);
 	assert_fails(replays_use(all, &token, NOW + 60), TOKEN_USED);
 	replays_free(all);
