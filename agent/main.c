@@ -523,14 +523,14 @@ static struct status load_fact(void *context, const struct fact *fact)
 {
 	struct agent *agent = context;
 
-	if (fact->kind == FACT_QUOTA)
-		return quota_restore(agent->quota, fact);
 	switch (fact->kind) {
 	case FACT_KEY_USE:
 	case FACT_KEY_SUSPENDED:
 		return keyfacts_load(agent->keyfacts, fact);
 	case FACT_TENANT_SUSPENDED:
 		return suspend_load(&agent->suspended, fact);
+	case FACT_QUOTA:
+		return quota_restore(agent->quota, fact);
 	case FACT_LINK:
 		return link_load(agent->index, fact);
 	case FACT_ACCOUNT:
@@ -541,7 +541,6 @@ static struct status load_fact(void *context, const struct fact *fact)
 		return wall_load(&agent->wall, fact);
 	case FACT_REVOCATION:
 		return load_revocation(agent, fact);
-	case FACT_QUOTA:
 	case FACT_TRUST:
 		return OK;
 	case FACT_NONE:
