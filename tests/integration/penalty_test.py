@@ -88,6 +88,7 @@ class Guesser:
     def __init__(self, good, seed=4711):
         self.input, self.signature = good.rsplit('.', 1)
         self.random, self.key = random.Random(seed), ec.generate_private_key(ec.SECP256R1())
+        self.wrong_key()         # loads what it needs, which another uid may not be able to read
 
     def random_one(self):
         return '.'.join(b64(self.random.randbytes(n)) for n in (40, 120, 64))
