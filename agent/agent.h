@@ -17,7 +17,7 @@
 #include "agent/holder.h"
 #include "agent/keyfact.h"
 #include "agent/keyindex.h"
-#include "agent/lane.h"
+#include "agent/lanes.h"
 #include "agent/link.h"
 #include "agent/loop.h"
 #include "agent/penalty.h"
@@ -69,13 +69,14 @@ struct agent {
 	struct loop loop;
 	struct role_start *role; /* borrowed from main */
 	struct watch ctl;
-	struct config *config; /* owned; replaced by a reload */
-	struct policy *policy; /* one reference */
-	struct listener listeners[CONFIG_LISTENERS_MAX];
+	struct config *config;				  /* owned; replaced by a reload */
+	struct policy *policy;				  /* one reference */
+	struct listener *listeners[CONFIG_LISTENERS_MAX]; /* in the order of the configuration */
+	int listener_fds[CONFIG_LISTENERS_MAX];		  /* came for the next configuration; -1 none */
 	size_t listener_count;
-	struct lane lanes[CONFIG_PROVIDERS_MAX];
-	struct recovery recoveries[CONFIG_PROVIDERS_MAX]; /* one per lane */
-	int lane_page_fd[CONFIG_PROVIDERS_MAX];		  /* arrived before the lane's socket; -1 none */
+	struct lane lanes[LANES_MAX];
+	struct recovery recoveries[LANES_MAX]; /* one per lane */
+	int lane_page_fd[LANES_MAX];	       /* arrived before the lane's socket; -1 none */
 	size_t lane_count;
 	struct durable *durable;
 	struct compute *compute;
@@ -114,6 +115,7 @@ struct agent {
 	size_t unknown_bytes;
 	uint64_t conn_ids;
 	struct conn *dead_conns;
+	struct listener *closed_listeners; /* freed with their last connection */
 	struct uid_slot uids[AGENT_UID_SLOTS];
 	bool accept_paused;
 	bool is_open; /* connections are accepted */
@@ -138,10 +140,5 @@ void agent_accept_pause(struct agent *agent);
 void agent_accept_resume(struct agent *agent);
 /* Once a second: what is over leaves table and store (ops_revoke.c). */
 void revoke_second(struct agent *agent);
-/* The lane of a provider instance; NULL when it is not configured. */
-static inline struct lane *agent_lane(struct agent *agent, struct bytes name)
-{
-	return lane_find(agent->lanes, agent->lane_count, name);
-}
 
 #endif

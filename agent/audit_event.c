@@ -27,7 +27,7 @@ struct audit_events {
 	const char *boot;	 /* borrowed */
 	struct event_line *lines, **tail;
 	size_t count;
-	struct said said[CONFIG_PROVIDERS_MAX];
+	struct said said[LANES_MAX];
 };
 
 struct status audit_events_new(struct durable *durable, const char *boot, struct audit_events **ret_events)
@@ -184,7 +184,7 @@ static bool is_news(const struct said *said, const struct lane *lane)
 
 void audit_event_providers(struct audit_events *events, const struct lane *lanes, size_t count)
 {
-	for (size_t i = 0; i < count && i < CONFIG_PROVIDERS_MAX; i++) {
+	for (size_t i = 0; i < count && i < LANES_MAX; i++) {
 		const struct lane *lane = &lanes[i];
 		struct said *said = &events->said[i];
 		bool is_up = lane->state == LANE_UP;

@@ -334,6 +334,8 @@ void config_free(struct config *config);
 /* Binary form: append all of it (cap of `to`: CONFIG_TREE_MAX), or of one provider.  Fails: LIMIT. */
 struct status config_put(struct buf *to, const struct config *config);
 struct status config_provider_put(struct buf *to, const struct config_provider *provider);
+/* Do they say the same?  false also when that cannot be found out. */
+bool config_provider_equal(const struct config_provider *a, const struct config_provider *b);
 /* Decode one whole tree or provider: every count, text, word and number within the table's bounds, nothing left over.
  * What the fields mean together is config_check()'s.  The caller frees with config_free(), config_provider_free().
  * Fails: IPC_MALFORMED, NO_MEMORY. */

@@ -153,6 +153,16 @@ struct status config_provider_put(struct buf *to, const struct config_provider *
 	return tree_put(to, provider_shape(), provider);
 }
 
+bool config_provider_equal(const struct config_provider *a, const struct config_provider *b)
+{
+	AUTO(buf_done) struct buf one = buf_make(CONFIG_TREE_MAX);
+	AUTO(buf_done) struct buf other = buf_make(CONFIG_TREE_MAX);
+
+	if (config_provider_put(&one, a).code != STATUS_OK || config_provider_put(&other, b).code != STATUS_OK)
+		return false;
+	return bytes_equal(buf_bytes(&one), buf_bytes(&other));
+}
+
 /* ---- decode --------------------------------------------------------------------------------------------------- */
 
 /* In its one shortest form. */

@@ -11,6 +11,7 @@
 #include "agent/agent.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/own.h"
 #include "wire/frame.h"
 
 static void conn_ready(struct watch *watch, uint32_t events);
@@ -87,16 +88,35 @@ void conn_release(struct conn *conn)
 	conn->agent->dead_conns = conn;
 }
 
+static void listeners_bury(struct agent *agent)
+{
+	struct listener **at = &agent->closed_listeners;
+
+	while (*at != NULL) {
+		struct listener *listener = *at;
+
+		if (listener->conn_count > 0) {
+			at = &listener->next_closed;
+			continue;
+		}
+		*at = listener->next_closed;
+		free(listener->path);
+		free(listener);
+	}
+}
+
 void conn_bury(struct agent *agent)
 {
 	while (agent->dead_conns != NULL) {
 		struct conn *conn = agent->dead_conns;
 
 		agent->dead_conns = conn->next_dead;
+		conn->listener->conn_count--;
 		buf_done(&conn->in);
 		buf_done(&conn->out);
 		free(conn);
 	}
+	listeners_bury(agent);
 }
 
 /* ---- writing ------------------------------------------------------------------------------------ */
@@ -144,7 +164,7 @@ static void drain_some(struct conn *conn)
 /* The frame is out: the next request of a kept connection, or the end. */
 static void conn_written(struct conn *conn)
 {
-	if (!conn->keep || conn->agent->stopping) {
+	if (!conn->keep || conn->agent->stopping || conn->listener->is_closed) {
 		conn_drain(conn);
 		return;
 	}
@@ -416,6 +436,7 @@ static struct status conn_new(struct listener *listener, int fd)
 	}
 	conn->agent = agent;
 	conn->listener = listener;
+	listener->conn_count++;
 	conn->id = ++agent->conn_ids;
 	conn->in = buf_make(FRAME_HEADER_BYTES + FRAME_BODY_MAX + UINT16_MAX + CONN_FIRST_BYTES);
 	conn->out = buf_make(FRAME_HEADER_BYTES + FRAME_ANSWER_MAX);
@@ -481,9 +502,43 @@ static void listener_ready(struct watch *watch, uint32_t events)
 	}
 }
 
-struct status listener_open(struct agent *agent, struct listener *listener, int fd)
+struct status listener_open(struct agent *agent, const char *path, int fd, struct listener **ret_listener)
 {
+	AUTO(own_close) int given = fd;
+	struct listener *listener = calloc(1, sizeof(*listener));
+	struct status st;
+
+	ENSURE(listener != NULL, NO_MEMORY);
 	listener->agent = agent;
+	listener->path = strdup(path);
 	listener->watch = (struct watch){ .fd = fd, .events = 0, .ready = listener_ready };
-	return watch_add(&agent->loop, &listener->watch);
+	st = listener->path != NULL ? watch_add(&agent->loop, &listener->watch) : FAIL(NO_MEMORY);
+	if (st.code != STATUS_OK) {
+		free(listener->path);
+		free(listener);
+		return st;
+	}
+	(void)own_take_fd(&given);
+	*ret_listener = listener;
+	return OK;
+}
+
+void listener_close(struct listener *listener)
+{
+	struct deadline *next;
+
+	if (listener == NULL)
+		return;
+	watch_remove(&listener->agent->loop, &listener->watch);
+	own_close(&listener->watch.fd);
+	listener->is_closed = true;
+	listener->next_closed = listener->agent->closed_listeners;
+	listener->agent->closed_listeners = listener;
+	for (struct deadline *at = deadline_first(&listener->agent->loop, DEADLINE_IDLE); at != NULL; at = next) {
+		struct conn *conn = conn_of_deadline(at);
+
+		next = at->next;
+		if (conn->listener == listener)
+			conn_close(conn);
+	}
 }

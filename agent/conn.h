@@ -29,11 +29,15 @@ enum {
 	CONN_HELD_MAX = 512, /* of all processes together; the others are closed at once */
 };
 
-/* A listening socket in the agent. */
+/* A listening socket in the agent.  It lives until it is closed and its last connection is gone. */
 struct listener {
 	struct watch watch;
-	struct agent *agent;	    /* borrowed */
-	uint32_t authenticators[8]; /* order of the configuration */
+	struct agent *agent; /* borrowed */
+	char *path;	     /* owned: what it is known by */
+	size_t conn_count;
+	bool is_closed;
+	struct listener *next_closed; /* of the agent's list of those */
+	uint32_t authenticators[8];   /* order of the configuration */
 	size_t authenticator_count;
 	bool is_admin;
 };
@@ -41,8 +45,8 @@ struct listener {
 struct conn {
 	struct watch watch;
 	struct deadline deadline;
-	struct agent *agent;		 /* borrowed */
-	const struct listener *listener; /* borrowed; lives as long as the agent */
+	struct agent *agent;	   /* borrowed */
+	struct listener *listener; /* counted there */
 	struct conn *next_dead;
 	uint64_t id;
 	enum conn_state state;
@@ -62,8 +66,12 @@ struct conn {
 	struct request request; /* the one being served */
 };
 
-/* Take over a listening descriptor; nothing is accepted before agent_accept_resume().  Fails: IO. */
-struct status listener_open(struct agent *agent, struct listener *listener, int fd);
+/* Takes the listening descriptor over, also on failure; nothing is accepted before agent_accept_resume().
+ * Fails: NO_MEMORY, IO. */
+struct status listener_open(struct agent *agent, const char *path, int fd, struct listener **ret_listener);
+/* No more connections.  Those between two requests are closed at once, the others after their answer.  NULL is
+ * accepted. */
+void listener_close(struct listener *listener);
 
 /* The answer to conn->request: sends `frame`, a copy, then goes on as `keep` says. */
 void conn_answer(struct conn *conn, struct bytes frame, bool keep);
@@ -71,8 +79,6 @@ void conn_answer(struct conn *conn, struct bytes frame, bool keep);
 void conn_request_done(struct conn *conn, size_t frame_len);
 /* Nothing of conn->request is under way any more: a connection that was only waiting for that is freed. */
 void conn_release(struct conn *conn);
-/* Close at once what is between requests; the rest after its answer. */
-void conn_stop_all(struct agent *agent);
 /* Free what was closed in this turn. */
 void conn_bury(struct agent *agent);
 

@@ -31,9 +31,9 @@ static void note(struct damaged *damaged, const char *what, const struct keystor
 /* The column, or else what the record says: either may be what is damaged. */
 static struct lane *lane_of(struct agent *agent, const struct keystore_damage *damage)
 {
-	struct lane *lane = agent_lane(agent, damage->provider);
+	struct lane *lane = lanes_find_any(agent, damage->provider);
 
-	return lane == NULL && damage->key != NULL ? agent_lane(agent, damage->key->provider) : lane;
+	return lane == NULL && damage->key != NULL ? lanes_find_any(agent, damage->key->provider) : lane;
 }
 
 struct status damaged_row(void *context, const struct keystore_damage *damage)

@@ -89,6 +89,8 @@ static struct status apply(struct durable *d, struct durable_job *job, uint64_t 
 		return keystore_intent_delete(d->store, job->intent_id);
 	case DURABLE_STATE:
 		return keystore_kv_put(d->store, job->state_name, job->state);
+	case DURABLE_STATE_READ:
+		return keystore_kv_get(d->store, job->state_name, job->state_read);
 	case DURABLE_PARENT:
 		return keystore_namespace_put(d->store, job->parent);
 	case DURABLE_FACTS:

@@ -17,14 +17,15 @@
 #include "keystore/keystore.h"
 
 enum durable_kind {
-	DURABLE_LINE,	 /* only the line */
-	DURABLE_INTENT,	 /* intent in; its id comes back in intent_id */
-	DURABLE_CREATE,	 /* record in, intent numbered; undone if the line cannot be written */
-	DURABLE_DESTROY, /* record (by id) out, and facts about the key; intent numbered */
-	DURABLE_FORGET,	 /* intent out */
-	DURABLE_STATE,	 /* a worker's state under state_name */
-	DURABLE_PARENT,	 /* a namespace's parent blob */
-	DURABLE_FACTS,	 /* facts in or out; such a job has no line of its own */
+	DURABLE_LINE,	    /* only the line */
+	DURABLE_INTENT,	    /* intent in; its id comes back in intent_id */
+	DURABLE_CREATE,	    /* record in, intent numbered; undone if the line cannot be written */
+	DURABLE_DESTROY,    /* record (by id) out, and facts about the key; intent numbered */
+	DURABLE_FORGET,	    /* intent out */
+	DURABLE_STATE,	    /* a worker's state under state_name */
+	DURABLE_STATE_READ, /* and back */
+	DURABLE_PARENT,	    /* a namespace's parent blob */
+	DURABLE_FACTS,	    /* facts in or out; such a job has no line of its own */
 };
 
 /* Of a create: whoever comes first decides whether it is there, the thread or the loop's patience. */
@@ -48,6 +49,7 @@ struct durable_job {
 	struct keystore_id key;	   /* DESTROY */
 	char state_name[KEYSTORE_PROVIDER_MAX + 16];
 	struct bytes state;		       /* STATE: borrowed */
+	struct buf *state_read;		       /* STATE_READ: borrowed; empty if the store has none */
 	const struct namespace_record *parent; /* PARENT: borrowed */
 	const struct fact_change *changes;     /* FACTS: borrowed; all or none */
 	size_t change_count;

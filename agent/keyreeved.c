@@ -21,7 +21,6 @@
 
 #include "agent/account.h"
 #include "agent/doctor.h"
-#include "agent/listen.h"
 #include "agent/notify.h"
 #include "agent/supervise.h"
 #include "base/log.h"
@@ -143,36 +142,22 @@ static struct status lock_state(struct supervised *s)
 static struct status open_listeners(struct supervised *s)
 {
 	for (uint32_t i = 0; i < s->config->listener_count; i++) {
-		const struct config_listener *l = &s->config->listeners[i];
 		char why[LISTEN_TEXT_BYTES];
-		struct status st = listen_bind(l->path, (mode_t)l->mode, s->config->uid,
-			l->gid == (gid_t)CONFIG_UNSET ? (gid_t)-1 : l->gid, why, &s->listeners[i]);
+		struct status st = supervise_listen(s->config, i, why, &s->listeners[i]);
 
 		if (st.code != STATUS_OK) {
 			log_error("%s", why);
 			return st;
 		}
-		log_info("listening at %s", l->path);
 	}
 	return OK;
-}
-
-static struct status open_secret(const char *path, int *ret_fd)
-{
-	if (path == NULL)
-		return OK;
-	*ret_fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (*ret_fd >= 0)
-		return OK;
-	log_error("%s: %s", path, strerror(errno));
-	return FAIL_RC(IO, errno);
 }
 
 static struct status open_secrets(struct supervised *s)
 {
 	for (uint32_t i = 0; i < s->config->provider_count; i++) {
-		TRY(open_secret(s->config->providers[i].pin_file, &s->pins[i]));
-		TRY(open_secret(s->config->providers[i].owner_auth_file, &s->owner_auths[i]));
+		TRY(supervise_secret(s->config->providers[i].pin_file, &s->pins[i]));
+		TRY(supervise_secret(s->config->providers[i].owner_auth_file, &s->owner_auths[i]));
 	}
 	return OK;
 }
@@ -235,12 +220,32 @@ static int watch_config(const char *path)
 	return watch_directory(directory, "changes are read after SIGHUP only");
 }
 
+/* Where listeners are: a reload may bind others there.  Of more than a few directories the first. */
+static void add_socket_directories(
+	const struct config *config, char directories[][CONFIG_TEXT_MAX + 1], const char *ret[])
+{
+	size_t count = 0;
+
+	for (uint32_t i = 0; i < config->listener_count && count < SANDBOX_PATHS_MAX; i++) {
+		const char *path = config->listeners[i].path, *slash = strrchr(path, '/');
+		size_t at = 0;
+
+		(void)snprintf(directories[count], sizeof(directories[count]), "%.*s/", (int)(slash - path), path);
+		while (at < count && strcmp(directories[at], directories[count]) != 0)
+			at++;
+		if (at == count)
+			ret[at] = directories[count++];
+	}
+}
+
 /* Inherited by every role, which narrows it. */
 static struct status enter_sandbox(const struct supervised *s)
 {
 	struct sandbox_options options = sandbox_options_none();
+	char directories[SANDBOX_PATHS_MAX][CONFIG_TEXT_MAX + 1];
 
 	options.execute_fd = s->libexec_fd;
+	add_socket_directories(s->config, directories, options.write);
 	options.needs_network = strncasecmp(s->config->spiffe.endpoint, "tcp:", 4) == 0;
 	return sandbox_enter(SANDBOX_KEYREEVED, &options, NULL);
 }

@@ -17,6 +17,7 @@ void lane_init(struct lane *lane, struct loop *loop, const char *name, uint8_t p
 		.provider_kind = provider_kind,
 		.queue_max = queue_max,
 		.next_id = 1,
+		.is_configured = true,
 		.state_kept = buf_make(WORKER_STATE_MAX),
 		.watch = { .fd = -1 } };
 	(void)snprintf(lane->name, sizeof(lane->name), "%s", name);
@@ -149,9 +150,17 @@ static void worker_lost(struct lane *lane)
 	if (lane->ipc == NULL)
 		return;
 	log_warning("provider %s: its worker is gone; %zu calls were with it", lane->name, lane->window_count);
+	lane->winds_up = false;
 	lane->state = LANE_STARTING;
 	(void)snprintf(lane->reason, sizeof(lane->reason), "its worker died and is being restarted");
 	return_calls(lane);
+}
+
+void lane_expect(struct lane *lane)
+{
+	lane->is_given_up = false;
+	if (lane->state == LANE_DOWN)
+		lane->state = LANE_STARTING;
 }
 
 void lane_give_up(struct lane *lane, const char *reason)
@@ -166,6 +175,30 @@ void lane_give_up(struct lane *lane, const char *reason)
 		queue_remove(lane, call);
 		finish(call, FAIL(LANE_DOWN), 0);
 	}
+}
+
+void lane_wind_up(struct lane *lane)
+{
+	lane->winds_up = true;
+}
+
+/* The worker has nothing more to do, or is gone. */
+static bool is_wound_up(const struct lane *lane)
+{
+	if (lane->ipc == NULL)
+		return true;
+	return lane->window_count == 0 && (lane->is_configured || lane->queue_head == NULL);
+}
+
+static void end_worker(struct lane *lane)
+{
+	lane->winds_up = false;
+	if (lane->ipc != NULL)
+		lane->kill(lane, lane->is_configured ? "its configuration changed" : "it is not configured any more");
+	if (lane->is_configured)
+		worker_lost(lane);
+	else
+		lane_give_up(lane, "it is not configured any more");
 }
 
 void lane_done(struct lane *lane)
@@ -290,7 +323,16 @@ struct status lane_connect(struct lane *lane, int fd, int page_fd)
 	(void)own_take_fd(&socket_fd);
 	lane->watch = (struct watch){ .fd = ipc_fd(lane->ipc), .events = EPOLLIN, .ready = lane_ready };
 	TRY(watch_add(lane->loop, &lane->watch));
-	return say_hello(lane);
+	return lane->awaits_state ? OK : say_hello(lane);
+}
+
+void lane_state_came(struct lane *lane, struct bytes state)
+{
+	buf_clear(&lane->state_kept);
+	buf_put(&lane->state_kept, state);
+	lane->awaits_state = false;
+	if (lane->ipc != NULL && (lane->state_kept.bad || say_hello(lane).code != STATUS_OK))
+		worker_lost(lane);
 }
 
 /* ---- calls -------------------------------------------------------------------------------------- */
@@ -314,11 +356,18 @@ static bool hand_over(struct lane *lane, struct lane_call *call)
 	return true;
 }
 
+static bool may_hand_over(const struct lane *lane)
+{
+	return lane->state == LANE_UP && (!lane->winds_up || !lane->is_configured);
+}
+
 void lane_turn(struct lane *lane)
 {
+	if (lane->winds_up && is_wound_up(lane))
+		end_worker(lane);
 	if (lane->ipc == NULL || lane->state < LANE_RECOVERING)
 		return;
-	while (lane->state == LANE_UP && lane->queue_head != NULL && lane->window_count < LANE_WINDOW) {
+	while (may_hand_over(lane) && lane->queue_head != NULL && lane->window_count < LANE_WINDOW) {
 		struct lane_call *call = lane->queue_head;
 
 		queue_remove(lane, call);

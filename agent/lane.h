@@ -15,6 +15,7 @@ enum {
 	LANE_WINDOW = 64, /* calls handed to the worker at once: hides the wake-ups, keeps the queue ours */
 	LANE_NAME_MAX = 63,
 	LANE_REASON_MAX = 159,
+	LANES_MAX = 64, /* that one agent ever has: those of providers that were taken out stay */
 };
 
 /* One call of a worker.  Owned by the caller until `done` runs; then what it borrowed is free again. */
@@ -51,10 +52,13 @@ struct lane {
 	size_t window_count;
 	uint64_t next_id;
 	struct buf state_kept; /* the worker's own state, from the store: owned */
+	bool awaits_state;     /* it is being read: the worker is greeted after lane_state_came() */
+	bool is_configured;
+	bool winds_up; /* see lane_wind_up() */
 	uint8_t tag[WORKER_TAG_BYTES];
 	/* The worker said hello: make new_state durable if it is not empty, recover, then call lane_open(). */
 	void (*hello)(struct lane *lane, struct bytes new_state);
-	void (*overrun)(struct lane *lane); /* a call took twice its time: have the worker killed */
+	void (*kill)(struct lane *lane, const char *why); /* have the worker ended */
 	void *context;
 };
 
@@ -65,8 +69,15 @@ struct lane *lane_find(struct lane *lanes, size_t count, struct bytes name);
 
 /* A (re)started worker's socket and page; both are taken over, also on failure. */
 struct status lane_connect(struct lane *lane, int fd, int page_fd);
+/* A worker is about to be started, for the first time or again: calls wait for it. */
+void lane_expect(struct lane *lane);
 /* keyreeved gave it up: everything queued fails with LANE_DOWN. */
 void lane_give_up(struct lane *lane, const char *reason);
+/* The worker ends when it has answered what it has got.  Is the provider still configured, then what is queued waits
+ * for the next worker; if not, the worker gets that, too, and the lane is given up. */
+void lane_wind_up(struct lane *lane);
+/* What the store has of the worker; a copy is made. */
+void lane_state_came(struct lane *lane, struct bytes state);
 /* Recovery is over: queued calls go. */
 void lane_open(struct lane *lane);
 

@@ -99,14 +99,14 @@ void agent_accept_pause(struct agent *agent)
 		log_warning("no descriptors left: new connections wait");
 	agent->accept_paused = true;
 	for (size_t i = 0; i < agent->listener_count; i++)
-		watch_events(&agent->loop, &agent->listeners[i].watch, 0);
+		watch_events(&agent->loop, &agent->listeners[i]->watch, 0);
 }
 
 void agent_accept_resume(struct agent *agent)
 {
 	agent->accept_paused = false;
 	for (size_t i = 0; i < agent->listener_count; i++)
-		watch_events(&agent->loop, &agent->listeners[i].watch, EPOLLIN);
+		watch_events(&agent->loop, &agent->listeners[i]->watch, EPOLLIN);
 }
 
 /* ---- quotas ------------------------------------------------------------------------------------- */
@@ -120,67 +120,6 @@ static void quotas_second(struct agent *agent)
 }
 
 /* ---- workers ------------------------------------------------------------------------------------ */
-
-struct state_job {
-	struct durable_job job;
-	struct agent *agent;
-	struct lane *lane;
-	struct buf state;
-};
-
-static struct recovery *recovery_of_lane(struct agent *agent, const struct lane *lane)
-{
-	return &agent->recoveries[lane - agent->lanes];
-}
-
-static void state_durable(struct post *post)
-{
-	struct state_job *sj = (struct state_job *)((char *)post - offsetof(struct state_job, job.post));
-
-	if (sj->job.result == STATUS_OK) {
-		buf_clear(&sj->lane->state_kept);
-		buf_put(&sj->lane->state_kept, buf_bytes(&sj->state));
-		recovery_run(recovery_of_lane(sj->agent, sj->lane));
-	} else {
-		lane_give_up(sj->lane, "its state could not be stored");
-	}
-	buf_done(&sj->state);
-	free(sj);
-}
-
-/* What a worker wants kept is durable before it is used: then recovery, then requests. */
-static void lane_hello(struct lane *lane, struct bytes new_state)
-{
-	struct agent *agent = lane->context;
-	struct state_job *sj;
-
-	if (new_state.len == 0) {
-		recovery_run(recovery_of_lane(agent, lane));
-		return;
-	}
-	sj = calloc(1, sizeof(*sj));
-	if (sj == NULL) {
-		lane_give_up(lane, "out of memory");
-		return;
-	}
-	*sj = (struct state_job){ .agent = agent, .lane = lane, .state = buf_make(WORKER_STATE_MAX) };
-	buf_put(&sj->state, new_state);
-	sj->job.kind = DURABLE_STATE;
-	(void)snprintf(sj->job.state_name, sizeof(sj->job.state_name), "worker/%s", lane->name);
-	sj->job.state = buf_bytes(&sj->state);
-	sj->job.post.done = state_durable;
-	durable_submit(agent->durable, &sj->job);
-}
-
-static void kill_worker(struct lane *lane)
-{
-	struct agent *agent = lane->context;
-	struct ipc_message message = ipc_message_of(ROLE_KILL, 0);
-
-	message.part[0] = bytes_from_text(lane->name);
-	if (ipc_send(agent->role->ctl, &message).code == STATUS_OK && ipc_flush(agent->role->ctl).code != STATUS_OK)
-		loop_stop(&agent->loop);
-}
 
 /* Device bytes for the generator, in the background. */
 struct random_call {
@@ -218,57 +157,16 @@ static void fetch_random(struct agent *agent)
 	}
 }
 
-/* ---- keyreeved ---------------------------------------------------------------------------------- */
+/* ---- configurations ----------------------------------------------------------------------------- */
 
-static bool has_prefix(struct bytes name, const char *prefix, struct bytes *ret_rest)
+static void free_config(struct config **config)
 {
-	size_t len = strlen(prefix);
-
-	if (name.len <= len || memcmp(name.data, prefix, len) != 0)
-		return false;
-	*ret_rest = bytes_of(name.data + len, name.len - len);
-	return true;
+	config_free(*config);
 }
 
-/* May a key depend on what its worker has had kept?  A name without a record may become one, and of a damaged record
- * the provider is not sure. */
-static bool may_have_keys(const struct agent *agent, const struct lane *lane)
+static void unref_policy(struct policy **policy)
 {
-	for (const struct keyindex_space *space = keyindex_spaces(agent->index); space != NULL; space = space->all_next)
-		for (const struct keyindex_entry *entry = space->entries; entry != NULL; entry = entry->ns_next)
-			if (entry->record == NULL || entry->record->is_damaged ||
-				bytes_equal(entry->record->provider, bytes_from_text(lane->name)))
-				return true;
-	return agent->damaged.key_count > 0;
-}
-
-/* What wraps software keys is chosen with the first of them: until then each start chooses anew. */
-static struct status connect_lane(struct agent *agent, struct lane *lane, int fd)
-{
-	if (lane->provider_kind == PROVIDER_SOFTWARE && !may_have_keys(agent, lane))
-		buf_clear(&lane->state_kept);
-	return lane_connect(lane, fd, own_take_fd(&agent->lane_page_fd[lane - agent->lanes]));
-}
-
-/* "page:NAME" comes before "lane:NAME". */
-static struct status take_descriptor(struct agent *agent, struct bytes name, int fd)
-{
-	struct bytes rest;
-	struct lane *lane;
-	int *page;
-
-	if (bytes_equal(name, BYTES_LITERAL("idp")))
-		return trust_connect(&agent->trust, fd);
-	if (has_prefix(name, "page:", &rest) && (lane = agent_lane(agent, rest)) != NULL) {
-		page = &agent->lane_page_fd[lane - agent->lanes];
-		own_close(page);
-		*page = fd;
-		return OK;
-	}
-	if (has_prefix(name, "lane:", &rest) && (lane = agent_lane(agent, rest)) != NULL)
-		return connect_lane(agent, lane, fd);
-	(void)close(fd);
-	return FAIL(IPC_MALFORMED);
+	policy_unref(*policy);
 }
 
 static void set_limits(struct agent *agent)
@@ -281,7 +179,7 @@ static void set_limits(struct agent *agent)
 	for (size_t i = 0; i < agent->lane_count; i++)
 		agent->lanes[i].queue_max = agent->config->limits.queue;
 	for (size_t i = 0; i < agent->listener_count; i++) {
-		struct listener *listener = &agent->listeners[i];
+		struct listener *listener = agent->listeners[i];
 		const struct config_listener *from = &agent->config->listeners[i];
 
 		listener->is_admin = from->is_admin;
@@ -291,42 +189,106 @@ static void set_limits(struct agent *agent)
 	}
 }
 
+static struct listener *listener_find(const struct agent *agent, const char *path)
+{
+	for (size_t i = 0; i < agent->listener_count; i++)
+		if (strcmp(agent->listeners[i]->path, path) == 0)
+			return agent->listeners[i];
+	return NULL;
+}
+
+static void close_listeners(struct listener *const listeners[], size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		listener_close(listeners[i]);
+}
+
+/* Listener n of the configuration: the one that is there, or the descriptor that came for it. */
+static struct status open_listener(struct agent *agent, const char *path, uint32_t n, struct listener **ret_opened)
+{
+	if (listener_find(agent, path) != NULL)
+		return OK;
+	ENSURE(agent->listener_fds[n] >= 0, IPC_MALFORMED);
+	return listener_open(agent, path, own_take_fd(&agent->listener_fds[n]), ret_opened);
+}
+
+/* Those that stay keep their connections; what the configuration does not name is closed.  All or nothing. */
+static struct status change_listeners(struct agent *agent, const struct config *now)
+{
+	struct listener *opened[CONFIG_LISTENERS_MAX] = { NULL }, *kept[CONFIG_LISTENERS_MAX];
+
+	for (uint32_t i = 0; i < now->listener_count; i++) {
+		struct status st = open_listener(agent, now->listeners[i].path, i, &opened[i]);
+
+		if (st.code != STATUS_OK) {
+			close_listeners(opened, i);
+			return st;
+		}
+	}
+	for (uint32_t i = 0; i < now->listener_count; i++)
+		kept[i] = opened[i] != NULL ? opened[i] : listener_find(agent, now->listeners[i].path);
+	for (size_t i = 0; i < agent->listener_count; i++) {
+		bool stays = false;
+
+		for (uint32_t k = 0; k < now->listener_count; k++)
+			stays = stays || kept[k] == agent->listeners[i];
+		if (!stays)
+			listener_close(agent->listeners[i]);
+	}
+	memcpy(agent->listeners, kept, now->listener_count * sizeof(kept[0]));
+	agent->listener_count = now->listener_count;
+	if (agent->is_open && !agent->accept_paused)
+		agent_accept_resume(agent);
+	return OK;
+}
+
 /* A new snapshot beside the old one: requests under way finish on theirs. */
 static struct status reload(struct agent *agent, struct bytes tree)
 {
-	struct config *config;
-	struct policy *policy;
-	struct status st;
+	AUTO(free_config) struct config *config = NULL;
+	AUTO(unref_policy) struct policy *policy = NULL;
 
 	TRY(config_get(tree, &config));
-	st = policy_new(config, &policy);
-	if (st.code == STATUS_OK && config->listener_count != agent->listener_count) {
-		policy_unref(policy);
-		st = FAIL(IPC_MALFORMED);
-	}
-	if (st.code != STATUS_OK) {
-		config_free(config);
-		return st;
-	}
-	policy_unref(agent->policy);
-	config_free(agent->config);
-	agent->policy = policy;
-	agent->config = config;
+	TRY(policy_new(config, &policy));
+	TRY(lanes_check(agent, config));
+	TRY(change_listeners(agent, config));
+	lanes_change(agent, agent->config, config);
+	unref_policy(&agent->policy);
+	free_config(&agent->config);
+	agent->policy = TAKE(policy);
+	agent->config = TAKE(config);
 	set_limits(agent);
 	log_notice("new configuration in force");
 	audit_event(agent->events, "reload", (struct bytes){ 0 }, NULL, 0);
-	audit_event_accepts(agent->events, config);
+	audit_event_accepts(agent->events, agent->config);
 	return OK;
+}
+
+/* ---- keyreeved ---------------------------------------------------------------------------------- */
+
+static struct status take_descriptor(struct agent *agent, struct bytes name, int fd)
+{
+	if (bytes_equal(name, BYTES_LITERAL("idp")))
+		return trust_connect(&agent->trust, fd);
+	for (uint32_t n = 0; n < CONFIG_LISTENERS_MAX; n++) {
+		char listener[ROLE_NAME_BYTES];
+
+		(void)snprintf(listener, sizeof(listener), "listen:%u", n);
+		if (!bytes_equal(name, bytes_from_text(listener)))
+			continue;
+		own_close(&agent->listener_fds[n]); /* of a configuration that was not taken */
+		agent->listener_fds[n] = fd;
+		return OK;
+	}
+	return lanes_take(agent, name, fd);
 }
 
 static void begin_stop(struct agent *agent)
 {
 	agent->stopping = true;
 	agent->stop_at_us = agent->loop.now_us + (uint64_t)AGENT_STOP_MS * US_PER_MS;
-	for (size_t i = 0; i < agent->listener_count; i++) {
-		watch_remove(&agent->loop, &agent->listeners[i].watch);
-		(void)close(agent->listeners[i].watch.fd);
-	}
+	close_listeners(agent->listeners, agent->listener_count);
+	agent->listener_count = 0;
 	log_notice("draining: %zu requests are open", agent->requests_active);
 }
 
@@ -346,8 +308,13 @@ static struct status ctl_message(struct agent *agent, struct ipc_message *messag
 		if (st.code != STATUS_OK)
 			audit_event_refused(agent->events, st);
 		return st;
+	case ROLE_RENEW:
+		lane = lanes_find(agent, message->part[0]);
+		ENSURE(lane != NULL, IPC_MALFORMED);
+		lane_wind_up(lane);
+		return OK;
 	case ROLE_DOWN:
-		lane = agent_lane(agent, message->part[0]);
+		lane = lanes_find(agent, message->part[0]);
 		ENSURE(lane != NULL, IPC_MALFORMED);
 		(void)snprintf(
 			reason, sizeof(reason), "%.*s", (int)message->part[1].len, (const char *)message->part[1].data);
@@ -405,12 +372,7 @@ static void ctl_ready(struct watch *watch, uint32_t events)
  * too long: a client that connects right after the start is served rather than refused. */
 static void open_when_settled(struct agent *agent)
 {
-	bool settled = true;
-
-	for (size_t i = 0; i < agent->lane_count; i++)
-		settled = settled && (agent->lanes[i].state == LANE_UP || agent->lanes[i].is_given_up);
-	settled = settled && agent->has_accounts;
-	if (!settled && agent->loop.now_us < agent->settle_until_us)
+	if (!(lanes_are_settled(agent) && agent->has_accounts) && agent->loop.now_us < agent->settle_until_us)
 		return;
 	agent->is_open = true;
 	agent_accept_resume(agent);
@@ -440,24 +402,6 @@ static void turn(void *context)
 		loop_stop(&agent->loop);
 }
 
-/* A call that took twice its time has hung its worker. */
-static void check_overrun(struct agent *agent)
-{
-	for (size_t i = 0; i < agent->lane_count; i++) {
-		struct lane *lane = &agent->lanes[i];
-
-		for (struct lane_call *call = lane->window_head; call != NULL; call = call->next) {
-			uint64_t allowed =
-				call->deadline_us > call->handed_us ? call->deadline_us - call->handed_us : 0;
-
-			if (agent->loop.now_us > call->deadline_us + allowed && lane_is_executing(lane, call)) {
-				lane->overrun(lane);
-				break;
-			}
-		}
-	}
-}
-
 static void second(void *context)
 {
 	struct agent *agent = context;
@@ -469,11 +413,9 @@ static void second(void *context)
 	wall_second(&agent->wall, agent->durable, agent->events);
 	revoke_second(agent);
 	binds_second(agent->binds, &now);
-	check_overrun(agent);
 	keyfacts_second(agent->keyfacts, agent->loop.now_us);
 	holder_second(agent);
-	for (size_t i = 0; i < agent->lane_count; i++)
-		recovery_second(&agent->recoveries[i]);
+	lanes_second(agent);
 	if (seconds++ % RANDOM_REFRESH_S == 2)
 		fetch_random(agent);
 	if (agent->accept_paused && agent->is_open)
@@ -550,19 +492,6 @@ static struct status load_fact(void *context, const struct fact *fact)
 	return FAIL(RECORD_CORRUPT);
 }
 
-static struct status load_states(struct agent *agent, struct keystore *store)
-{
-	for (size_t i = 0; i < agent->lane_count; i++) {
-		char name[KEYSTORE_PROVIDER_MAX + 16];
-
-		(void)snprintf(name, sizeof(name), "worker/%s", agent->lanes[i].name);
-		TRY(damaged_state(
-			&agent->damaged, &agent->lanes[i], keystore_kv_get(store, name, &agent->lanes[i].state_kept)));
-		memcpy(agent->lanes[i].tag, keystore_tag(store).data, WORKER_TAG_BYTES);
-	}
-	return OK;
-}
-
 static struct status open_log(struct agent *agent, struct audit_log **ret_log)
 {
 	char path[CONFIG_TEXT_MAX + 16];
@@ -596,7 +525,7 @@ static struct status open_state(struct agent *agent)
 	TRY(wall_begin(&agent->wall, agent->boot));
 	TRY(damaged_enter(agent));
 	TRY(recovery_load(agent, store));
-	TRY(load_states(agent, store));
+	TRY(lanes_load(agent, store));
 	TRY(durable_start(&agent->loop, store, log, &agent->durable));
 	keyfacts_begin(agent->keyfacts, agent->durable);
 	agent->quota_keep = (struct quota_keep){ .quota = agent->quota, .durable = agent->durable };
@@ -620,23 +549,6 @@ static void read_boot_id(struct agent *agent)
 				agent->boot[at++] = *c;
 	agent->boot[at] = '\0';
 	own_close(&fd);
-}
-
-static struct status build_lanes(struct agent *agent)
-{
-	agent->lane_count = agent->config->provider_count;
-	for (size_t i = 0; i < agent->lane_count; i++) {
-		struct lane *lane = &agent->lanes[i];
-
-		lane_init(lane, &agent->loop, agent->config->providers[i].name,
-			(uint8_t)agent->config->providers[i].type, agent->config->limits.queue);
-		lane->context = agent;
-		lane->hello = lane_hello;
-		lane->overrun = kill_worker;
-		recovery_init(&agent->recoveries[i], agent, lane);
-		agent->lane_page_fd[i] = -1;
-	}
-	return OK;
 }
 
 static struct status build_loop(struct agent *agent)
@@ -675,17 +587,14 @@ static struct status build_identity(struct agent *agent)
 
 static struct status build_listeners(struct agent *agent)
 {
-	agent->listener_count = agent->config->listener_count;
-	set_limits(agent);
-	for (size_t i = 0; i < agent->listener_count; i++) {
+	for (uint32_t i = 0; i < agent->config->listener_count; i++) {
 		char name[ROLE_NAME_BYTES];
-		int fd;
 
-		(void)snprintf(name, sizeof(name), "listen:%zu", i);
-		fd = role_take_fd(agent->role, name);
-		ENSURE(fd >= 0, IPC_MALFORMED);
-		TRY(listener_open(agent, &agent->listeners[i], fd));
+		(void)snprintf(name, sizeof(name), "listen:%u", i);
+		agent->listener_fds[i] = role_take_fd(agent->role, name);
 	}
+	TRY(change_listeners(agent, agent->config));
+	set_limits(agent);
 	agent->settle_until_us = agent->loop.now_us + (uint64_t)AGENT_SETTLE_MS * US_PER_MS;
 	return OK;
 }
@@ -730,7 +639,7 @@ static struct status build(struct agent *agent)
 	TRY(sandbox_enter(SANDBOX_AGENT, &options, &agent->posture));
 	TRY(policy_new(agent->config, &agent->policy));
 	TRY(build_loop(agent));
-	TRY(build_lanes(agent));
+	TRY(lanes_build(agent));
 	TRY(compute_start(&agent->loop, &agent->compute));
 	TRY(build_identity(agent));
 	TRY(open_state(agent));
@@ -756,12 +665,11 @@ static void tear_down(struct agent *agent)
 	account_table_done(&agent->accounts);
 	audit_counts_free(agent->audit);
 	audit_events_free(agent->events);
+	close_listeners(agent->listeners, agent->listener_count);
+	for (size_t i = 0; i < CONFIG_LISTENERS_MAX; i++)
+		own_close(&agent->listener_fds[i]);
 	conn_bury(agent);
-	for (size_t i = 0; i < agent->lane_count; i++) {
-		recovery_done(&agent->recoveries[i]);
-		lane_done(&agent->lanes[i]);
-		own_close(&agent->lane_page_fd[i]);
-	}
+	lanes_done(agent);
 	trust_done(&agent->trust);
 	public_cache_free(agent->public_keys);
 	jwtsvid_cache_free(agent->tokens);
@@ -792,6 +700,8 @@ int main(int argc, char **argv)
 	if (st.code == STATUS_OK) {
 		agent->role = &role;
 		agent->loop.epoll_fd = agent->loop.wake_fd = -1;
+		for (size_t i = 0; i < CONFIG_LISTENERS_MAX; i++)
+			agent->listener_fds[i] = -1;
 		st = build(agent);
 	}
 	if (st.code == STATUS_OK)

@@ -70,7 +70,8 @@ struct status finish_admin_status(struct agent *agent, struct request *rq)
 
 	TRY(wire_admin_status_put(&rq->answer, &status));
 	for (size_t i = 0; i < agent->lane_count; i++)
-		TRY(put_provider(rq, &agent->lanes[i]));
+		if (agent->lanes[i].is_configured)
+			TRY(put_provider(rq, &agent->lanes[i]));
 	for (size_t i = 0; i < keyset_domain_count(agent->trust.keys); i++)
 		TRY(put_domain(agent, rq, keyset_domain(agent->trust.keys, i)));
 	return OK;

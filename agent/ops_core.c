@@ -32,13 +32,15 @@ struct status finish_ping(struct agent *agent, struct request *rq)
 /* One entry per provider id, in the order of the file; the core provider last (section 10). */
 struct status finish_list_providers(struct agent *agent, struct request *rq)
 {
-	for (size_t i = 0; i < agent->lane_count; i++) {
+	const struct config *config = agent->config;
+
+	for (size_t i = 0; i < config->provider_count; i++) {
 		bool again = false;
 
 		for (size_t j = 0; j < i; j++)
-			again = again || agent->lanes[j].provider_kind == agent->lanes[i].provider_kind;
+			again = again || config->providers[j].type == config->providers[i].type;
 		if (!again)
-			TRY(wire_provider_put(&rq->answer, agent->lanes[i].provider_kind, NULL));
+			TRY(wire_provider_put(&rq->answer, (uint8_t)config->providers[i].type, NULL));
 	}
 	return wire_provider_put(&rq->answer, PROVIDER_ID_CORE, NULL);
 }
@@ -55,8 +57,8 @@ struct status begin_list_opcodes(struct agent *agent, struct request *rq)
 	ENSURE(id < PROVIDER_ID_COUNT, LIST_PROVIDER);
 	if (id == PROVIDER_ID_CORE)
 		return OK;
-	for (size_t i = 0; i < agent->lane_count; i++)
-		if (agent->lanes[i].provider_kind == id)
+	for (size_t i = 0; i < agent->config->provider_count; i++)
+		if (agent->config->providers[i].type == id)
 			return OK;
 	return FAIL(LIST_PROVIDER_ABSENT);
 }
@@ -108,12 +110,13 @@ static bool may_list(struct request *rq, const struct keyindex_entry *entry, uin
 static struct status list_space(
 	struct agent *agent, struct request *rq, const struct keyindex_space *space, const struct keyindex_space *own)
 {
-	struct keyindex_entry *entry = space->entries;
+	for (struct keyindex_entry *entry = space->entries; entry != NULL; entry = entry->ns_next) {
+		uint32_t instance;
 
-	for (; entry != NULL; entry = entry->ns_next) {
-		struct lane *lane = entry->usable ? agent_lane(agent, entry->record->provider) : NULL;
-
-		if (lane == NULL || entry->record->is_damaged || !may_list(rq, entry, (uint32_t)(lane - agent->lanes)))
+		if (!entry->usable || entry->record->is_damaged)
+			continue;
+		instance = policy_provider_find(rq->policy, entry->record->provider);
+		if (instance == TENANT_NO_PROVIDER || !may_list(rq, entry, instance))
 			continue;
 		if (space != own && link_find(agent->index, rq->own_space, entry->name) != entry)
 			continue;

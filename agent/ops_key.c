@@ -560,7 +560,7 @@ static void one_intended(struct post *post)
 /* One key of the deletion to its intent; false when it cannot be reached (its provider is not configured any more). */
 static bool begin_one(struct agent *agent, struct request *rq, struct keyindex_entry *entry)
 {
-	struct lane *lane = agent_lane(agent, entry->record->provider);
+	struct lane *lane = lanes_find(agent, entry->record->provider);
 
 	if (lane == NULL) {
 		rq->deletion.failed = true;

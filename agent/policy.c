@@ -264,6 +264,21 @@ struct policy_request policy_suppose(const struct tenant_match *match, const str
 	return usual;
 }
 
+struct bytes policy_provider_name(const struct policy *policy, uint32_t instance)
+{
+	if (instance >= policy->tree->provider_count)
+		return (struct bytes){ 0 };
+	return bytes_from_text(policy->tree->providers[instance].name);
+}
+
+uint32_t policy_provider_find(const struct policy *policy, struct bytes name)
+{
+	for (uint32_t i = 0; i < policy->tree->provider_count; i++)
+		if (bytes_equal(bytes_from_text(policy->tree->providers[i].name), name))
+			return i;
+	return TENANT_NO_PROVIDER;
+}
+
 const struct config_admin *policy_admin(const struct policy *policy, const struct identity *identity)
 {
 	const struct config *tree = policy->tree;

@@ -53,6 +53,11 @@ struct policy_request policy_suppose(const struct tenant_match *match, const str
  * allow.  For a configuration that config_check() passes; findings as its.  Returns their number.  Pure. */
 unsigned policy_lint(const struct config *config, config_visit_fn *visit, void *context);
 
+/* The name of an instance in this snapshot's numbering; empty for none.  And the other way round: TENANT_NO_PROVIDER.
+ */
+struct bytes policy_provider_name(const struct policy *policy, uint32_t instance);
+uint32_t policy_provider_find(const struct policy *policy, struct bytes name);
+
 /* Is the identity an administrator?  Says nothing of the listener it came by, nor of who presents the token.  NULL: no;
  * borrowed from the policy. */
 const struct config_admin *policy_admin(const struct policy *policy, const struct identity *identity);

@@ -96,7 +96,7 @@ static void add(struct recovery *recovery, struct recovery_item *item)
 
 static struct recovery *recovery_of(struct agent *agent, struct bytes provider)
 {
-	const struct lane *lane = agent_lane(agent, provider);
+	const struct lane *lane = lanes_find_any(agent, provider);
 
 	return lane != NULL ? &agent->recoveries[lane - agent->lanes] : NULL;
 }
@@ -157,6 +157,7 @@ static struct status found(void *context, const struct intent *intent)
 	struct agent *agent = context;
 	struct recovery *recovery = recovery_of(agent, intent->provider);
 	struct intent_record record = { 0 };
+	struct lane *lane;
 	struct recovery_item *item;
 
 	TRY(intent_record_get(intent->record, &record));
@@ -170,9 +171,12 @@ static struct status found(void *context, const struct intent *intent)
 		item_free(item);
 		return FAIL(NO_MEMORY);
 	}
-	if (recovery == NULL) {
+	if (recovery == NULL)
 		log_warning("the journal waits for provider %.*s, which is not configured", (int)intent->provider.len,
 			(const char *)intent->provider.data);
+	if (recovery == NULL && lanes_add_unconfigured(agent, intent->provider, &lane).code == STATUS_OK)
+		recovery = &agent->recoveries[lane - agent->lanes];
+	if (recovery == NULL) {
 		item_free(item); /* the row stays in the store, the name stays taken */
 		return OK;
 	}

@@ -32,8 +32,8 @@ static struct status op_route(struct agent *agent, struct request *rq)
 	if (!core) {
 		bool configured = false;
 
-		for (size_t i = 0; i < agent->lane_count; i++)
-			configured = configured || agent->lanes[i].provider_kind == rq->header.provider;
+		for (size_t i = 0; i < agent->config->provider_count; i++)
+			configured = configured || agent->config->providers[i].type == rq->header.provider;
 		ENSURE(configured, PROVIDER_ABSENT);
 	}
 	ENSURE(opcode_is_core(rq->header.opcode) == core, OPCODE_ROUTE);
@@ -255,9 +255,10 @@ static struct status tenant_check(struct agent *agent, struct request *rq)
 	if (rq->op->is_core)
 		return OK;
 	instance = tenant_provider(&rq->tenant, rq->header.provider);
-	ENSURE(instance < agent->lane_count, POLICY_PROVIDER);
+	ENSURE(instance != TENANT_NO_PROVIDER, POLICY_PROVIDER);
 	rq->provider = instance;
-	rq->lane = &agent->lanes[instance];
+	rq->lane = lanes_find(agent, policy_provider_name(rq->policy, instance));
+	ENSURE(rq->lane != NULL, LANE_DOWN); /* taken out since the request began */
 	return OK;
 }
 

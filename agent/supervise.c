@@ -20,8 +20,7 @@ enum { STOP_MS = 12000 }; /* the agent drains for at most ten seconds */
 
 static const char checked_out[] = "a start-up check takes it out of service";
 
-/* A check takes its provider out of service.  Of one that runs already this holds from its end on. */
-static bool is_checked_out(const struct supervisor *s, const struct child *child)
+bool supervise_is_out(const struct supervisor *s, const struct child *child)
 {
 	return (s->given->providers_down >> child->provider & 1) != 0;
 }
@@ -31,7 +30,7 @@ static bool may_start(const struct supervisor *s, const struct child *child)
 {
 	const struct child *agent = &s->children[CHILD_AGENT];
 
-	if (child->provider >= 0 && is_checked_out(s, child))
+	if (child->provider >= 0 && supervise_is_out(s, child))
 		return false;
 	return child == agent || (agent->ctl != NULL && agent->is_ready);
 }
@@ -61,7 +60,7 @@ static void start_due(struct supervisor *s, uint64_t now_us)
 
 /* ---- messages and deaths ------------------------------------------------------------------------ */
 
-static void tell_down(struct supervisor *s, const struct child *child)
+void supervise_tell_down(struct supervisor *s, const struct child *child)
 {
 	struct child *agent = &s->children[CHILD_AGENT];
 	struct ipc_message down = ipc_message_of(ROLE_DOWN, 0);
@@ -87,7 +86,7 @@ static void child_failed(struct supervisor *s, struct child *child, const struct
 	(void)snprintf(child->reason, sizeof(child->reason), "%.*s", (int)message->part[0].len,
 		(const char *)message->part[0].data);
 	child->stays_down = is_final(message->status);
-	tell_down(s, child);
+	supervise_tell_down(s, child);
 }
 
 static void child_ready(struct supervisor *s, struct child *child, struct bytes text)
@@ -104,11 +103,11 @@ static void child_ready(struct supervisor *s, struct child *child, struct bytes 
 		supervise_join_idp(s, &s->children[CHILD_IDP]).code != STATUS_OK)
 		(void)kill(s->children[CHILD_IDP].pid, SIGKILL); /* a new one gets a new socket */
 	for (size_t i = CHILD_FIRST_WORKER; i < s->child_count && child == &s->children[CHILD_AGENT]; i++)
-		if (s->children[i].stays_down || is_checked_out(s, &s->children[i]))
-			tell_down(s, &s->children[i]);
+		if (s->children[i].stays_down || supervise_is_out(s, &s->children[i]))
+			supervise_tell_down(s, &s->children[i]);
 	if (child == &s->children[CHILD_AGENT]) {
 		supervise_accounts_want(s, true);
-		supervise_accounts_due(s, clock_mono_us());
+		supervise_accounts_due(s, s->given->config, clock_mono_us());
 	}
 	if (child == &s->children[CHILD_AGENT] && !s->announced) {
 		s->announced = true;
@@ -135,7 +134,8 @@ static void child_message(struct supervisor *s, struct child *child, const struc
 	case ROLE_KILL:
 		other = child == &s->children[CHILD_AGENT] ? supervise_child(s, message->part[0]) : NULL;
 		if (other != NULL && other->pid != 0) {
-			log_warning("%s took twice its time for one request and is ended", other->name);
+			log_notice("%s is ended: %.*s", other->name, (int)message->part[1].len,
+				(const char *)message->part[1].data);
 			(void)kill(other->pid, SIGKILL);
 		}
 		return;
@@ -178,10 +178,10 @@ static void reap(struct supervisor *s)
 			child_died(child, wait_status, now);
 			if (child->failed == STATUS_OK && child->early_deaths >= CHILD_EARLY_DEATHS) {
 				(void)snprintf(child->reason, sizeof(child->reason), "its worker does not start");
-				tell_down(s, child);
-			} else if (child->provider >= 0 && is_checked_out(s, child)) {
+				supervise_tell_down(s, child);
+			} else if (child->provider >= 0 && supervise_is_out(s, child)) {
 				(void)snprintf(child->reason, sizeof(child->reason), "%s", checked_out);
-				tell_down(s, child);
+				supervise_tell_down(s, child);
 			}
 		}
 }
@@ -266,8 +266,7 @@ static void end_all(struct supervisor *s)
 	}
 }
 
-/* Somebody may present a JWT-SVID. */
-static bool needs_idp(const struct config *config)
+bool supervise_needs_idp(const struct config *config)
 {
 	for (uint32_t i = 0; i < config->listener_count; i++)
 		for (uint32_t a = 0; a < config->listeners[i].authenticator_count; a++)
@@ -276,27 +275,44 @@ static bool needs_idp(const struct config *config)
 	return false;
 }
 
-static void add_children(struct supervisor *s)
+bool supervise_is_free(const struct child *child)
 {
-	const struct config *config = s->given->config;
+	return child->provider < 0 && child->pid == 0;
+}
+
+/* In a place that is free, else behind the last one. */
+void supervise_add_worker(struct supervisor *s, const struct config *config, uint32_t i)
+{
 	static const char *const programs[] = { [PROVIDER_SOFTWARE] = "keyreeve-soft",
 		[PROVIDER_PKCS11] = "keyreeve-p11",
 		[PROVIDER_TPM] = "keyreeve-tpm" };
+	size_t at = CHILD_FIRST_WORKER;
+	struct child *child;
+
+	while (at < s->child_count && !supervise_is_free(&s->children[at]))
+		at++;
+	if (at == s->child_count)
+		s->child_count++;
+	child = &s->children[at];
+	*child = (struct child){ .provider = (int)i };
+	(void)snprintf(child->reason, sizeof(child->reason), "%s", checked_out);
+	(void)snprintf(child->name, sizeof(child->name), "%s", config->providers[i].name);
+	(void)snprintf(child->program, sizeof(child->program), "%s", programs[config->providers[i].type]);
+}
+
+static void add_children(struct supervisor *s)
+{
+	const struct config *config = s->given->config;
 
 	s->children[CHILD_AGENT] = (struct child){ .name = "agent", .program = "keyreeve-agent", .provider = -1 };
 	s->children[CHILD_IDP] = (struct child){
-		.name = "idp", .program = "keyreeve-idp", .provider = -1, .stays_down = !needs_idp(config)
+		.name = "idp", .program = "keyreeve-idp", .provider = -1, .stays_down = !supervise_needs_idp(config)
 	};
 	s->child_count = CHILD_FIRST_WORKER;
-	for (uint32_t i = 0; i < config->provider_count; i++) {
-		struct child *child = &s->children[s->child_count++];
-
-		*child = (struct child){ .provider = (int)i };
-		(void)snprintf(child->reason, sizeof(child->reason), "%s", checked_out);
-		(void)snprintf(child->name, sizeof(child->name), "%s", config->providers[i].name);
-		(void)snprintf(child->program, sizeof(child->program), "%s", programs[config->providers[i].type]);
+	for (size_t i = 0; i < CONFIG_PROVIDERS_MAX; i++)
 		s->wrap_waiting[i] = -1;
-	}
+	for (uint32_t i = 0; i < config->provider_count; i++)
+		supervise_add_worker(s, config, i);
 }
 
 int supervise(struct supervised *given)
@@ -309,7 +325,7 @@ int supervise(struct supervised *given)
 		struct pollfd *watch = &polls[s.child_count + 1], *accounts = &polls[s.child_count + 2];
 
 		supervise_reload_due(&s, clock_mono_us());
-		supervise_accounts_due(&s, clock_mono_us());
+		supervise_accounts_due(&s, given->config, clock_mono_us());
 		start_due(&s, clock_mono_us());
 		if (s.stopping && (s.children[CHILD_AGENT].pid == 0 || clock_mono_us() >= s.stop_at_us))
 			break;

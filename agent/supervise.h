@@ -7,6 +7,7 @@
 
 #include "agent/child.h"
 #include "agent/config.h"
+#include "agent/listen.h"
 
 /* What the start opened, before privileges went. */
 struct supervised {
@@ -29,6 +30,11 @@ struct supervised {
  * Fails: CONFIG_SYNTAX, CONFIG_UNSUPPORTED, IO and the codes of child_start(). */
 struct status config_load(
 	int libexec_fd, const char *path, struct config **ret_config, struct buf *ret_tree, struct buf *ret_text);
+
+/* Bind listener i of the configuration.  Fails: CHECK_FAILED, IO, with a sentence. */
+struct status supervise_listen(const struct config *config, uint32_t i, char ret_why[LISTEN_TEXT_BYTES], int *ret_fd);
+/* A file with a PIN or an authorization; nothing is done for no path.  Fails: IO, after a log line. */
+struct status supervise_secret(const char *path, int *ret_fd);
 
 /* Until the end; the exit code.  Takes everything over. */
 int supervise(struct supervised *s);

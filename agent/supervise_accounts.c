@@ -34,7 +34,7 @@ static struct status send(struct supervisor *s, const struct buf *table)
 }
 
 /* The agent refuses Unix peers while its table is not that of the file, so what fails here is tried again soon. */
-void supervise_accounts_due(struct supervisor *s, uint64_t now_us)
+void supervise_accounts_due(struct supervisor *s, const struct config *config, uint64_t now_us)
 {
 	AUTO(buf_done) struct buf table = buf_make(ACCOUNT_TABLE_MAX);
 	const struct child *agent = &s->children[CHILD_AGENT];
@@ -43,7 +43,7 @@ void supervise_accounts_due(struct supervisor *s, uint64_t now_us)
 	if (s->accounts.at_us > now_us || agent->ctl == NULL || !agent->is_ready || s->stopping)
 		return;
 	s->accounts.at_us = now_us + REPEAT_S * (uint64_t)US_PER_S;
-	st = account_table_read(ACCOUNT_FILE, s->given->config, &table);
+	st = account_table_read(ACCOUNT_FILE, config, &table);
 	if (st.code == STATUS_OK && bytes_equal(buf_bytes(&table), buf_bytes(&s->accounts.sent)))
 		return;
 	if (st.code == STATUS_OK)

@@ -5,13 +5,14 @@
 #ifndef AGENT_SUPERVISE_PARTS_H
 #define AGENT_SUPERVISE_PARTS_H
 
+#include "agent/listen.h"
 #include "agent/supervise.h"
 
 enum {
 	CHILD_AGENT = 0,
 	CHILD_IDP = 1,
 	CHILD_FIRST_WORKER = 2,
-	CHILDREN_MAX = CHILD_FIRST_WORKER + CONFIG_PROVIDERS_MAX,
+	CHILDREN_MAX = CHILD_FIRST_WORKER + 2 * CONFIG_PROVIDERS_MAX, /* some still end while others are new */
 };
 
 struct supervisor {
@@ -33,8 +34,18 @@ struct supervisor {
 	} accounts;
 };
 
-/* The worker of that provider; NULL none. */
+/* The worker of that provider, or the one that still ends; NULL none. */
 struct child *supervise_child(struct supervisor *s, struct bytes name);
+/* A worker's place whose provider is gone and which has ended. */
+bool supervise_is_free(const struct child *child);
+/* A worker for provider i of the configuration, to be started. */
+void supervise_add_worker(struct supervisor *s, const struct config *config, uint32_t i);
+/* A check takes its provider out of service.  Of one that runs already this holds from its end on. */
+bool supervise_is_out(const struct supervisor *s, const struct child *child);
+/* The agent hears that a provider stays down, and why. */
+void supervise_tell_down(struct supervisor *s, const struct child *child);
+/* Somebody may present a JWT-SVID. */
+bool supervise_needs_idp(const struct config *config);
 /* Execute the role and give it all that it needs.  Fails: the codes of child_start(). */
 struct status supervise_start(struct supervisor *s, struct child *child);
 /* A socket between idp and the agent; a new one when the agent was started again. */
@@ -51,8 +62,29 @@ void supervise_reload_due(struct supervisor *s, uint64_t now_us);
 /* Accounts of Unix peers: read again soon; anew: the agent has no table, or one of another configuration. */
 void supervise_accounts_want(struct supervisor *s, bool anew);
 /* If they are due: read them, and hand the agent another table if it is another one. */
-void supervise_accounts_due(struct supervisor *s, uint64_t now_us);
+void supervise_accounts_due(struct supervisor *s, const struct config *config, uint64_t now_us);
 /* Changes of their directory. */
 void supervise_accounts_watch(struct supervisor *s);
+
+/* ---- what another configuration opens and ends ---------------------------------------------------- */
+
+/* In the order of the new configuration; -1: what was there stays, or there is none. */
+struct change {
+	int listeners[CONFIG_LISTENERS_MAX];
+	int pins[CONFIG_PROVIDERS_MAX], owner_auths[CONFIG_PROVIDERS_MAX];
+	bool has_pin[CONFIG_PROVIDERS_MAX],
+		has_owner_auth[CONFIG_PROVIDERS_MAX]; /* they are these, not what was there */
+};
+
+void change_init(struct change *change);
+void change_done(struct change *change);
+/* Open what is new; of the sockets that stay, change mode and group.  What fails is undone, with a sentence.
+ * Fails: LIMIT, IO, CHECK_FAILED. */
+struct status change_open(
+	struct supervisor *s, const struct config *now, struct change *change, char ret_why[CONFIG_TEXT_BYTES]);
+/* New listeners to the agent, before the configuration. */
+struct status change_send(struct child *agent, const struct change *change);
+/* Take over what was opened, close what is gone, begin and end workers. */
+void change_take(struct supervisor *s, const struct config *now, struct change *change);
 
 #endif

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include "agent/doctor.h"
-#include "agent/listen.h"
 #include "agent/supervise_parts.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -31,16 +30,11 @@ static const char *needs_restart(const struct config *was, const struct config *
 		return "paths.private";
 	if (strcmp(was->user, now->user) != 0)
 		return "user";
-	if (was->listener_count != now->listener_count)
-		return "listeners";
-	for (uint32_t i = 0; i < now->listener_count; i++)
-		if (strcmp(was->listeners[i].path, now->listeners[i].path) != 0)
-			return "listeners";
-	if (was->provider_count != now->provider_count)
-		return "providers";
 	for (uint32_t i = 0; i < now->provider_count; i++)
-		if (strcmp(was->providers[i].name, now->providers[i].name) != 0)
-			return "providers";
+		for (uint32_t k = 0; k < was->provider_count; k++)
+			if (strcmp(was->providers[k].name, now->providers[i].name) == 0 &&
+				was->providers[k].type != now->providers[i].type)
+				return "a provider's type"; /* its keys are of the old one */
 	return NULL;
 }
 
@@ -61,52 +55,28 @@ static bool passes_checks(struct supervisor *s, const struct config *config, uin
 	return false;
 }
 
-static struct status change_listener(const struct config *config, uint32_t i, char ret_text[LISTEN_TEXT_BYTES])
-{
-	const struct config_listener *l = &config->listeners[i];
-
-	return listen_change(
-		l->path, (mode_t)l->mode, config->uid, l->gid == (gid_t)CONFIG_UNSET ? (gid_t)-1 : l->gid, ret_text);
-}
-
-/* Mode and group of the sockets that are there: of all, or of none. */
-static bool change_listeners(const struct config *was, const struct config *now)
-{
-	char why[LISTEN_TEXT_BYTES], again[LISTEN_TEXT_BYTES];
-
-	for (uint32_t i = 0; i < now->listener_count; i++) {
-		if (was->listeners[i].mode == now->listeners[i].mode && was->listeners[i].gid == now->listeners[i].gid)
-			continue;
-		if (change_listener(now, i, why).code == STATUS_OK)
-			continue;
-		keep_old(why);
-		for (uint32_t undo = 0; undo < i; undo++)
-			if (change_listener(was, undo, again).code != STATUS_OK)
-				log_error("%s", again);
-		return false;
-	}
-	return true;
-}
-
 /* From here on it counts; config and tree are taken over. */
-static void put_in_force(struct supervisor *s, struct config **config, struct buf *tree)
+static void put_in_force(struct supervisor *s, struct config **config, struct buf *tree, struct change *change)
 {
 	struct child *agent = &s->children[CHILD_AGENT];
 	struct ipc_message message = ipc_message_of(ROLE_RELOAD, 0);
+	struct status st = OK;
 
+	message.part[1] = buf_bytes(tree);
+	supervise_accounts_want(s, true); /* before the tenants whose accounts they are */
+	supervise_accounts_due(s, *config, clock_mono_us());
+	if (agent->ctl == NULL)
+		log_notice("the agent gets the new configuration when it is started again");
+	else if ((st = change_send(agent, change)).code == STATUS_OK &&
+		 (st = ipc_send(agent->ctl, &message)).code == STATUS_OK)
+		st = ipc_flush_wait(agent->ctl, TAKE_MS);
+	if (st.code != STATUS_OK)
+		log_error("the agent does not take the new configuration");
+	change_take(s, *config, change);
 	config_free(s->given->config);
 	buf_done(&s->given->tree);
 	s->given->config = TAKE(*config);
 	s->given->tree = TAKE(*tree);
-	message.part[1] = buf_bytes(&s->given->tree);
-	supervise_accounts_want(s, true); /* before the tenants whose accounts they are */
-	supervise_accounts_due(s, clock_mono_us());
-	if (agent->ctl == NULL) {
-		log_notice("the agent gets the new configuration when it is started again");
-		return;
-	}
-	if (ipc_send(agent->ctl, &message).code != STATUS_OK || ipc_flush_wait(agent->ctl, TAKE_MS).code != STATUS_OK)
-		log_error("the agent does not take the new configuration");
 }
 
 static void free_config(struct config **config)
@@ -119,10 +89,12 @@ static void reload(struct supervisor *s, bool is_asked)
 	AUTO(buf_done) struct buf tree = buf_make(CONFIG_TREE_MAX);
 	AUTO(buf_done) struct buf text = buf_make(CONFIG_TREE_MAX);
 	AUTO(free_config) struct config *config = NULL;
+	AUTO(change_done) struct change change;
 	const char *fixed;
 	char why[CONFIG_TEXT_BYTES];
 	uint32_t providers_down;
 
+	change_init(&change);
 	if (config_load(s->given->libexec_fd, s->given->config_path, &config, &tree, &text).code != STATUS_OK) {
 		log_error("the old configuration stays in force: %.*s", (int)text.len, (const char *)text.data);
 		return;
@@ -145,10 +117,14 @@ static void reload(struct supervisor *s, bool is_asked)
 	/* Another file of the directory changed: what is in force need not be checked again for that. */
 	if (!is_asked && bytes_equal(buf_bytes(&tree), buf_bytes(&s->given->tree)))
 		return;
-	if (!passes_checks(s, config, &providers_down) || !change_listeners(s->given->config, config))
+	if (!passes_checks(s, config, &providers_down))
 		return;
+	if (change_open(s, config, &change, why).code != STATUS_OK) {
+		keep_old(why);
+		return;
+	}
 	s->given->providers_down = providers_down;
-	put_in_force(s, &config, &tree);
+	put_in_force(s, &config, &tree, &change);
 }
 
 void supervise_reload_want(struct supervisor *s, bool is_asked, uint64_t now_us)

@@ -16,7 +16,7 @@
 struct child *supervise_child(struct supervisor *s, struct bytes name)
 {
 	for (size_t i = CHILD_FIRST_WORKER; i < s->child_count; i++)
-		if (bytes_equal(bytes_from_text(s->children[i].name), name))
+		if (!supervise_is_free(&s->children[i]) && bytes_equal(bytes_from_text(s->children[i].name), name))
 			return &s->children[i];
 	return NULL;
 }

@@ -216,6 +216,8 @@ static struct status allow_roles(int ruleset, const struct sandbox_options *o, i
 		TRY(allow_path(ruleset, loader, FS_EXECUTE));
 	if (abi >= 2)
 		TRY(allow_path(ruleset, "/", FS_REFER));
+	for (size_t i = 0; i < SANDBOX_PATHS_MAX && o->write[i] != NULL; i++)
+		TRY(allow_path(ruleset, o->write[i], FS_MAKE_SOCK));
 	return o->execute_fd >= 0 ? allow_fd(ruleset, o->execute_fd, FS_EXECUTE) : OK;
 }
 

@@ -94,6 +94,7 @@ static struct status read_items(struct role_start *start)
 		case ROLE_RELOAD:
 		case ROLE_DOWN:
 		case ROLE_ACCOUNTS:
+		case ROLE_RENEW:
 		case ROLE_KILL:
 			break;
 		}

@@ -26,7 +26,8 @@ enum role_message {
 	ROLE_RELOAD,   /* keyreeved to agent: part 1 new configuration */
 	ROLE_DOWN,     /* keyreeved to agent: part 0 provider name, part 1 reason: it stays down */
 	ROLE_ACCOUNTS, /* keyreeved to agent: part 1 table of account.h */
-	ROLE_KILL,     /* agent to keyreeved: part 0 provider name; its worker overran twice its deadline */
+	ROLE_RENEW,    /* keyreeved to agent: part 0 provider name; its description changed: let its worker go */
+	ROLE_KILL,     /* agent to keyreeved: part 0 provider name, part 1 why: end its worker */
 };
 
 /* What a role was given. */

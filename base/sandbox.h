@@ -28,7 +28,8 @@ enum { SANDBOX_PATHS_MAX = 4 };
 
 struct sandbox_options {
 	const char *read[SANDBOX_PATHS_MAX];  /* files and directories that may be read; NULL ends the list */
-	const char *write[SANDBOX_PATHS_MAX]; /* directories to make and change files in; tpm: its device */
+	const char *write[SANDBOX_PATHS_MAX]; /* directories to make and change files in; tpm: its device;
+					       * keyreeved: directories to make sockets in */
 	int write_fd;			      /* the same, by a directory's descriptor; -1 none */
 	const char *closed;	 /* p11: the one directory that may be neither read nor written; NULL none */
 	int execute_fd;		 /* keyreeved: the directory whose programs may be executed; -1 none */

@@ -249,6 +249,9 @@ static void a_provider_travels_alone(void **state)
 		assert_string_equal(provider->name, config->providers[i].name);
 		assert_ok(config_provider_put(&again, provider));
 		assert_bytes(buf_bytes(&again), buf_bytes(&one));
+		assert_true(config_provider_equal(provider, &config->providers[i]));
+		provider->threads++;
+		assert_false(config_provider_equal(provider, &config->providers[i]));
 		config_provider_free(provider);
 		assert_fails(config_provider_get(bytes_of(one.data, one.len - 1), &provider), IPC_MALFORMED);
 	}

@@ -29,7 +29,7 @@ static struct {
 	struct worker_page *page; /* the worker's view */
 	struct call calls[CALLS];
 	size_t done_count;
-	unsigned hellos;
+	unsigned hellos, kills;
 	char state[16]; /* new state of the last hello */
 } w;
 
@@ -40,6 +40,13 @@ static void on_hello(struct lane *lane, struct bytes new_state)
 	assert_true(new_state.len < sizeof(w.state));
 	(void)snprintf(w.state, sizeof(w.state), "%.*s", (int)new_state.len, (const char *)new_state.data);
 	w.hellos++;
+}
+
+static void on_kill(struct lane *lane, const char *why)
+{
+	assert_ptr_equal(lane, &w.lane);
+	assert_non_null(why);
+	w.kills++;
 }
 
 static void on_done(struct lane_call *lane_call, struct status st, int64_t native, const struct bytes answer[IPC_PARTS])
@@ -141,6 +148,7 @@ static void world_begin(size_t queue_max)
 	w.loop.turn = end_turn;
 	lane_init(&w.lane, &w.loop, "tpm", 3, queue_max);
 	w.lane.hello = on_hello;
+	w.lane.kill = on_kill;
 	for (size_t i = 0; i < CALLS; i++)
 		w.calls[i].call = (struct lane_call){ .type = WORKER_SIGN,
 			.deadline_us = 1000 + i,
@@ -480,6 +488,92 @@ static void only_what_was_not_handed_over_can_be_recalled(void **state)
 	world_end();
 }
 
+static void a_worker_that_is_replaced_answers_what_it_has_and_the_next_gets_the_rest(void **state)
+{
+	struct ipc_message heard;
+
+	(void)state;
+	world_begin(10);
+	world_up();
+	submit(1);
+	one_turn();
+	assert_true(worker_hears(&heard));
+	lane_wind_up(&w.lane);
+	assert_ok(lane_submit(&w.lane, &w.calls[1].call));
+	one_turn();
+	assert_false(worker_hears(&heard));
+	assert_int_equal(w.kills, 0);
+	answer_call(w.calls[0].call.id, WORKER_SIGN, STATUS_OK, "first");
+	one_turn();
+	assert_done(0, STATUS_OK);
+	assert_int_equal(w.kills, 1);
+	assert_int_equal(w.lane.state, LANE_STARTING);
+	worker_dies();
+
+	world_up();
+	one_turn();
+	assert_true(worker_hears(&heard));
+	assert_true(heard.id == w.calls[1].call.id);
+	assert_int_equal(w.calls[1].done, 0);
+	assert_int_equal(w.kills, 1);
+	world_end();
+}
+
+static void of_a_provider_that_is_taken_out_everything_is_answered_first(void **state)
+{
+	struct ipc_message heard;
+
+	(void)state;
+	world_begin(10);
+	world_up();
+	submit(1);
+	one_turn();
+	assert_true(worker_hears(&heard));
+	w.lane.is_configured = false;
+	lane_wind_up(&w.lane);
+	assert_ok(lane_submit(&w.lane, &w.calls[1].call));
+	answer_call(w.calls[0].call.id, WORKER_SIGN, STATUS_OK, "first");
+	one_turn();
+	assert_int_equal(w.kills, 0);
+	assert_true(worker_hears(&heard));
+	assert_true(heard.id == w.calls[1].call.id);
+	answer_call(w.calls[1].call.id, WORKER_SIGN, STATUS_OK, "second");
+	one_turn();
+	assert_done(1, STATUS_OK);
+	assert_int_equal(w.kills, 1);
+	assert_int_equal(w.lane.state, LANE_DOWN);
+	assert_true(w.lane.is_given_up);
+	assert_fails(lane_submit(&w.lane, &w.calls[2].call), LANE_DOWN);
+	worker_dies();
+
+	/* It comes back: calls wait for its worker. */
+	w.lane.is_configured = true;
+	lane_expect(&w.lane);
+	assert_ok(lane_submit(&w.lane, &w.calls[2].call));
+	world_up();
+	one_turn();
+	assert_true(worker_hears(&heard));
+	assert_true(heard.id == w.calls[2].call.id);
+	world_end();
+}
+
+static void a_worker_is_greeted_when_its_state_was_read(void **state)
+{
+	struct ipc_message heard;
+
+	(void)state;
+	world_begin(10);
+	w.lane.awaits_state = true;
+	connect_worker();
+	one_turn();
+	assert_false(worker_hears(&heard));
+	lane_state_came(&w.lane, BYTES_LITERAL("kept"));
+	assert_true(worker_hears(&heard));
+	assert_int_equal(heard.type, WORKER_HELLO);
+	assert_bytes(heard.part[1], BYTES_LITERAL("kept"));
+	world_end();
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(hello_comes_before_every_call_and_carries_the_state),
 	cmocka_unit_test(the_window_is_bounded_and_the_queue_too),
@@ -490,6 +584,9 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_hello_that_does_not_fit_ends_the_worker),
 	cmocka_unit_test(given_up_everything_fails_at_once),
 	cmocka_unit_test(only_what_was_not_handed_over_can_be_recalled),
+	cmocka_unit_test(a_worker_that_is_replaced_answers_what_it_has_and_the_next_gets_the_rest),
+	cmocka_unit_test(of_a_provider_that_is_taken_out_everything_is_answered_first),
+	cmocka_unit_test(a_worker_is_greeted_when_its_state_was_read),
 };
 
 UNIT_MAIN(tests)

@@ -472,8 +472,9 @@ struct status world_open(struct world *w, void (*before_log)(struct world *w))
 void world_close(struct world *w)
 {
 	durable_stop(w->agent->durable);
-	for (size_t i = 0; i < WORLD_LANES; i++) {
-		world_disconnect(w, i);
+	for (size_t i = 0; i < w->agent->lane_count; i++) {
+		if (i < WORLD_LANES)
+			world_disconnect(w, i);
 		recovery_done(&w->agent->recoveries[i]);
 		lane_done(&w->agent->lanes[i]);
 	}
