@@ -155,16 +155,19 @@ class Client:
             return parse(self.raw(frame(opcode, body, provider, **over)))
         if self.sock is None:
             self.sock = self.connect()
-        self.sock.sendall(frame(opcode, body, provider, flags=1, **over))
-        head = self.read(36)
-        return parse(head + self.read(parse(head)['body_len']))
+        try:
+            self.sock.sendall(frame(opcode, body, provider, flags=1, **over))
+            head = self.read(36)
+            return parse(head + self.read(parse(head)['body_len']))
+        except OSError:
+            self.sock = None    # the next one connects anew
+            raise
 
     def read(self, n):
         out = b''
         while len(out) < n:
             part = self.sock.recv(n - len(out))
             if not part:
-                self.sock = None
                 raise ConnectionError('end of file')
             out += part
         return out

@@ -28,11 +28,12 @@ class Spire:
     """Both processes, with entries {identity: uid}.  Every change is waited for: an entry and a key reach the agent with
     its next sync, once a second."""
 
-    def __init__(self, entries):
+    def __init__(self, entries, domain=DOMAIN):
+        self.domain = domain
         self.agent, self.server = peer('spire', 'spire-agent'), peer('spire', 'spire-server')
         self.dir = tempfile.mkdtemp(prefix='keyreeve-spire-')
         try:
-            self.say('start', DOMAIN)
+            self.say('start', domain)
             for identity, uid in entries.items():
                 self.say('entry', identity, uid)
             for identity, uid in entries.items():
@@ -48,23 +49,32 @@ class Spire:
         assert done.returncode == 0, (verb, arguments, done.stderr)
         return done.stdout.strip()
 
-    def register(self, identity, uid, ttl=300):
-        self.say('entry', identity, uid, ttl)
+    def register(self, identity, uid, ttl=300, *federated):
+        """federated: a trust domain whose bundle it gets, too."""
+        self.say('entry', identity, uid, ttl, *federated)
         self.say('wait', identity, uid)
+
+    def federate(self, other):
+        """Trust the other server's domain, whose bundles come from its https_spiffe endpoint from now on."""
+        self.say('federate', other.dir)
+
+    def refresh(self, other):
+        """Ask that endpoint now."""
+        self.say('refresh', other.dir)
 
     def remove(self, identity, uid):
         self.say('entry-delete', identity)
         wait_for(f'{identity} to go', lambda: identity not in self.svids(uid))
 
     def fetch(self, uid, audience='parsec'):
-        """What the agent's own client prints, under the account: (tokens by identity, key ids of the bundle)."""
+        """What the agent's own client prints, under the account: (tokens by identity, key ids of the bundles)."""
         got = run([self.agent, 'api', 'fetch', 'jwt', '-audience', audience, '-socketPath', self.socket,
                    '-output', 'json'], uid)
         if got.returncode != 0:
             return {}, set()
         svids, bundles = json.loads(got.stdout)
-        document = json.loads(base64.b64decode(bundles['bundles'][f'spiffe://{DOMAIN}']))
-        return {s['spiffe_id']: s['svid'] for s in svids['svids']}, {k['kid'] for k in document['keys']}
+        documents = [json.loads(base64.b64decode(document)) for document in bundles['bundles'].values()]
+        return {s['spiffe_id']: s['svid'] for s in svids['svids']}, {key['kid'] for d in documents for key in d['keys']}
 
     def svids(self, uid):
         return self.fetch(uid)[0]
@@ -151,7 +161,8 @@ class Setup:
             self.spire.close()
 
     def wait_trust(self, seconds=TRUST_SECONDS):
-        token = self.spire.token(WEB, WEB_UID)
+        """With a token of its own, since a token belongs to the account that used it first."""
+        token = self.spire.token(WEB, WEB_UID, 'parsec,wait')
         wait_for('trust', lambda: self.ask(token) == ACCEPTED, seconds)
 
     def ask(self, token):
@@ -163,6 +174,29 @@ class Setup:
 
     def refusals(self, status):
         return [line for line in self.rig.audit() if line.get('wire') == REFUSED and line.get('status') == status]
+
+
+def as_account(uid, function):
+    """What function returns in a process of its own under that account; an exception there is one here."""
+    ours, theirs = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.setgroups([])
+            os.setresgid(uid, uid, uid)
+            os.setresuid(uid, uid, uid)
+            result = [function(), None]
+        except BaseException as e:
+            result = [None, f'{type(e).__name__}: {e}']
+        os.write(theirs, json.dumps(result).encode())
+        os._exit(0)
+    os.close(theirs)
+    with os.fdopen(ours, 'rb') as f:
+        text = f.read()
+    os.waitpid(pid, 0)
+    value, failure = json.loads(text)
+    assert failure is None, failure
+    return value
 
 
 def limit(seconds):
