@@ -368,11 +368,24 @@ static void ctl_ready(struct watch *watch, uint32_t events)
 
 /* ---- turns and seconds -------------------------------------------------------------------------- */
 
-/* Connections wait in the backlog until each provider has said what it can do, or is known to be down, or has taken
- * too long: a client that connects right after the start is served rather than refused. */
+static bool takes_tokens(const struct agent *agent)
+{
+	for (size_t i = 0; i < agent->listener_count; i++)
+		for (size_t a = 0; a < agent->listeners[i]->authenticator_count; a++)
+			if (agent->listeners[i]->authenticators[a] == AUTHENTICATOR_JWT_SVID)
+				return true;
+	return false;
+}
+
+/* Connections wait in the backlog until each provider has said what it can do, or is known to be down, and the key
+ * documents have come, or it is known why not, or it took too long: a client that connects right after the start is
+ * served rather than refused. */
 static void open_when_settled(struct agent *agent)
 {
-	if (!(lanes_are_settled(agent) && agent->has_accounts) && agent->loop.now_us < agent->settle_until_us)
+	bool is_settled =
+		lanes_are_settled(agent) && agent->has_accounts && (agent->trust.is_heard || !takes_tokens(agent));
+
+	if (!is_settled && agent->loop.now_us < agent->settle_until_us)
 		return;
 	agent->is_open = true;
 	agent_accept_resume(agent);

@@ -99,6 +99,7 @@ static void compiled(struct post *post)
 	struct trust *trust = (struct trust *)((char *)post - offsetof(struct trust, job.post));
 
 	trust->is_busy = false;
+	trust->is_heard = true;
 	report(trust);
 	if (trust->result.code == STATUS_OK && !trust->is_stale)
 		publish(trust, trust->compiled);
@@ -133,6 +134,7 @@ static struct status take_bundles(struct trust *trust, struct bytes list)
 static void withdraw(struct trust *trust, struct bytes why)
 {
 	log_warning("key documents withdrawn: %.*s", (int)why.len, (const char *)why.data);
+	trust->is_heard = true;
 	trust->is_stale = true;
 	trust->has_waiting = false;
 	publish(trust, keyset_ref(trust->nobody));
@@ -152,8 +154,10 @@ static struct status take_message(struct trust *trust, const struct ipc_message 
 		withdraw(trust, message->part[0]);
 		return OK;
 	case IDP_STATE:
-		if (message->part[0].len > 0) /* keyreeve-idp logs the rest itself */
-			log_info("Workload API: %.*s", (int)message->part[0].len, (const char *)message->part[0].data);
+		if (message->part[0].len == 0)
+			return OK;
+		trust->is_heard = true; /* keyreeve-idp logs the rest itself */
+		log_info("Workload API: %.*s", (int)message->part[0].len, (const char *)message->part[0].data);
 		return OK;
 	case IDP_NONE:
 		break;

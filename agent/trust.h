@@ -19,6 +19,7 @@ struct trust {
 	struct watch watch;
 	struct keyset *keys;   /* in force; one reference; never NULL */
 	uint64_t keys_at_us;   /* monotonic: when they came into force */
+	bool is_heard;	       /* keys came, or the reason why there are none */
 	struct keyset *nobody; /* made at the start, so that a withdrawal needs no memory */
 	/* one compilation at a time; of what came meanwhile the newest */
 	struct compute_job job;

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """JWT-SVIDs over the socket: verified locally with the key documents that keyreeve-idp streams from a Workload API."""
-import base64, hashlib, os, sys
+import base64, hashlib, os, struct, sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'support'))
 from rig import *
 
@@ -186,7 +186,23 @@ def tenants_tighten_and_rules_allow_and_deny():
         assert told['identity'] == A and told['rule'].startswith('tenants[0].token'), told
 
 
+def a_good_token_is_good_from_the_first_connection_on():
+    """Whoever finds the socket of a daemon that starts waits until it knows the keys; nobody is told that a token is bad."""
+    with Setup() as (rig, issuer):
+        for restart in range(8):
+            rig.stop()
+            rig.start(wait=False)
+            while True:
+                try:
+                    status = Client(rig.socket, ('jwt', issuer.token()), timeout=10).exchange(26)['status']
+                    break
+                except (OSError, struct.error):         # nobody listens yet
+                    assert rig.daemon.poll() is None
+                    time.sleep(0.002)
+            assert status == 0, (restart, status)
+
+
 main([a_workload_uses_keys_with_nothing_but_its_token, refusals_are_11_and_say_why_in_the_log_only,
       what_was_verified_once_is_judged_every_time, rotation_and_withdrawal_are_in_force_at_once,
       trust_survives_an_agent_that_is_gone_and_ends_with_a_denial, an_absent_agent_at_start_is_found_later,
-      tenants_tighten_and_rules_allow_and_deny])
+      tenants_tighten_and_rules_allow_and_deny, a_good_token_is_good_from_the_first_connection_on])
