@@ -30,6 +30,9 @@ enum {
 	CONFIG_ADMINS_MAX = 64,
 	CONFIG_ACCEPTS_MAX = 64,
 	CONFIG_AUDIENCES_MAX = 8,
+	CONFIG_ISSUERS_MAX = 16,
+	CONFIG_ISSUER_MAX = 255, /* bytes of an issuer's name */
+	CONFIG_TYPES_MAX = 8,	 /* "typ" values of one issuer */
 	CONFIG_ENV_MAX = 32,
 	CONFIG_AUTHENTICATORS_MAX = 4,
 	CONFIG_PROVIDER_NAME_MAX = 32,	      /* "lane:NAME" must fit into ROLE_NAME_BYTES */
@@ -44,6 +47,7 @@ enum {
 	CONFIG_TOKEN_LIFETIME_S = 600, /* the daemon's bounds (DESIGN decision 5); a tenant may only tighten them */
 	CONFIG_TOKEN_AGE_S = 600,
 	CONFIG_TOKEN_LEEWAY_S = 10,
+	CONFIG_ISSUED_MAX_S = 86400, /* what an issuer's tokens may be given, in writing */
 };
 
 /* A number that the file does not state, and a uid or gid that is not resolved. */
@@ -160,6 +164,19 @@ struct config_spiffe {
 	uint32_t validation; /* enum config_validation */
 };
 
+/* An identity provider that is no SPIFFE one (GNRC). */
+struct config_issuer {
+	char *issuer;	 /* "iss", byte for byte */
+	char *jwks_file; /* its JWK Set */
+	char **audiences;
+	uint32_t audience_count;
+	char **types; /* values of "typ"; "none": a token without it */
+	uint32_t type_count;
+	char *claim;			    /* that names the identity */
+	uint32_t algorithms;		    /* bits 1 << enum jwk_alg; 0: all nine */
+	uint32_t max_lifetime_s, max_age_s; /* DESIGN decision 5, unless loosened here */
+};
+
 struct config_env {
 	char *name;
 	char *value;
@@ -192,6 +209,8 @@ struct config_match {
 	char *user;	   /* account name */
 	uint32_t user_uid; /* of user, by config_resolve() */
 	char *direct;	   /* claimed name, same patterns without "spiffe://" */
+	char *issuer;	   /* given together with subject; one of config->issuers */
+	char *subject;	   /* the same patterns as for direct */
 };
 
 struct config_token {
@@ -286,7 +305,7 @@ struct config_tenant {
 };
 
 struct config_admin {
-	struct config_match match;	   /* spiffe (exact), uid or user */
+	struct config_match match;	   /* spiffe (exact), uid, user, or issuer and subject (exact) */
 	struct config_principal *declared; /* who may present its token; none: whoever is first */
 	uint32_t declared_count;
 };
@@ -316,6 +335,8 @@ struct config {
 	struct config_listener *listeners;
 	uint32_t listener_count;
 	struct config_spiffe spiffe;
+	struct config_issuer *issuers;
+	uint32_t issuer_count;
 	struct config_provider *providers;
 	uint32_t provider_count;
 	struct config_tenant *tenants;
@@ -362,6 +383,9 @@ enum config_message {
 	CONFIG_MESSAGE_TREE = 100,   /* part 0: the encoded tree */
 	CONFIG_MESSAGE_ERRORS = 101, /* status; part 0: text, one line per error */
 };
+
+/* NULL: no such issuer. */
+const struct config_issuer *config_issuer_find(const struct config *config, struct bytes issuer);
 
 /* Words for logs and audit: "jwt-svid", "tpm", "sign"; "?" for a number that names nothing. */
 const char *config_authenticator_name(uint32_t authenticator);

@@ -121,6 +121,9 @@ static void listeners_check(struct check *c)
 	const struct config *config = c->config;
 
 	for (uint32_t i = 0; i < config->listener_count; i++) {
+		if (has_authenticator(&config->listeners[i], AUTHENTICATOR_ISSUER) && config->issuer_count == 0)
+			report(c, "has jwt, but the file has no issuers whose tokens could be meant",
+				"listeners[%u].authenticators", i);
 		listener_mode_check(c, i);
 		direct_check(c, i);
 		for (uint32_t j = 0; j < i; j++)
@@ -146,6 +149,52 @@ static void spiffe_check(struct check *c)
 		for (uint32_t j = 0; j < i; j++)
 			if (same(spiffe->audiences[i], spiffe->audiences[j]))
 				report(c, "stands there twice", "spiffe.audience[%u]", i);
+}
+
+/* ---- issuers -------------------------------------------------------------------------------------------------- */
+
+const struct config_issuer *config_issuer_find(const struct config *config, struct bytes issuer)
+{
+	for (uint32_t i = 0; i < config->issuer_count; i++)
+		if (bytes_equal(issuer, bytes_from_text(config->issuers[i].issuer)))
+			return &config->issuers[i];
+	return NULL;
+}
+
+/* So that "issuer:ISSUER SUBJECT" can be read in one way only. */
+static bool is_issuer_name(const char *name)
+{
+	for (const char *c = name; *c != '\0'; c++)
+		if (*c <= ' ' || *c >= 0x7f)
+			return false;
+	return true;
+}
+
+static void twice_check(struct check *c, char *const *texts, uint32_t count, uint32_t i, const char *field)
+{
+	for (uint32_t k = 0; k < count; k++)
+		for (uint32_t j = 0; j < k; j++)
+			if (same(texts[k], texts[j]))
+				report(c, "stands there twice", "issuers[%u].%s[%u]", i, field, k);
+}
+
+static void issuers_check(struct check *c)
+{
+	for (uint32_t i = 0; i < c->config->issuer_count; i++) {
+		const struct config_issuer *issuer = &c->config->issuers[i];
+
+		if (!is_issuer_name(issuer->issuer))
+			report(c, "may have printable ASCII without spaces only", "issuers[%u].issuer", i);
+		for (uint32_t j = 0; j < i; j++)
+			if (same(issuer->issuer, c->config->issuers[j].issuer)) {
+				SENTENCE(text, "is the issuer of issuers[%u] too", j);
+				report(c, text, "issuers[%u].issuer", i);
+			}
+		if (issuer->jwks_file == NULL)
+			report(c, "needs jwks_file: the file with its keys", "issuers[%u]", i);
+		twice_check(c, issuer->audiences, issuer->audience_count, i, "audiences");
+		twice_check(c, issuer->types, issuer->type_count, i, "types");
+	}
 }
 
 /* ---- providers ------------------------------------------------------------------------------------------------ */
@@ -263,7 +312,15 @@ static void providers_check(struct check *c)
 unsigned config_check_match(const struct config_match *match)
 {
 	return (unsigned)(match->spiffe != NULL) + (match->uid != CONFIG_UNSET) + (match->user != NULL) +
-	       (match->direct != NULL);
+	       (match->direct != NULL) + (match->issuer != NULL || match->subject != NULL);
+}
+
+void config_check_issuer(struct check *c, const struct config_match *match, const char *path)
+{
+	if (match->issuer == NULL || match->subject == NULL)
+		report(c, "needs both issuer and subject", "%s", path);
+	else if (config_issuer_find(c->config, bytes_from_text(match->issuer)) == NULL)
+		report(c, "is none of this file's issuers", "%s.issuer", path);
 }
 
 static void admins_check(struct check *c)
@@ -272,31 +329,30 @@ static void admins_check(struct check *c)
 		const struct config_admin *admin = &c->config->admins[i];
 		const struct config_match *match = &admin->match;
 		struct pattern pattern = { 0 };
-		const char *why;
-		bool is_exact;
+		const char *why, *field = match->spiffe != NULL ? "spiffe" : "subject";
 
 		if (config_check_match(match) != 1 || match->direct != NULL) {
-			report(c, "needs exactly one of spiffe, uid and user", "admins[%u]", i);
+			report(c, "needs exactly one of spiffe, uid and user, or issuer with subject", "admins[%u]", i);
 			continue;
+		}
+		if (match->issuer != NULL || match->subject != NULL) {
+			SENTENCE(path, "admins[%u]", i);
+			config_check_issuer(c, match, path);
 		}
 		if (match->user != NULL && !config_check_account(match->user))
 			report(c, "is not the name of an account", "admins[%u].user", i);
-		if (match->spiffe == NULL && admin->declared_count > 0)
-			report(c, "is for a SPIFFE ID: an account is bound by its uid", "admins[%u].declared", i);
+		if (pattern_text(match) == NULL && admin->declared_count > 0)
+			report(c, "is for an identity that comes with a token: an account is bound by its uid",
+				"admins[%u].declared", i);
 		SENTENCE(path, "admins[%u]", i);
 		config_check_declared(c, admin->declared, admin->declared_count, path);
-		if (match->spiffe == NULL)
+		if (pattern_text(match) == NULL)
 			continue;
-		if (pattern_spiffe(bytes_from_text(match->spiffe), &pattern, &why).code != STATUS_OK) {
-			report(c, why, "admins[%u].spiffe", i);
-			continue;
-		}
-		is_exact = !pattern.has_rest;
-		for (uint32_t k = 0; k < pattern.count; k++)
-			is_exact = is_exact && !pattern.segment[k].is_placeholder;
-		if (!is_exact)
-			report(c, "is a pattern: an administrator is one SPIFFE ID, written out", "admins[%u].spiffe",
-				i);
+		if (pattern_of_match(match, &pattern, &why).code != STATUS_OK)
+			report(c, why, "admins[%u].%s", i, field);
+		else if (!pattern_is_exact(&pattern))
+			report(c, "is a pattern: an administrator is one identity, written out", "admins[%u].%s", i,
+				field);
 	}
 }
 
@@ -369,6 +425,7 @@ unsigned config_check(const struct config *config, config_visit_fn *visit, void 
 	head_check(&c);
 	listeners_check(&c);
 	spiffe_check(&c);
+	issuers_check(&c);
 	providers_check(&c);
 	config_check_tenants(&c);
 	admins_check(&c);

@@ -36,6 +36,8 @@ bool config_check_accepted(const struct config *config, const char *check);
 const struct config_provider *config_check_provider(const struct config *config, const char *name);
 /* How many of a match's fields are given. */
 unsigned config_check_match(const struct config_match *match);
+/* A match that has an issuer or a subject: both, and one of the file's issuers. */
+void config_check_issuer(struct check *c, const struct config_match *match, const char *path);
 /* config_check_tenants.c */
 void config_check_declared(struct check *c, const struct config_principal *declared, uint32_t count, const char *path);
 void config_check_tenants(struct check *c);

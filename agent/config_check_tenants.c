@@ -27,18 +27,22 @@ static void match_parse(struct check *c, uint32_t i, struct parsed *parsed)
 	const char *why = NULL;
 
 	if (config_check_match(match) != 1) {
-		report(c, "needs exactly one of spiffe, uid, user and direct", "tenants[%u].match", i);
+		report(c, "needs exactly one of spiffe, uid, user and direct, or issuer with subject",
+			"tenants[%u].match", i);
 		return;
 	}
-	parsed->is_good = true;
-	if (match->spiffe != NULL)
-		parsed->is_good =
-			pattern_spiffe(bytes_from_text(match->spiffe), &parsed->match, &why).code == STATUS_OK;
-	if (match->direct != NULL)
-		parsed->is_good =
-			pattern_direct(bytes_from_text(match->direct), &parsed->match, &why).code == STATUS_OK;
+	if (match->issuer != NULL || match->subject != NULL) {
+		SENTENCE(path, "tenants[%u].match", i);
+		config_check_issuer(c, match, path);
+		if (match->issuer == NULL || match->subject == NULL)
+			return;
+	}
+	parsed->is_good = pattern_of_match(match, &parsed->match, &why).code == STATUS_OK;
 	if (!parsed->is_good)
-		report(c, why, "tenants[%u].match.%s", i, match->spiffe != NULL ? "spiffe" : "direct");
+		report(c, why, "tenants[%u].match.%s", i,
+			match->spiffe != NULL	? "spiffe"
+			: match->direct != NULL ? "direct"
+						: "subject");
 	if (match->user != NULL && !config_check_account(match->user))
 		report(c, "is not the name of an account", "tenants[%u].match.user", i);
 }
@@ -98,6 +102,13 @@ static bool both(uint32_t a, uint32_t b)
 	return a != CONFIG_UNSET && b != CONFIG_UNSET;
 }
 
+static bool has_token(const struct config_match *match)
+{
+	uint8_t authenticator = pattern_authenticator(match);
+
+	return authenticator == AUTHENTICATOR_JWT_SVID || authenticator == AUTHENTICATOR_ISSUER;
+}
+
 static void rule_token_check(struct check *c, uint32_t i, uint32_t k)
 {
 	const struct config_tenant *tenant = &c->config->tenants[i];
@@ -105,8 +116,8 @@ static void rule_token_check(struct check *c, uint32_t i, uint32_t k)
 
 	if (!condition_bounds_token(own))
 		return;
-	if (tenant->match.spiffe == NULL)
-		report(c, "bounds a token, but this tenant has none: its match is no spiffe",
+	if (!has_token(&tenant->match))
+		report(c, "bounds a token, but this tenant has none: its match is no spiffe or issuer",
 			"tenants[%u].rules[%u].token", i, k);
 	else if (tenant->rules[k].deny != 0)
 		report(c, "would let an older token pass this denial: bound the rule that allows",
@@ -119,21 +130,25 @@ static void rule_token_check(struct check *c, uint32_t i, uint32_t k)
 		both(own->min_remaining_s, of->min_remaining_s) && own->min_remaining_s < of->min_remaining_s);
 }
 
+static bool has_pattern(const struct config_match *match)
+{
+	return pattern_authenticator(match) != AUTHENTICATOR_UNIX_PEER;
+}
+
 static void subjects_check(struct check *c, const struct parsed *parsed, uint32_t i, uint32_t k)
 {
 	const struct config_tenant *tenant = &c->config->tenants[i];
 	const struct config_rule *rule = &tenant->rules[k];
 	const char *why = NULL;
 
-	if (rule->subject_count > 0 && tenant->match.spiffe == NULL && tenant->match.direct == NULL)
+	if (rule->subject_count > 0 && !has_pattern(&tenant->match))
 		report(c, "names subjects, but this tenant is one account", "tenants[%u].rules[%u].subjects", i, k);
-	if (tenant->match.spiffe == NULL && tenant->match.direct == NULL)
+	if (!has_pattern(&tenant->match))
 		return;
 	for (uint32_t n = 0; n < rule->subject_count; n++) {
 		struct bytes text = bytes_from_text(rule->subjects[n]);
 		struct pattern pattern;
-		struct status st = tenant->match.spiffe != NULL ? pattern_spiffe(text, &pattern, &why)
-								: pattern_direct(text, &pattern, &why);
+		struct status st = pattern_like(&tenant->match, text, &pattern, &why);
 
 		if (st.code != STATUS_OK)
 			report(c, why, "tenants[%u].rules[%u].subjects[%u]", i, k, n);
@@ -204,9 +219,7 @@ static void rule_key_check(struct check *c, uint32_t i, uint32_t k)
 {
 	const struct config_tenant *tenant = &c->config->tenants[i];
 	const struct config_rule *rule = &tenant->rules[k];
-	uint8_t authenticator = tenant->match.spiffe != NULL   ? AUTHENTICATOR_JWT_SVID
-				: tenant->match.direct != NULL ? AUTHENTICATOR_DIRECT
-							       : AUTHENTICATOR_UNIX_PEER;
+	uint8_t authenticator = pattern_authenticator(&tenant->match);
 
 	if (both(rule->min_bits, rule->max_bits) && rule->min_bits > rule->max_bits)
 		report(c, "is more than max_bits", "tenants[%u].rules[%u].min_bits", i, k);
@@ -232,8 +245,8 @@ static void rule_bind_check(struct check *c, uint32_t i, uint32_t k)
 
 	if (rule->binding == 0 && rule->max_principals == CONFIG_UNSET)
 		return;
-	if (tenant->match.spiffe == NULL)
-		report(c, "asks about a token, but this tenant has none: its match is no spiffe",
+	if (!has_token(&tenant->match))
+		report(c, "asks about a token, but this tenant has none: its match is no spiffe or issuer",
 			"tenants[%u].rules[%u].%s", i, k, rule->binding != 0 ? "binding" : "max_principals");
 	else if (rule->binding != 0 && (rule->binding & BINDING_BIT(binding)) == 0)
 		report(c, "never holds: the tenant's token.binding is another", "tenants[%u].rules[%u].binding", i, k);
@@ -275,12 +288,12 @@ static void bind_check(struct check *c, uint32_t i)
 {
 	const struct config_tenant *tenant = &c->config->tenants[i];
 	const struct config_bind *bind = &tenant->token.bind;
-	const bool has_tokens = tenant->match.spiffe != NULL, is_declared = bind->binding == BINDING_DECLARED;
+	const bool has_tokens = has_token(&tenant->match), is_declared = bind->binding == BINDING_DECLARED;
 	SENTENCE(path, "tenants[%u].token", i);
 
 	if (!has_tokens &&
 		(bind->binding != BINDING_FIRST_USE || bind->instances != CONFIG_UNSET || bind->declared_count > 0))
-		report(c, "binds a token, but this tenant has none: its match is no spiffe", "%s", path);
+		report(c, "binds a token, but this tenant has none: its match is no spiffe or issuer", "%s", path);
 	if (has_tokens && is_declared && bind->declared_count == 0)
 		report(c, "is declared, but nobody is: list principals in declared", "%s.binding", path);
 	if (!is_declared && bind->declared_count > 0)
@@ -300,8 +313,9 @@ static void tenant_check(struct check *c, uint32_t i, struct parsed *parsed)
 	match_parse(c, i, parsed);
 	template_parse(c, i, parsed);
 	tenant_providers_check(c, i);
-	if (tenant->match.spiffe == NULL && condition_bounds_token(&tenant->token.bounds))
-		report(c, "bounds a token, but this tenant has none: its match is no spiffe", "tenants[%u].token", i);
+	if (!has_token(&tenant->match) && condition_bounds_token(&tenant->token.bounds))
+		report(c, "bounds a token, but this tenant has none: its match is no spiffe or issuer",
+			"tenants[%u].token", i);
 	bind_check(c, i);
 	created_check(c, &tenant->created, path);
 	for (uint32_t k = 0; k < tenant->rule_count; k++)
@@ -312,9 +326,7 @@ static void tenant_check(struct check *c, uint32_t i, struct parsed *parsed)
 
 static bool same_authenticator(const struct config_match *a, const struct config_match *b)
 {
-	if (a->spiffe != NULL || b->spiffe != NULL)
-		return a->spiffe != NULL && b->spiffe != NULL;
-	return (a->direct != NULL) == (b->direct != NULL);
+	return pattern_authenticator(a) == pattern_authenticator(b);
 }
 
 static bool covers(
@@ -322,7 +334,7 @@ static bool covers(
 {
 	if (!same_authenticator(a, b))
 		return false;
-	if (a->spiffe != NULL || a->direct != NULL)
+	if (has_pattern(a))
 		return pattern_covers(&pa->match, &pb->match);
 	return (a->uid != CONFIG_UNSET && a->uid == b->uid) || same(a->user, b->user);
 }
@@ -338,11 +350,6 @@ static bool joins(
 		return false;
 	return pattern_templates_meet(&pa->template, &pb->template) &&
 	       !pattern_same_tenant(&pa->match, &pa->template, &pb->match, &pb->template);
-}
-
-static bool has_pattern(const struct config_match *match)
-{
-	return match->spiffe != NULL || match->direct != NULL;
 }
 
 /* An identity of the one whose tenant's name can be the other's: a placeholder takes the literal it meets there. */

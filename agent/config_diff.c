@@ -14,7 +14,7 @@ enum {
 	DIFF_FIELD_MAX = 64 * 1024, /* a line of the log has less */
 	DIFF_ROWS_MAX = 4096,	    /* different changes that are kept apart */
 };
-enum field { AUTHN, IDENTITY, OP, PROVIDER, KEY, HAS_KEY, TIME, TOKEN_START, TOKEN_EXP, DIFF_FIELDS };
+enum field { AUTHN, ISSUER, IDENTITY, OP, PROVIDER, KEY, HAS_KEY, TIME, TOKEN_START, TOKEN_EXP, DIFF_FIELDS };
 
 struct answer_of {
 	enum status_code code;
@@ -24,7 +24,7 @@ struct answer_of {
 
 /* Requests of one identity and operation whose answer changes in one way. */
 struct row {
-	char *identity, *op, *key; /* owned; key: of the first */
+	char *issuer, *identity, *op, *key; /* owned; key: of the first */
 	struct answer_of before, after;
 	uint64_t count;
 };
@@ -46,6 +46,7 @@ static void diff_done(struct diff *diff)
 		config_free(diff->config[i]);
 	}
 	for (size_t i = 0; i < diff->row_count; i++) {
+		free(diff->rows[i].issuer);
 		free(diff->rows[i].identity);
 		free(diff->rows[i].op);
 		free(diff->rows[i].key);
@@ -59,7 +60,7 @@ static bool identity_make(char *const field[DIFF_FIELDS], struct identity *to)
 {
 	char *end;
 
-	*to = (struct identity){ .name = bytes_from_text(field[IDENTITY]) };
+	*to = (struct identity){ .name = bytes_from_text(field[IDENTITY]), .issuer = bytes_from_text(field[ISSUER]) };
 	for (uint32_t i = AUTHENTICATOR_DIRECT; i <= AUTHENTICATOR_JWT_SVID; i++)
 		if (strcmp(config_authenticator_name(i), field[AUTHN]) == 0)
 			to->authenticator = (uint8_t)i;
@@ -112,7 +113,8 @@ static bool same_row(const struct row *row, char *const field[DIFF_FIELDS], cons
 {
 	return row->before.rule == answer[0].rule && row->after.rule == answer[1].rule &&
 	       row->before.code == answer[0].code && row->after.code == answer[1].code &&
-	       strcmp(row->op, field[OP]) == 0 && strcmp(row->identity, field[IDENTITY]) == 0;
+	       strcmp(row->op, field[OP]) == 0 && strcmp(row->identity, field[IDENTITY]) == 0 &&
+	       strcmp(row->issuer, field[ISSUER]) == 0;
 }
 
 static struct status keep(struct diff *diff, char *const field[DIFF_FIELDS], const struct answer_of answer[2])
@@ -130,9 +132,10 @@ static struct status keep(struct diff *diff, char *const field[DIFF_FIELDS], con
 		return OK;
 	}
 	row = &diff->rows[diff->row_count];
-	*row = (struct row){ strdup(field[IDENTITY]), strdup(field[OP]), strdup(field[KEY]), answer[0], answer[1], 1 };
+	*row = (struct row){ strdup(field[ISSUER]), strdup(field[IDENTITY]), strdup(field[OP]), strdup(field[KEY]),
+		answer[0], answer[1], 1 };
 	diff->row_count++; /* first, so that a half-made row is freed */
-	ENSURE(row->identity != NULL && row->op != NULL && row->key != NULL, NO_MEMORY);
+	ENSURE(row->issuer != NULL && row->identity != NULL && row->op != NULL && row->key != NULL, NO_MEMORY);
 	return OK;
 }
 
@@ -189,7 +192,13 @@ static void answer_json(struct buf *to, const char *name, const struct answer_of
 
 static void row_json(struct buf *to, const struct row *row)
 {
-	buf_put_text(to, "{\"identity\": ");
+	buf_put_text(to, "{");
+	if (row->issuer[0] != '\0') {
+		buf_put_text(to, "\"issuer\": ");
+		hand_json_text(to, bytes_from_text(row->issuer));
+		buf_put_text(to, ", ");
+	}
+	buf_put_text(to, "\"identity\": ");
 	hand_json_text(to, bytes_from_text(row->identity));
 	buf_put_text(to, ", \"op\": ");
 	hand_json_text(to, bytes_from_text(row->op));
@@ -209,6 +218,10 @@ static void safe_put(struct buf *to, const char *text)
 
 static void row_text(struct buf *to, const struct row *row)
 {
+	if (row->issuer[0] != '\0') {
+		safe_put(to, row->issuer);
+		buf_put_text(to, " ");
+	}
 	safe_put(to, row->identity);
 	buf_put_text(to, " ");
 	safe_put(to, row->op);

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "crypto/psa.h"
+#include "jwtsvid/jwk.h"
 
 #define AT(type, member) .offset = offsetof(struct type, member)
 #define LIST_AT(type, member, count) \
@@ -24,7 +25,7 @@ static const struct config_word compats[] = {
 	{ "none", COMPAT_NONE, false }, { "parsec", COMPAT_PARSEC, true }, { 0 } };
 static const struct config_word authenticators[] = {
 	{ "jwt-svid", AUTHENTICATOR_JWT_SVID, false }, { "unix-peer", AUTHENTICATOR_UNIX_PEER, false },
-	{ "direct", AUTHENTICATOR_DIRECT, false }, { "jwt", AUTHENTICATOR_ISSUER, true }, { 0 } };
+	{ "direct", AUTHENTICATOR_DIRECT, false }, { "jwt", AUTHENTICATOR_ISSUER, false }, { 0 } };
 static const struct config_word validations[] = {
 	{ "local", VALIDATION_LOCAL, false }, { "remote", VALIDATION_REMOTE, true }, { "both", VALIDATION_BOTH, true }, { 0 } };
 static const struct config_word provider_types[] = {
@@ -93,7 +94,7 @@ const struct config_word config_usages[] = {
 
 static const struct config_word authenticator_bits[] = {
 	{ "jwt-svid", 1u << AUTHENTICATOR_JWT_SVID, false }, { "unix-peer", 1u << AUTHENTICATOR_UNIX_PEER, false },
-	{ "direct", 1u << AUTHENTICATOR_DIRECT, false }, { "jwt", 1u << AUTHENTICATOR_ISSUER, true }, { 0 } };
+	{ "direct", 1u << AUTHENTICATOR_DIRECT, false }, { "jwt", 1u << AUTHENTICATOR_ISSUER, false }, { 0 } };
 static const struct config_word binding_words[] = {
 	{ "first-use", BINDING_FIRST_USE, false }, { "declared", BINDING_DECLARED, false }, { "watch", BINDING_WATCH, false },
 	{ "none", BINDING_NONE, false }, { 0 } };
@@ -154,6 +155,35 @@ static const struct config_field spiffe_fields[] = {
 	{ 0 } };
 static const struct config_shape spiffe = { "spiffe", sizeof(struct config_spiffe), spiffe_fields };
 
+#define SIGNED(name) { #name, 1u << JWK_##name, false }
+static const struct config_word token_algorithms[] = {
+	SIGNED(RS256), SIGNED(RS384), SIGNED(RS512), SIGNED(ES256), SIGNED(ES384), SIGNED(ES512), SIGNED(PS256), SIGNED(PS384),
+	SIGNED(PS512), { 0 } };
+
+static const struct config_field issuer_fields[] = {
+	{ .name = "issuer", .type = CONFIG_TYPE_TEXT, REQUIRED, AT(config_issuer, issuer), BOUNDS(1, CONFIG_ISSUER_MAX),
+	  .text = "The claim `iss` of its tokens, byte for byte: `https://idp.example/realm`." },
+	{ .name = "jwks_file", .type = CONFIG_TYPE_PATH, AT(config_issuer, jwks_file), BOUNDS(1, CONFIG_TEXT_MAX),
+	  .text = "Its JWK Set. Owned by root or the service account, writable by nobody else; read again when it changes. A file that is "
+		  "broken or gone leaves the keys before in force, one without keys ends them." },
+	{ .name = "jwks_url", .type = CONFIG_TYPE_LATER, .text = "Where its JWK Set is fetched." },
+	{ .name = "audiences", .type = CONFIG_TYPE_TEXTS, REQUIRED, LIST_AT(config_issuer, audiences, audience_count), BOUNDS(1, CONFIG_AUDIENCES_MAX),
+	  .text = "Audiences that are ours: a token for one of them is accepted." },
+	{ .name = "types", .type = CONFIG_TYPE_TEXTS, LIST_AT(config_issuer, types, type_count), BOUNDS(1, CONFIG_TYPES_MAX), .standard = "JWT",
+	  .text = "Values of the header member `typ`, byte for byte. `none`: a token that has no `typ`. Name what the provider writes into "
+		  "tokens for services, so that its other tokens (of identity, of logout) are refused." },
+	{ .name = "claim", .type = CONFIG_TYPE_TEXT, AT(config_issuer, claim), BOUNDS(1, 64), .standard = "sub",
+	  .text = "The claim that names the identity: a text of 1 to 255 bytes without control characters. Choose one that the provider never "
+		  "gives to somebody else." },
+	{ .name = "algorithms", .type = CONFIG_TYPE_BITS, AT(config_issuer, algorithms), .words = token_algorithms,
+	  .text = "Signature algorithms that its tokens may have. Without: all of these." },
+	{ .name = "max_lifetime", .type = CONFIG_TYPE_SECONDS, AT(config_issuer, max_lifetime_s), BOUNDS(1, CONFIG_ISSUED_MAX_S), .standard = "10m",
+	  .text = "Longest life of its tokens, expiry minus start. The longer, the more a stolen one is worth." },
+	{ .name = "max_age", .type = CONFIG_TYPE_SECONDS, AT(config_issuer, max_age_s), BOUNDS(1, CONFIG_ISSUED_MAX_S), .standard = "10m",
+	  .text = "Longest time since the start of its tokens." },
+	{ 0 } };
+static const struct config_shape issuer = { "issuers", sizeof(struct config_issuer), issuer_fields };
+
 static const struct config_field provider_fields[] = {
 	{ .name = "name", .type = CONFIG_TYPE_TEXT, REQUIRED, AT(config_provider, name), BOUNDS(1, CONFIG_PROVIDER_NAME_MAX),
 	  .text = "Instance name: lower-case letters, digits, `-`. Part of every key's record, so do not change it." },
@@ -202,8 +232,10 @@ static const struct config_field match_fields[] = {
 	{ .name = "user", .type = CONFIG_TYPE_TEXT, AT(config_match, user), BOUNDS(1, 32), .text = "An account's name, looked up when the file is read." },
 	{ .name = "direct", .type = CONFIG_TYPE_TEXT, AT(config_match, direct), BOUNDS(1, 255),
 	  .text = "A name that a client merely claims; patterns as for `spiffe`." },
-	{ .name = "issuer", .type = CONFIG_TYPE_LATER, .text = "Issuer of a generic identity provider." },
-	{ .name = "subject", .type = CONFIG_TYPE_LATER, .text = "Subject at that issuer." },
+	{ .name = "issuer", .type = CONFIG_TYPE_TEXT, AT(config_match, issuer), BOUNDS(1, CONFIG_ISSUER_MAX),
+	  .text = "An identity provider of `issuers`; together with `subject`." },
+	{ .name = "subject", .type = CONFIG_TYPE_TEXT, AT(config_match, subject), BOUNDS(1, CONFIG_TEXT_MAX),
+	  .text = "Identities at that issuer, cut into segments at `/`; patterns as for `spiffe`." },
 	{ .name = "user uid", .type = CONFIG_TYPE_NUMBER_HIDDEN, AT(config_match, user_uid) },
 	{ 0 } };
 static const struct config_shape match = { "match", sizeof(struct config_match), match_fields };
@@ -336,7 +368,8 @@ static const struct config_shape quota = { "quota", sizeof(struct config_quota),
 
 static const struct config_field tenant_fields[] = {
 	{ .name = "match", .type = CONFIG_TYPE_MAP, REQUIRED, AT(config_tenant, match), .shape = &match,
-	  .text = "Whose tenant this is: exactly one of the fields. The first match wins; who matches nothing is refused." },
+	  .text = "Whose tenant this is: exactly one of the fields, or `issuer` with `subject`. The first match wins; who matches nothing is "
+		  "refused." },
 	{ .name = "tenant", .type = CONFIG_TYPE_TEXT, REQUIRED, AT(config_tenant, tenant), BOUNDS(1, 255),
 	  .text = "The tenant's name: words separated by `/`; a placeholder of the match may stand as a whole word." },
 	{ .name = "namespace", .type = CONFIG_TYPE_WORD, AT(config_tenant, namespace_kind), .words = namespaces, .standard = "identity",
@@ -360,11 +393,13 @@ static const struct config_field admin_fields[] = {
 	{ .name = "uid", .type = CONFIG_TYPE_NUMBER, AT(config_admin, match.uid), BOUNDS(0, UINT32_MAX - 1), .text = "A uid, as the kernel reports it." },
 	{ .name = "user", .type = CONFIG_TYPE_TEXT, AT(config_admin, match.user), BOUNDS(1, 32), .text = "An account's name, looked up when the file is read." },
 	{ .name = "direct", .type = CONFIG_TYPE_NEVER, .text = "a claimed name cannot be an administrator" },
-	{ .name = "issuer", .type = CONFIG_TYPE_LATER, .text = "Issuer of a generic identity provider." },
-	{ .name = "subject", .type = CONFIG_TYPE_LATER, .text = "Subject at that issuer." },
+	{ .name = "issuer", .type = CONFIG_TYPE_TEXT, AT(config_admin, match.issuer), BOUNDS(1, CONFIG_ISSUER_MAX),
+	  .text = "An identity provider of `issuers`; together with `subject`." },
+	{ .name = "subject", .type = CONFIG_TYPE_TEXT, AT(config_admin, match.subject), BOUNDS(1, 255),
+	  .text = "An identity at that issuer, without placeholders." },
 	{ .name = "declared", .type = CONFIG_TYPE_LIST, LIST_AT(config_admin, declared, declared_count), BOUNDS(0, CONFIG_DECLARED_MAX),
 	  .shape = &principal,
-	  .text = "Principals that may present this SPIFFE ID's token. Without: whoever is first with it, as under `first-use`. "
+	  .text = "Principals that may present this identity's token. Without: whoever is first with it, as under `first-use`. "
 		  "A `uid` or `user` needs none." },
 	{ .name = "user uid", .type = CONFIG_TYPE_NUMBER_HIDDEN, AT(config_admin, match.user_uid) },
 	{ 0 } };
@@ -409,12 +444,15 @@ static const struct config_field root_fields[] = {
 	{ .name = "listeners", .type = CONFIG_TYPE_LIST, LIST_AT(config, listeners, listener_count), BOUNDS(1, CONFIG_LISTENERS_MAX),
 	  .shape = &listener, .text = "Sockets. Without: one, with the defaults below." },
 	{ .name = "spiffe", .type = CONFIG_TYPE_MAP, AT(config, spiffe), .shape = &spiffe, .text = "Where trust comes from." },
+	{ .name = "issuers", .type = CONFIG_TYPE_LIST, LIST_AT(config, issuers, issuer_count), BOUNDS(0, CONFIG_ISSUERS_MAX), .shape = &issuer,
+	  .text = "Identity providers that are no SPIFFE ones. Their tokens come by the authenticator `jwt`, and name an identity by issuer "
+		  "and subject that never meets a SPIFFE ID." },
 	{ .name = "providers", .type = CONFIG_TYPE_LIST, REQUIRED, LIST_AT(config, providers, provider_count), BOUNDS(1, CONFIG_PROVIDERS_MAX),
 	  .shape = &provider, .text = "What holds keys." },
 	{ .name = "tenants", .type = CONFIG_TYPE_LIST, LIST_AT(config, tenants, tenant_count), BOUNDS(0, CONFIG_TENANTS_MAX), .shape = &tenant,
 	  .text = "Who may use keys, and which." },
 	{ .name = "admins", .type = CONFIG_TYPE_LIST, LIST_AT(config, admins, admin_count), BOUNDS(0, CONFIG_ADMINS_MAX), .shape = &admin,
-	  .text = "Who may administer, on a listener with `admin: true`: each exactly one of the fields." },
+	  .text = "Who may administer, on a listener with `admin: true`: each exactly one of the fields, or `issuer` with `subject`." },
 	{ .name = "accept", .type = CONFIG_TYPE_LIST, LIST_AT(config, accepts, accept_count), BOUNDS(0, CONFIG_ACCEPTS_MAX), .shape = &accept,
 	  .text = "Findings of start-up checks that are accepted. DOC-01, DOC-11, DOC-12 and DOC-42 cannot be." },
 	{ .name = "config_signers", .type = CONFIG_TYPE_LATER, .text = "Keys one of which must have signed this file." },

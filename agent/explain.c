@@ -394,6 +394,10 @@ struct status policy_explain(const struct policy *policy, const struct policy_re
 	bool has_tenant = st.code == STATUS_OK;
 
 	buf_printf(to, "identity: %s ", config_authenticator_name(rq->identity->authenticator));
+	if (rq->identity->issuer.len > 0) {
+		text_put(to, rq->identity->issuer);
+		buf_put_text(to, " ");
+	}
 	text_put(to, rq->identity->name);
 	buf_put_text(to, "\n");
 	token_put(to, rq->token);

@@ -136,7 +136,7 @@ static struct status finish(
 
 struct status pattern_spiffe(struct bytes text, struct pattern *ret_pattern, const char **ret_why)
 {
-	struct pattern pattern = { 0 };
+	struct pattern pattern = { .authenticator = AUTHENTICATOR_JWT_SVID };
 	struct bytes path = { 0 };
 	const char *why;
 
@@ -151,8 +151,18 @@ struct status pattern_spiffe(struct bytes text, struct pattern *ret_pattern, con
 
 struct status pattern_direct(struct bytes text, struct pattern *ret_pattern, const char **ret_why)
 {
-	struct pattern pattern = { 0 };
+	struct pattern pattern = { .authenticator = AUTHENTICATOR_DIRECT };
 	const char *why = path_parse(text, true, is_direct_byte, &pattern);
+
+	return finish(&pattern, why != NULL ? why : placeholders_check(&pattern), ret_pattern, ret_why);
+}
+
+/* Subjects are as free as claimed names. */
+static struct status pattern_issued(
+	const char *issuer, struct bytes subject, struct pattern *ret_pattern, const char **ret_why)
+{
+	struct pattern pattern = { .authenticator = AUTHENTICATOR_ISSUER, .domain = bytes_from_text(issuer) };
+	const char *why = path_parse(subject, true, is_direct_byte, &pattern);
 
 	return finish(&pattern, why != NULL ? why : placeholders_check(&pattern), ret_pattern, ret_why);
 }
@@ -162,6 +172,47 @@ struct status pattern_template(struct bytes text, struct pattern *ret_template, 
 	struct pattern pattern = { 0 };
 
 	return finish(&pattern, path_parse(text, false, is_word_byte, &pattern), ret_template, ret_why);
+}
+
+/* ---- matches ---------------------------------------------------------------------------------------------------- */
+
+uint8_t pattern_authenticator(const struct config_match *match)
+{
+	if (match->spiffe != NULL)
+		return AUTHENTICATOR_JWT_SVID;
+	if (match->issuer != NULL)
+		return AUTHENTICATOR_ISSUER;
+	return match->direct != NULL ? AUTHENTICATOR_DIRECT : AUTHENTICATOR_UNIX_PEER;
+}
+
+const char *pattern_text(const struct config_match *match)
+{
+	if (match->spiffe != NULL)
+		return match->spiffe;
+	return match->issuer != NULL ? match->subject : match->direct;
+}
+
+struct status pattern_like(
+	const struct config_match *match, struct bytes text, struct pattern *ret_pattern, const char **ret_why)
+{
+	if (match->spiffe != NULL)
+		return pattern_spiffe(text, ret_pattern, ret_why);
+	if (match->issuer != NULL)
+		return pattern_issued(match->issuer, text, ret_pattern, ret_why);
+	if (match->direct != NULL)
+		return pattern_direct(text, ret_pattern, ret_why);
+	*ret_why = "is about names, and an account has none";
+	return FAIL(CONFIG_SYNTAX);
+}
+
+struct status pattern_of_match(const struct config_match *match, struct pattern *ret_pattern, const char **ret_why)
+{
+	const char *text = pattern_text(match);
+
+	if (pattern_authenticator(match) != AUTHENTICATOR_UNIX_PEER)
+		return pattern_like(match, bytes_from_text(text != NULL ? text : ""), ret_pattern, ret_why);
+	*ret_pattern = (struct pattern){ .authenticator = AUTHENTICATOR_UNIX_PEER };
+	return OK;
 }
 
 /* ---- comparing ------------------------------------------------------------------------------------------------ */
@@ -174,6 +225,19 @@ int pattern_placeholder(const struct pattern *pattern, struct bytes name)
 	return -1;
 }
 
+static bool same_kind(const struct pattern *a, const struct pattern *b)
+{
+	return a->authenticator == b->authenticator && bytes_equal(a->domain, b->domain);
+}
+
+bool pattern_is_exact(const struct pattern *pattern)
+{
+	for (uint32_t i = 0; i < pattern->count; i++)
+		if (pattern->segment[i].is_placeholder)
+			return false;
+	return !pattern->has_rest;
+}
+
 static bool segment_covers(const struct pattern_segment *a, const struct pattern_segment *b)
 {
 	return a->is_placeholder || (!b->is_placeholder && bytes_equal(a->text, b->text));
@@ -181,7 +245,7 @@ static bool segment_covers(const struct pattern_segment *a, const struct pattern
 
 bool pattern_covers(const struct pattern *earlier, const struct pattern *later)
 {
-	if (!bytes_equal(earlier->domain, later->domain) || later->count < earlier->count)
+	if (!same_kind(earlier, later) || later->count < earlier->count)
 		return false;
 	/* the rest is one segment at least, so that a rest covers a rest, or more segments */
 	if (later->count == earlier->count ? earlier->has_rest != later->has_rest : !earlier->has_rest)
@@ -221,12 +285,15 @@ bool pattern_meet(const struct pattern *a, const struct pattern *b, struct buf *
 	uint32_t a_least = a->count + a->has_rest, b_least = b->count + b->has_rest;
 	uint32_t count = a_least > b_least ? a_least : b_least;
 	AUTO(buf_done) struct buf name = buf_make(PATTERN_EXAMPLE_MAX);
+	bool is_issued;
 
-	if (!bytes_equal(a->domain, b->domain))
+	if (!same_kind(a, b))
 		return false;
 	if (a->domain.len > 0) {
-		buf_put_text(&name, "spiffe://");
+		is_issued = a->authenticator == AUTHENTICATOR_ISSUER;
+		buf_put_text(&name, is_issued ? "issuer:" : "spiffe://");
 		buf_put(&name, a->domain);
+		buf_put_text(&name, is_issued ? " " : "/");
 	}
 	for (uint32_t i = 0; i < count; i++) {
 		struct bytes left, right;
@@ -234,7 +301,7 @@ bool pattern_meet(const struct pattern *a, const struct pattern *b, struct buf *
 		if (!segment_at(a, i, &left) || !segment_at(b, i, &right) ||
 			(left.len > 0 && right.len > 0 && !bytes_equal(left, right)))
 			return false;
-		buf_put_text(&name, name.len > 0 ? "/" : "");
+		buf_put_text(&name, i > 0 ? "/" : "");
 		buf_put(&name, left.len > 0 ? left : right.len > 0 ? right : BYTES_LITERAL("x"));
 	}
 	if (example != NULL)

@@ -14,11 +14,22 @@ struct pattern_segment {
 };
 
 struct pattern {
-	struct bytes domain; /* trust domain; empty for Direct */
+	uint8_t authenticator; /* whose names it is about: enum config_authenticator; 0 for a template */
+	struct bytes domain;   /* trust domain, or issuer; empty for Direct */
 	struct pattern_segment segment[CONFIG_SEGMENTS_MAX];
 	uint32_t count;
 	bool has_rest; /* one or more further segments */
 };
+
+/* Whose identities a match is about, as enum config_authenticator; and its text that is a pattern, NULL for accounts.
+ */
+uint8_t pattern_authenticator(const struct config_match *match);
+const char *pattern_text(const struct config_match *match);
+/* The match's own pattern, or another about its kind of names (a rule's subjects).  An account has none: then the
+ * pattern is empty, and text refused.  Failure as below. */
+struct status pattern_of_match(const struct config_match *match, struct pattern *ret_pattern, const char **ret_why);
+struct status pattern_like(
+	const struct config_match *match, struct bytes text, struct pattern *ret_pattern, const char **ret_why);
 
 /* Parse a `spiffe` or `direct` match, or a `tenant` template.  On failure ret_why is a static sentence.
  * Fails: CONFIG_SYNTAX. */
@@ -32,6 +43,8 @@ int pattern_placeholder(const struct pattern *pattern, struct bytes name);
 bool pattern_covers(const struct pattern *earlier, const struct pattern *later);
 /* Does it match a name, taken apart?  The name has no empty segment. */
 bool pattern_matches(const struct pattern *pattern, struct bytes domain, struct bytes path);
+/* Is it one name, written out? */
+bool pattern_is_exact(const struct pattern *pattern);
 /* Is there a name that both match?  Then one of them is appended to `example`, unless that is NULL. */
 bool pattern_meet(const struct pattern *a, const struct pattern *b, struct buf *example);
 /* Two templates may yield one name. */

@@ -255,7 +255,8 @@ struct policy_request policy_suppose(const struct tenant_match *match, const str
 {
 	struct policy_request usual = *request;
 
-	if (match->tenant->authenticator != AUTHENTICATOR_JWT_SVID)
+	if (match->tenant->authenticator != AUTHENTICATOR_JWT_SVID &&
+		match->tenant->authenticator != AUTHENTICATOR_ISSUER)
 		return usual;
 	if (usual.binding == 0)
 		usual.binding = BINDING_BIT(match->tenant->bind->binding);
@@ -291,6 +292,10 @@ const struct config_admin *policy_admin(const struct policy *policy, const struc
 			return &tree->admins[i];
 		if (identity->authenticator == AUTHENTICATOR_JWT_SVID && match->spiffe != NULL &&
 			bytes_equal(identity->name, bytes_from_text(match->spiffe)))
+			return &tree->admins[i];
+		if (identity->authenticator == AUTHENTICATOR_ISSUER && match->issuer != NULL &&
+			bytes_equal(identity->issuer, bytes_from_text(match->issuer)) &&
+			bytes_equal(identity->name, bytes_from_text(match->subject)))
 			return &tree->admins[i];
 	}
 	return NULL;

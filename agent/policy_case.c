@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "agent/policy_parts.h"
 #include "crypto/psa.h"
@@ -17,7 +18,7 @@ static const struct config_word expects[] = { { "allow", EXPECT_ALLOW, false }, 
 
 static const struct config_field case_fields[] = {
 	{ .name = "name", .type = CONFIG_TYPE_TEXT, AT(name), BOUNDS(1, 255), .text = "What the case shows; stands in the finding." },
-	{ .name = "as", .type = CONFIG_TYPE_TEXT, .is_required = true, AT(as), BOUNDS(1, CONFIG_TEXT_MAX), .text = "Who asks: `spiffe://...`, `uid:NUMBER` or `direct:NAME`." },
+	{ .name = "as", .type = CONFIG_TYPE_TEXT, .is_required = true, AT(as), BOUNDS(1, CONFIG_TEXT_MAX), .text = "Who asks: `spiffe://...`, `issuer:ISSUER SUBJECT`, `uid:NUMBER` or `direct:NAME`." },
 	{ .name = "op", .type = CONFIG_TYPE_TEXT, .is_required = true, AT(op), BOUNDS(1, 64), .text = "A verb, or a name such as `PsaSignHash`." },
 	{ .name = "key", .type = CONFIG_TYPE_TEXT, AT(key), BOUNDS(1, 255), .text = "The key's name; without, the operation names none." },
 	{ .name = "provider", .type = CONFIG_TYPE_TEXT, AT(provider), BOUNDS(1, CONFIG_PROVIDER_NAME_MAX), .text = "The provider's name in the configuration." },
@@ -65,6 +66,18 @@ static bool number_parse(const char *text, uint32_t *ret_number)
 	return true;
 }
 
+/* An issuer has no space, so that the first one ends it. */
+static bool issuer_split(struct bytes text, struct bytes *ret_issuer, struct bytes *ret_subject)
+{
+	const uint8_t *space = text.len > 0 ? memchr(text.data, ' ', text.len) : NULL;
+
+	if (space == NULL || space == text.data)
+		return false;
+	*ret_issuer = bytes_of(text.data, (size_t)(space - text.data));
+	*ret_subject = bytes_of(space + 1, text.len - ret_issuer->len - 1);
+	return true;
+}
+
 bool policy_identity_parse(const char *as, struct identity *ret_identity)
 {
 	static const struct {
@@ -77,6 +90,8 @@ bool policy_identity_parse(const char *as, struct identity *ret_identity)
 		{ "uid:", AUTHENTICATOR_UNIX_PEER, 4 },
 		{ "unix:", AUTHENTICATOR_UNIX_PEER, 5 },
 		{ "direct:", AUTHENTICATOR_DIRECT, 7 },
+		{ "issuer:", AUTHENTICATOR_ISSUER, 7 },
+		{ "jwt:", AUTHENTICATOR_ISSUER, 4 },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -87,6 +102,9 @@ bool policy_identity_parse(const char *as, struct identity *ret_identity)
 		identity.name = bytes_from_text(as + rows[i].drop);
 		if (identity.authenticator == AUTHENTICATOR_UNIX_PEER &&
 			!number_parse(as + rows[i].drop, &identity.uid))
+			return false;
+		if (identity.authenticator == AUTHENTICATOR_ISSUER &&
+			!issuer_split(identity.name, &identity.issuer, &identity.name))
 			return false;
 		*ret_identity = identity;
 		return identity.name.len > 0;
@@ -141,7 +159,8 @@ static void times_make(const struct policy_case *asked, struct policy_question *
 {
 	int64_t now_s = asked->at_s;
 
-	to->token.has_token = to->identity.authenticator == AUTHENTICATOR_JWT_SVID;
+	to->token.has_token = to->identity.authenticator == AUTHENTICATOR_JWT_SVID ||
+			      to->identity.authenticator == AUTHENTICATOR_ISSUER;
 	to->token.now_s = now_s;
 	to->token.start_s = now_s - asked->age_s;
 	to->token.expires_s = to->token.start_s + asked->lifetime_s;
@@ -161,7 +180,8 @@ bool policy_question_make(const struct policy_case *asked, const struct config *
 	to->request.verb = policy_verb(asked->op);
 	if (!policy_identity_parse(asked->as, &to->identity))
 		(void)snprintf(ret_text, CONFIG_TEXT_BYTES,
-			"'%.100s' is no identity: spiffe://..., uid:NUMBER or direct:NAME", asked->as);
+			"'%.100s' is no identity: spiffe://..., issuer:ISSUER SUBJECT, uid:NUMBER or direct:NAME",
+			asked->as);
 	else if (to->request.verb == VERB_NONE)
 		(void)snprintf(ret_text, CONFIG_TEXT_BYTES, "no rule speaks of '%.64s'", asked->op);
 	else if (!provider_find(config, asked->provider, &to->request.provider))

@@ -13,7 +13,8 @@ enum policy_expect { EXPECT_NOTHING = 0, EXPECT_ALLOW = 1, EXPECT_DENY = 2 };
 
 struct policy_case {
 	char *name;
-	char *as; /* "spiffe://...", "jwt-svid:ID", "uid:NUMBER", "unix:NUMBER", "direct:NAME" */
+	char *as; /* "spiffe://...", "jwt-svid:ID", "uid:NUMBER", "unix:NUMBER", "direct:NAME",
+		   "issuer:ISSUER SUBJECT" */
 	char *op; /* verb, or Parsec's name */
 	char *key, *provider;
 	uint32_t type; /* KEY_TYPE_BIT(); 0: not known */

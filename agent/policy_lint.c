@@ -139,12 +139,15 @@ static uint32_t least(uint32_t a, uint32_t b)
 }
 
 /* Why the rule can never allow, by what itself and its tenant say; NULL. */
-static const char *contradiction(const struct config_tenant *tenant, const struct config_rule *rule)
+static const char *contradiction(
+	const struct config *config, const struct config_tenant *tenant, const struct config_rule *rule)
 {
+	const struct config_issuer *issuer =
+		config_issuer_find(config, bytes_from_text(tenant->match.issuer != NULL ? tenant->match.issuer : ""));
 	struct config_created asked = { rule->types, rule->min_bits, rule->max_bits, rule->algorithms, rule->hashes, 0,
 		true, CONFIG_UNSET };
-	uint32_t life_s =
-		least(least(rule->token.max_lifetime_s, tenant->token.bounds.max_lifetime_s), CONFIG_TOKEN_LIFETIME_S);
+	uint32_t life_s = least(least(rule->token.max_lifetime_s, tenant->token.bounds.max_lifetime_s),
+		issuer != NULL ? issuer->max_lifetime_s : CONFIG_TOKEN_LIFETIME_S);
 
 	if (!some_key_fits(rule->types, rule->min_bits, rule->max_bits, rule->algorithms))
 		return "no key has one of its types, its size and one of its algorithms";
@@ -161,7 +164,7 @@ static void rule_lint(struct check *c, uint32_t i, uint32_t k)
 {
 	const struct config_tenant *tenant = &c->config->tenants[i];
 	const struct config_rule *rule = &tenant->rules[k];
-	const char *why = rule->allow != 0 ? contradiction(tenant, rule) : NULL;
+	const char *why = rule->allow != 0 ? contradiction(c->config, tenant, rule) : NULL;
 	uint32_t by = 0;
 
 	if (why != NULL) {
@@ -180,16 +183,6 @@ static void rule_lint(struct check *c, uint32_t i, uint32_t k)
 }
 
 /* ---- tenants two by two ---------------------------------------------------------------------------------------- */
-
-static bool match_parse(const struct config_match *match, struct pattern *ret_pattern)
-{
-	const char *why;
-
-	if (match->spiffe != NULL)
-		return pattern_spiffe(bytes_from_text(match->spiffe), ret_pattern, &why).code == STATUS_OK;
-	return match->direct != NULL &&
-	       pattern_direct(bytes_from_text(match->direct), ret_pattern, &why).code == STATUS_OK;
-}
 
 /* Two matches that cross: each covers identities that the other does not, and some that it does.  A narrow match before
  * a wide one is how exceptions are written. */
@@ -220,16 +213,15 @@ unsigned policy_lint(const struct config *config, config_visit_fn *visit, void *
 	}
 	for (uint32_t i = 0; i < count; i++) {
 		const struct config_match *match = &config->tenants[i].match;
-		bool is_spiffe = match->spiffe != NULL;
+		const char *why;
 
 		for (uint32_t k = 0; k < config->tenants[i].rule_count; k++)
 			rule_lint(&c, i, k);
-		if (!match_parse(match, &patterns[i]))
+		if (pattern_of_match(match, &patterns[i], &why).code != STATUS_OK ||
+			patterns[i].authenticator == AUTHENTICATOR_UNIX_PEER)
 			continue;
 		for (uint32_t j = 0; j < i; j++)
-			if (patterns[j].count + patterns[j].has_rest > 0 &&
-				(config->tenants[j].match.spiffe != NULL) == is_spiffe)
-				overlap_lint(&c, &patterns[j], &patterns[i], j, i);
+			overlap_lint(&c, &patterns[j], &patterns[i], j, i);
 	}
 	return c.findings;
 }

@@ -98,8 +98,9 @@ struct tenant {
 		providers_name[RULE_NAME_BYTES], rules_name[RULE_NAME_BYTES], created_name[RULE_NAME_BYTES];
 };
 
-/* Matches of names as a tree of segments; tenants by number, UINT32_MAX for none.  Node 0 is the root, whose edges are
- * the trust domains, and the empty segment for Direct. */
+/* Matches of names as a tree of segments; tenants by number, UINT32_MAX for none.  The roots' edges are the trust
+ * domains and the empty segment for Direct; and the issuers. */
+enum { ROOT_NAMES = 0, ROOT_ISSUED, ROOTS };
 struct tenant_node {
 	uint32_t here;	/* the name ends here */
 	uint32_t rest;	/* one or more segments follow */
@@ -132,7 +133,8 @@ struct status tenant_compile(struct policy *policy, uint32_t i);
 struct status tenant_index(struct policy *policy);
 /* Within these bounds?  Bounds that are not set do not refuse; a missing token is within none that are set. */
 bool tenant_token_fits(const struct config_token *bounds, const struct token_facts *token);
-/* What the segments of a match are counted in: the path of a SPIFFE ID, a whole Direct name; false for others. */
+/* What the segments of a match are counted in: the path of a SPIFFE ID, a whole subject or Direct name; false for
+ * others. */
 bool tenant_name_split(const struct identity *identity, struct bytes *ret_domain, struct bytes *ret_path);
 
 /* condition.c.  Which conditions a rule states, as bits; take them over; does a request meet one? */

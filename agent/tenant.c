@@ -38,24 +38,12 @@ static struct status instances_compile(const struct config *tree, const struct c
 	return OK;
 }
 
-static struct status match_pattern(const struct config_match *match, struct pattern *ret_pattern)
-{
-	const char *why;
-
-	if (match->spiffe != NULL)
-		return pattern_spiffe(bytes_from_text(match->spiffe), ret_pattern, &why);
-	if (match->direct != NULL)
-		return pattern_direct(bytes_from_text(match->direct), ret_pattern, &why);
-	*ret_pattern = (struct pattern){ 0 };
-	return OK;
-}
-
 static struct status name_compile(const struct config_tenant *from, struct tenant *to)
 {
 	struct pattern match, template;
 	const char *why;
 
-	TRY(match_pattern(&from->match, &match));
+	TRY(pattern_of_match(&from->match, &match, &why));
 	TRY(pattern_template(bytes_from_text(from->tenant), &template, &why));
 	for (uint32_t i = 0; i < template.count; i++) {
 		const struct pattern_segment *segment = &template.segment[i];
@@ -98,28 +86,21 @@ static void head_compile(const struct rule *rule, struct rule_head *to)
 		memcpy(to->prefix, prefix.data, to->prefix_len);
 }
 
-static struct status subjects_compile(const struct config_rule *from, uint8_t authenticator, struct rule *to)
+static struct status subjects_compile(const struct config_rule *from, const struct config_match *match, struct rule *to)
 {
 	const char *why;
 
 	if (from->subject_count == 0)
 		return OK;
-	ENSURE(authenticator != AUTHENTICATOR_UNIX_PEER, CONFIG_SYNTAX);
 	to->subjects = calloc(from->subject_count, sizeof(*to->subjects));
 	ENSURE(to->subjects != NULL, NO_MEMORY);
-	for (uint32_t i = 0; i < from->subject_count; i++) {
-		struct bytes text = bytes_from_text(from->subjects[i]);
-
-		if (authenticator == AUTHENTICATOR_JWT_SVID)
-			TRY(pattern_spiffe(text, &to->subjects[i], &why));
-		else
-			TRY(pattern_direct(text, &to->subjects[i], &why));
-	}
+	for (uint32_t i = 0; i < from->subject_count; i++)
+		TRY(pattern_like(match, bytes_from_text(from->subjects[i]), &to->subjects[i], &why));
 	return OK;
 }
 
-static struct status rule_compile(const struct config *tree, const struct config_rule *from, uint8_t authenticator,
-	const char *name, struct rule *to)
+static struct status rule_compile(const struct config *tree, const struct config_rule *from,
+	const struct config_match *match, const char *name, struct rule *to)
 {
 	condition_compile(from, to);
 	(void)snprintf(to->name, sizeof(to->name), "%s", name);
@@ -133,7 +114,7 @@ static struct status rule_compile(const struct config *tree, const struct config
 		ENSURE(instance != TENANT_NO_PROVIDER, CONFIG_SYNTAX);
 		to->providers |= 1u << instance;
 	}
-	return subjects_compile(from, authenticator, to);
+	return subjects_compile(from, match, to);
 }
 
 static struct status rules_compile(
@@ -148,7 +129,7 @@ static struct status rules_compile(
 		to->rules[i] = (struct rule){ 0 };
 		to->rule_count++; /* first, so that a half-compiled rule is freed */
 		(void)snprintf(name, sizeof(name), "tenants[%u].rules[%u]", number, i);
-		TRY(rule_compile(tree, &from->rules[i], to->authenticator, name, &to->rules[i]));
+		TRY(rule_compile(tree, &from->rules[i], &from->match, name, &to->rules[i]));
 		head_compile(&to->rules[i], &to->heads[i]);
 		to->has_sets |= (to->rules[i].conditions & CONDITION_SETS) != 0;
 		to->has_allow |= from->rules[i].allow != 0;
@@ -156,11 +137,26 @@ static struct status rules_compile(
 	return OK;
 }
 
-static uint8_t authenticator_of(const struct config_match *match)
+/* The daemon's bounds, or what the file gives the issuer in writing, and the tenant's where they are tighter. */
+static struct status token_compile(const struct config *tree, const struct config_tenant *from, struct tenant *to)
 {
-	if (match->spiffe != NULL)
-		return AUTHENTICATOR_JWT_SVID;
-	return match->direct != NULL ? AUTHENTICATOR_DIRECT : AUTHENTICATOR_UNIX_PEER;
+	uint32_t lifetime_s = CONFIG_TOKEN_LIFETIME_S, age_s = CONFIG_TOKEN_AGE_S;
+
+	to->token =
+		(struct config_token){ CONFIG_UNSET, CONFIG_UNSET, CONFIG_UNSET, from->token.bounds.min_remaining_s };
+	if (to->authenticator != AUTHENTICATOR_JWT_SVID && to->authenticator != AUTHENTICATOR_ISSUER)
+		return OK;
+	if (to->authenticator == AUTHENTICATOR_ISSUER) {
+		const struct config_issuer *issuer = config_issuer_find(tree, bytes_from_text(from->match.issuer));
+
+		ENSURE(issuer != NULL, CONFIG_SYNTAX);
+		lifetime_s = issuer->max_lifetime_s;
+		age_s = issuer->max_age_s;
+	}
+	to->token.max_lifetime_s = tightest(from->token.bounds.max_lifetime_s, lifetime_s);
+	to->token.max_age_s = tightest(from->token.bounds.max_age_s, age_s);
+	to->token.leeway_s = tightest(from->token.bounds.leeway_s, CONFIG_TOKEN_LEEWAY_S);
+	return OK;
 }
 
 struct status tenant_compile(struct policy *policy, uint32_t i)
@@ -168,21 +164,15 @@ struct status tenant_compile(struct policy *policy, uint32_t i)
 	const struct config_tenant *from = &policy->tree->tenants[i];
 	struct tenant *to = &policy->tenants[i];
 
-	ENSURE(from->match.spiffe != NULL || from->match.direct != NULL || from->match.user != NULL ||
+	to->authenticator = pattern_authenticator(&from->match);
+	ENSURE(to->authenticator != AUTHENTICATOR_UNIX_PEER || from->match.user != NULL ||
 			from->match.uid != CONFIG_UNSET,
 		CONFIG_SYNTAX);
-	to->authenticator = authenticator_of(&from->match);
 	to->is_shared = from->namespace_kind == NAMESPACE_TENANT;
-	to->token =
-		(struct config_token){ CONFIG_UNSET, CONFIG_UNSET, CONFIG_UNSET, from->token.bounds.min_remaining_s };
 	to->bind = &from->token.bind;
 	to->created = &from->created;
 	to->limits_created = condition_limits_created(&from->created);
-	if (to->authenticator == AUTHENTICATOR_JWT_SVID) {
-		to->token.max_lifetime_s = tightest(from->token.bounds.max_lifetime_s, CONFIG_TOKEN_LIFETIME_S);
-		to->token.max_age_s = tightest(from->token.bounds.max_age_s, CONFIG_TOKEN_AGE_S);
-		to->token.leeway_s = tightest(from->token.bounds.leeway_s, CONFIG_TOKEN_LEEWAY_S);
-	}
+	TRY(token_compile(policy->tree, from, to));
 	(void)snprintf(to->name, sizeof(to->name), "tenants[%u]", i);
 	to->quota = &from->quota;
 	(void)snprintf(to->quota_name, sizeof(to->quota_name), "tenants[%u].quota", i);
@@ -249,9 +239,15 @@ static void lower(uint32_t *number, uint32_t to)
 		*number = to;
 }
 
+/* Names of issuers have a root of their own: one of them may read like a trust domain. */
+static uint32_t root_of(uint8_t authenticator)
+{
+	return authenticator == AUTHENTICATOR_ISSUER ? ROOT_ISSUED : ROOT_NAMES;
+}
+
 static void pattern_insert(struct policy *policy, const struct pattern *pattern, uint32_t tenant)
 {
-	uint32_t at = child_get(policy, 0, pattern->domain);
+	uint32_t at = child_get(policy, root_of(pattern->authenticator), pattern->domain);
 
 	lower(&policy->nodes[at].first, tenant);
 	for (uint32_t i = 0; i < pattern->count; i++) {
@@ -275,11 +271,12 @@ static struct status index_room(struct policy *policy)
 {
 	struct pattern pattern;
 	uint32_t places = 16;
+	const char *why;
 
-	policy->node_room = 1;
+	policy->node_room = ROOTS;
 	/* as many nodes as there are segments, and as many edges at most */
 	for (uint32_t i = 0; i < policy->tenant_count; i++) {
-		TRY(match_pattern(&policy->tree->tenants[i].match, &pattern));
+		TRY(pattern_of_match(&policy->tree->tenants[i].match, &pattern, &why));
 		policy->node_room += pattern.count + 1;
 	}
 	while (places < 2 * policy->node_room)
@@ -289,20 +286,22 @@ static struct status index_room(struct policy *policy)
 	policy->uids = calloc(policy->tenant_count + 1, sizeof(*policy->uids));
 	policy->edge_mask = places - 1;
 	ENSURE(policy->nodes != NULL && policy->edges != NULL && policy->uids != NULL, NO_MEMORY);
-	(void)node_new(policy);
+	for (int root = 0; root < ROOTS; root++)
+		(void)node_new(policy);
 	return OK;
 }
 
 struct status tenant_index(struct policy *policy)
 {
 	struct pattern pattern;
+	const char *why;
 
 	TRY(index_room(policy));
 	for (uint32_t i = 0; i < policy->tenant_count; i++) {
 		const struct config_match *match = &policy->tree->tenants[i].match;
 
-		TRY(match_pattern(match, &pattern));
-		if (match->spiffe != NULL || match->direct != NULL)
+		TRY(pattern_of_match(match, &pattern, &why));
+		if (pattern.authenticator != AUTHENTICATOR_UNIX_PEER)
 			pattern_insert(policy, &pattern, i);
 		else
 			policy->uids[policy->uid_count++] =
@@ -353,9 +352,9 @@ static void node_search(const struct policy *policy, uint32_t at, struct bytes l
 		node_search(policy, node->any, left, best);
 }
 
-static uint32_t name_find(const struct policy *policy, struct bytes domain, struct bytes path)
+static uint32_t name_find(const struct policy *policy, uint32_t root, struct bytes domain, struct bytes path)
 {
-	uint32_t best = NOBODY, at = edge_find(policy, 0, domain)->to;
+	uint32_t best = NOBODY, at = edge_find(policy, root, domain)->to;
 
 	/* A name that ends in '/' or has "//" is nobody's, also where a rest would swallow it. */
 	if (path.len == 0 || path.data[path.len - 1] == '/' || path.data[0] == '/' ||
@@ -370,9 +369,9 @@ bool tenant_name_split(const struct identity *identity, struct bytes *ret_domain
 {
 	if (identity->authenticator == AUTHENTICATOR_JWT_SVID)
 		return pattern_split(identity->name, ret_domain, ret_path);
-	*ret_domain = (struct bytes){ 0 };
+	*ret_domain = identity->authenticator == AUTHENTICATOR_ISSUER ? identity->issuer : (struct bytes){ 0 };
 	*ret_path = identity->name;
-	return identity->authenticator == AUTHENTICATOR_DIRECT;
+	return identity->authenticator == AUTHENTICATOR_DIRECT || identity->authenticator == AUTHENTICATOR_ISSUER;
 }
 
 static uint32_t tenant_number(const struct policy *policy, const struct identity *identity)
@@ -381,7 +380,9 @@ static uint32_t tenant_number(const struct policy *policy, const struct identity
 
 	if (identity->authenticator == AUTHENTICATOR_UNIX_PEER)
 		return uid_find(policy, identity->uid);
-	return tenant_name_split(identity, &domain, &path) ? name_find(policy, domain, path) : NOBODY;
+	return tenant_name_split(identity, &domain, &path)
+		       ? name_find(policy, root_of(identity->authenticator), domain, path)
+		       : NOBODY;
 }
 
 static bool name_append(struct tenant_match *match, struct bytes part)
@@ -452,6 +453,7 @@ struct status tenant_find(const struct policy *policy, const struct identity *id
 	number = tenant_number(policy, identity);
 	ENSURE(number != NOBODY, TENANT_NONE);
 	match.tenant = &policy->tenants[number];
+	ENSURE(match.tenant->authenticator == identity->authenticator, TENANT_NONE); /* whatever the index says */
 	match.name_len = 0;
 	decision->rule = match.tenant->name;
 	ENSURE(name_expand(match.tenant, identity, &match), TENANT_NONE);

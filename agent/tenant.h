@@ -13,7 +13,8 @@ struct policy;
 /* What an authenticator established.  Zero belongs to no tenant. */
 struct identity {
 	uint8_t authenticator; /* enum config_authenticator */
-	struct bytes name;     /* SPIFFE ID, uid in decimal, or the claimed name; borrowed */
+	struct bytes name;     /* SPIFFE ID, subject, uid in decimal, or the claimed name; borrowed */
+	struct bytes issuer;   /* of the subject, which is nobody without it; else empty; borrowed */
 	uint32_t uid;	       /* Unix peer: as the kernel says */
 };
 

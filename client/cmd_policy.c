@@ -209,6 +209,7 @@ static void request_put(void *context, const json_t *line)
 	if (identity == NULL || op == NULL || json_object_get(line, "event") != NULL)
 		return; /* counts and events are no requests */
 	field_put(to, json_string_value(json_object_get(line, "authn")));
+	field_put(to, json_string_value(json_object_get(line, "issuer")));
 	field_put(to, identity);
 	field_put(to, op);
 	field_put(to, json_string_value(json_object_get(line, "provider")));

@@ -13,6 +13,7 @@
 	"kind: Agent\n"             \
 	"providers: [{name: soft, type: software}]\n"
 #define TENANTS HEAD "tenants:\n"
+#define ISSUER HEAD "issuers: [{issuer: https://x, audiences: parsec, jwks_file: /k}]\n"
 
 enum { ERRORS_MAX = 64 * 1024 };
 
@@ -141,17 +142,82 @@ static const struct refusal {
 		"  validation: both\n",
 		STATUS_CONFIG_UNSUPPORTED,
 		"f:5:15: spiffe.validation 'both' is not supported yet\n" },
+	{ "jwks_url", HEAD "issuers: [{issuer: a, audiences: parsec, jwks_file: /k, jwks_url: https://x}]\n",
+		STATUS_CONFIG_UNSUPPORTED,
+		"f:4:57: issuers[0].jwks_url is not supported yet\n" },
+	{ "issuer without its parts", HEAD "issuers: [{jwks_file: /k}]\n",
+		STATUS_CONFIG_SYNTAX,
+		"f:4:11: issuers[0].issuer is missing\n"
+		"f:4:11: issuers[0].audiences is missing\n" },
+	{ "issuer without keys", HEAD "issuers: [{issuer: a, audiences: parsec}]\n",
+		STATUS_CONFIG_SYNTAX,
+		"f:4:11: issuers[0] needs jwks_file: the file with its keys\n" },
+	{ "issuer with a space", HEAD "issuers: [{issuer: \"a b\", audiences: parsec, jwks_file: /k}]\n",
+		STATUS_CONFIG_SYNTAX,
+		"f:4:20: issuers[0].issuer may have printable ASCII without spaces only\n" },
+	{ "issuer twice", HEAD "issuers:\n"
+		"  - {issuer: a, audiences: parsec, jwks_file: /k}\n"
+		"  - {issuer: a, audiences: [p, p], types: [JWT, JWT], jwks_file: /k}\n",
+		STATUS_CONFIG_SYNTAX,
+		"f:6:14: issuers[1].issuer is the issuer of issuers[0] too\n"
+		"f:6:32: issuers[1].audiences[1] stands there twice\n"
+		"f:6:49: issuers[1].types[1] stands there twice\n" },
+	{ "issuer's algorithm", HEAD "issuers: [{issuer: a, audiences: parsec, jwks_file: /k, algorithms: [HS256]}]\n",
+		STATUS_CONFIG_SYNTAX,
+		"f:4:70: issuers[0].algorithms[0] 'HS256' is none of RS256, RS384, RS512, ES256, ES384, ES512, PS256, PS384, PS512; did you mean 'RS256'?\n" },
+	{ "issuer's lifetime", HEAD "issuers: [{issuer: a, audiences: parsec, jwks_file: /k, max_lifetime: 25h}]\n",
+		STATUS_CONFIG_SYNTAX,
+		"f:4:71: issuers[0].max_lifetime '25h' is not a time between 1s and 1d, as 90s, 1h or 30d\n" },
 	{ "authenticator jwt", HEAD "listeners: [{authenticators: [jwt]}]\n",
-		STATUS_CONFIG_UNSUPPORTED,
-		"f:4:31: listeners[0].authenticators[0] 'jwt' is not supported yet\n" },
-	{ "issuer", TENANTS "  - {match: {issuer: https://x, subject: y}, tenant: t}\n",
-		STATUS_CONFIG_UNSUPPORTED,
-		"f:5:14: tenants[0].match.issuer is not supported yet\n"
-		"f:5:33: tenants[0].match.subject is not supported yet\n" },
-	{ "admin issuer", HEAD "admins: [{issuer: https://x, subject: y}]\n",
-		STATUS_CONFIG_UNSUPPORTED,
-		"f:4:11: admins[0].issuer is not supported yet\n"
-		"f:4:30: admins[0].subject is not supported yet\n" },
+		STATUS_CONFIG_SYNTAX,
+		"f:4:30: listeners[0].authenticators has jwt, but the file has no issuers whose tokens could be meant\n" },
+	{ "match of no issuer", TENANTS "  - {match: {issuer: https://x, subject: y}, tenant: t}\n",
+		STATUS_CONFIG_SYNTAX,
+		"f:5:22: tenants[0].match.issuer is none of this file's issuers\n" },
+	{ "match without subject", ISSUER "tenants:\n"
+		"  - {match: {issuer: https://x}, tenant: t}\n"
+		"  - {match: {subject: a}, tenant: t}\n"
+		"  - {match: {issuer: https://x, subject: a, uid: 1}, tenant: t}\n",
+		STATUS_CONFIG_SYNTAX,
+		"f:6:13: tenants[0].match needs both issuer and subject\n"
+		"f:7:13: tenants[1].match needs both issuer and subject\n"
+		"f:8:13: tenants[2].match needs exactly one of spiffe, uid, user and direct, or issuer with subject\n" },
+	{ "match with a bad subject", ISSUER "tenants:\n"
+		"  - {match: {issuer: https://x, subject: a/}, tenant: t}\n"
+		"  - {match: {issuer: https://x, subject: \"b/{x}\"}, tenant: \"t/{y}\"}\n",
+		STATUS_CONFIG_SYNTAX,
+		"f:6:42: tenants[0].match.subject ends in '/'\n"
+		"f:7:60: tenants[1].tenant has {y}, which the match does not have\n" },
+	{ "matches of one issuer that cover", ISSUER "tenants:\n"
+		"  - {match: {issuer: https://x, subject: \"a/{b}\"}, tenant: t}\n"
+		"  - {match: {issuer: https://x, subject: a/b}, tenant: u}\n"
+		"  - {match: {spiffe: \"spiffe://x/a/b\"}, tenant: u}\n"
+		"  - {match: {direct: a/b}, tenant: u}\n",
+		STATUS_CONFIG_SYNTAX,
+		"f:7:13: tenants[1].match is never reached: tenants[0] matches all of it, for example issuer:https://x a/b, and the first match wins\n" },
+	{ "tenants of one issuer that join", ISSUER "tenants:\n"
+		"  - {match: {issuer: https://x, subject: \"a/{t}\"}, tenant: \"{t}\", namespace: tenant}\n"
+		"  - {match: {issuer: https://x, subject: \"b/{t}\"}, tenant: \"{t}\", namespace: tenant}\n"
+		"  - {match: {spiffe: \"spiffe://x/b/{t}\"}, tenant: \"{t}\", namespace: tenant}\n",
+		STATUS_CONFIG_SYNTAX,
+		"f:7:60: tenants[1].tenant '{t}' can be the same tenant as '{t}' of tenants[0], and both share their keys: identities of one could use the keys of the other, for example issuer:https://x b/x those of issuer:https://x a/x\n" },
+	{ "rules of an issuer's tenant", ISSUER "tenants:\n"
+		"  - match: {issuer: https://x, subject: a/**}\n"
+		"    tenant: t\n"
+		"    token: {max_age: 5m}\n"
+		"    rules:\n"
+		"      - {allow: use, subjects: [b/c], authenticators: jwt-svid, token: {max_age: 6m}}\n",
+		STATUS_CONFIG_SYNTAX,
+		"f:10:33: tenants[0].rules[0].subjects[0] is no identity that the tenant's match covers\n"
+		"f:10:55: tenants[0].rules[0].authenticators never holds: identities of this tenant come by jwt\n"
+		"f:10:82: tenants[0].rules[0].token.max_age is looser than the tenant's own bound, so it does nothing\n" },
+	{ "admin of an issuer", HEAD "admins: [{issuer: https://x, subject: y}, {issuer: https://x}]\n",
+		STATUS_CONFIG_SYNTAX,
+		"f:4:19: admins[0].issuer is none of this file's issuers\n"
+		"f:4:43: admins[1] needs both issuer and subject\n" },
+	{ "admin of an issuer, a pattern", ISSUER "admins: [{issuer: https://x, subject: \"{y}\"}]\n",
+		STATUS_CONFIG_SYNTAX,
+		"f:5:39: admins[0].subject is a pattern: an administrator is one identity, written out\n" },
 	{ "quota of rates", TENANTS "  - match: {spiffe: spiffe://a/b}\n"
 		"    tenant: t\n"
 		"    quota: {requests: [50/s, 5/m, 0/s, 60/s, 1000000001/d], keys: 1000001, in_flight: 0}\n",
@@ -437,10 +503,10 @@ static const struct refusal {
 		"f:4:7: user is not the name of an account\n" },
 	{ "match none", TENANTS "  - {match: {}, tenant: t}\n",
 		STATUS_CONFIG_SYNTAX,
-		"f:5:13: tenants[0].match needs exactly one of spiffe, uid, user and direct\n" },
+		"f:5:13: tenants[0].match needs exactly one of spiffe, uid, user and direct, or issuer with subject\n" },
 	{ "match two", TENANTS "  - {match: {uid: 1, user: a}, tenant: t}\n",
 		STATUS_CONFIG_SYNTAX,
-		"f:5:13: tenants[0].match needs exactly one of spiffe, uid, user and direct\n" },
+		"f:5:13: tenants[0].match needs exactly one of spiffe, uid, user and direct, or issuer with subject\n" },
 	{ "match missing", TENANTS "  - {tenant: t}\n",
 		STATUS_CONFIG_SYNTAX,
 		"f:5:5: tenants[0].match is missing\n" },
@@ -518,10 +584,10 @@ static const struct refusal {
 		"f:5:56: tenants[0].rules[0].allow[1] 'sgin' is none of sign, verify, encrypt, decrypt, agree, mac, list, export-public, can-do, generate, import, destroy, export, attest, use, read, create; did you mean 'sign'?\n" },
 	{ "rule token of uid", TENANTS "  - {match: {uid: 5}, tenant: t, rules: [{allow: use, token: {max_age: 5s}}]}\n",
 		STATUS_CONFIG_SYNTAX,
-		"f:5:62: tenants[0].rules[0].token bounds a token, but this tenant has none: its match is no spiffe\n" },
+		"f:5:62: tenants[0].rules[0].token bounds a token, but this tenant has none: its match is no spiffe or issuer\n" },
 	{ "tenant token of uid", TENANTS "  - {match: {uid: 5}, tenant: t, token: {max_age: 5s}}\n",
 		STATUS_CONFIG_SYNTAX,
-		"f:5:41: tenants[0].token bounds a token, but this tenant has none: its match is no spiffe\n" },
+		"f:5:41: tenants[0].token bounds a token, but this tenant has none: its match is no spiffe or issuer\n" },
 	{ "deny with token", TENANTS "  - {match: {spiffe: spiffe://a/b}, tenant: t, rules: [{deny: use, token: {max_age: 5s}}]}\n",
 		STATUS_CONFIG_SYNTAX,
 		"f:5:75: tenants[0].rules[0].token would let an older token pass this denial: bound the rule that allows\n" },
@@ -550,19 +616,19 @@ static const struct refusal {
 	{ "binding word", BOUND("binding: first_use"), STATUS_CONFIG_SYNTAX,
 		"f:5:65: tenants[0].token.binding 'first_use' is none of first-use, declared, watch, none; did you mean 'first-use'?\n" },
 	{ "binding without a token", TENANTS "  - {match: {uid: 5}, tenant: t, token: {binding: watch}}\n", STATUS_CONFIG_SYNTAX,
-		"f:5:41: tenants[0].token binds a token, but this tenant has none: its match is no spiffe\n" },
+		"f:5:41: tenants[0].token binds a token, but this tenant has none: its match is no spiffe or issuer\n" },
 	{ "binding in a rule's token", TENANTS "  - {match: {spiffe: spiffe://a/b}, tenant: t, rules: [{allow: use, token: {binding: watch}}]}\n", STATUS_CONFIG_SYNTAX,
 		"f:5:77: tenants[0].rules[0].token has no field 'binding'\n" },
 	{ "another binding in a rule", TENANTS "  - {match: {spiffe: spiffe://a/b}, tenant: t, rules: [{allow: use, binding: [declared, watch]}]}\n", STATUS_CONFIG_SYNTAX,
 		"f:5:78: tenants[0].rules[0].binding never holds: the tenant's token.binding is another\n" },
 	{ "binding of an account", TENANTS "  - {match: {uid: 5}, tenant: t, rules: [{allow: use, binding: first-use}]}\n", STATUS_CONFIG_SYNTAX,
-		"f:5:64: tenants[0].rules[0].binding asks about a token, but this tenant has none: its match is no spiffe\n" },
+		"f:5:64: tenants[0].rules[0].binding asks about a token, but this tenant has none: its match is no spiffe or issuer\n" },
 	{ "principals of an account", TENANTS "  - {match: {uid: 5}, tenant: t, rules: [{allow: use, max_principals: 1}]}\n", STATUS_CONFIG_SYNTAX,
-		"f:5:71: tenants[0].rules[0].max_principals asks about a token, but this tenant has none: its match is no spiffe\n" },
+		"f:5:71: tenants[0].rules[0].max_principals asks about a token, but this tenant has none: its match is no spiffe or issuer\n" },
 	{ "principals uncounted", TENANTS "  - {match: {spiffe: spiffe://a/b}, tenant: t, token: {binding: none}, rules: [{allow: use, max_principals: 1}]}\n", STATUS_CONFIG_SYNTAX,
 		"f:5:109: tenants[0].rules[0].max_principals cannot be known: nobody is counted under binding: none\n" },
 	{ "declared account", HEAD "admins: [{uid: 0, declared: [{uid: 0}]}]\n", STATUS_CONFIG_SYNTAX,
-		"f:4:29: admins[0].declared is for a SPIFFE ID: an account is bound by its uid\n" },
+		"f:4:29: admins[0].declared is for an identity that comes with a token: an account is bound by its uid\n" },
 	{ "declared admin, everybody", HEAD "admins: [{spiffe: spiffe://a/b, declared: [{}]}]\n", STATUS_CONFIG_SYNTAX,
 		"f:4:44: admins[0].declared[0] is everybody: give uid, gid, cgroup or label\n" },
 	{ "shadow", TENANTS "  - {match: {spiffe: 'spiffe://a/{x}/{y}'}, tenant: t}\n"
@@ -595,19 +661,19 @@ static const struct refusal {
 		"f:6:36: tenants[1].tenant lets a claimed name choose its tenant: under strict all of direct is one tenant (DOC-33)\n" },
 	{ "admin pattern", HEAD "admins: [{spiffe: 'spiffe://a/{b}'}]\n",
 		STATUS_CONFIG_SYNTAX,
-		"f:4:19: admins[0].spiffe is a pattern: an administrator is one SPIFFE ID, written out\n" },
+		"f:4:19: admins[0].spiffe is a pattern: an administrator is one identity, written out\n" },
 	{ "admin rest", HEAD "admins: [{spiffe: 'spiffe://a/b/**'}]\n",
 		STATUS_CONFIG_SYNTAX,
-		"f:4:19: admins[0].spiffe is a pattern: an administrator is one SPIFFE ID, written out\n" },
+		"f:4:19: admins[0].spiffe is a pattern: an administrator is one identity, written out\n" },
 	{ "admin scheme", HEAD "admins: [{spiffe: 'a'}]\n",
 		STATUS_CONFIG_SYNTAX,
 		"f:4:19: admins[0].spiffe does not begin with spiffe:// and a trust domain\n" },
 	{ "admin none", HEAD "admins: [{}]\n",
 		STATUS_CONFIG_SYNTAX,
-		"f:4:10: admins[0] needs exactly one of spiffe, uid and user\n" },
+		"f:4:10: admins[0] needs exactly one of spiffe, uid and user, or issuer with subject\n" },
 	{ "admin two", HEAD "admins: [{uid: 1, user: a}]\n",
 		STATUS_CONFIG_SYNTAX,
-		"f:4:10: admins[0] needs exactly one of spiffe, uid and user\n" },
+		"f:4:10: admins[0] needs exactly one of spiffe, uid and user, or issuer with subject\n" },
 	{ "admin direct name", HEAD "admins: [{direct: a}]\n",
 		STATUS_CONFIG_SYNTAX,
 		"f:4:11: admins[0].direct: a claimed name cannot be an administrator\n" },
@@ -640,9 +706,9 @@ static const struct refusal {
 		"f:5:17: limits.queue '0' is not a number between 1 and 65536\n"
 		"f:5:20: limits has no field 'quue'; did you mean 'queue'?\n"
 		"f:6:7: user must be a single value\n" },
-	{ "unsupported and its consequences", TENANTS "  - {match: {issuer: a}, tenant: '{x}'}\n",
+	{ "unsupported and its consequences", HEAD "issuers: [{issuer: a, audiences: b, jwks_url: https://c}]\n",
 		STATUS_CONFIG_UNSUPPORTED,
-		"f:5:14: tenants[0].match.issuer is not supported yet\n" },
+		"f:4:37: issuers[0].jwks_url is not supported yet\n" },
 };
 /* clang-format on */
 
