@@ -15,6 +15,7 @@
 #include "agent/damaged.h"
 #include "agent/durable.h"
 #include "agent/holder.h"
+#include "agent/issuers.h"
 #include "agent/keyfact.h"
 #include "agent/keyindex.h"
 #include "agent/lanes.h"
@@ -99,7 +100,9 @@ struct agent {
 	/* identity */
 	struct trust trust;
 	struct jwtsvid_cache *tokens;
-	struct turns *turns; /* tokens that nobody knows yet */
+	struct issuers issuers;
+	struct jwtsvid_cache *issued; /* tokens of issuers: never those of SPIFFE IDs */
+	struct turns *turns;	      /* tokens that nobody knows yet */
 	struct deadline next_turn;
 	struct penalties *penalties;
 	uint64_t keys_forgiven_us; /* trust.keys_at_us, as of the last pardon */

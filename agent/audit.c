@@ -264,6 +264,7 @@ void audit_line_put(struct buf *to, const char *boot, const struct audit_record 
 	if (r->req != 0)
 		field_int(to, "req", (int64_t)r->req);
 	field_text(to, "authn", r->authn);
+	field_bytes(to, "issuer", r->issuer);
 	field_bytes(to, "identity", r->identity);
 	field_bytes(to, "tenant", r->tenant);
 	put_peer(to, r);

@@ -28,8 +28,9 @@ enum {
 /* Everything a line may hold; what is absent (NULL, empty, negative) is left out. */
 struct audit_record {
 	int64_t wall_us;
-	uint64_t conn, req; /* 0 absent */
-	const char *authn;  /* "jwt-svid" */
+	uint64_t conn, req;  /* 0 absent */
+	const char *authn;   /* "jwt-svid" */
+	struct bytes issuer; /* of the identity, which is a subject then */
 	struct bytes identity, tenant;
 	bool has_peer;
 	uint32_t uid, gid;

@@ -44,9 +44,9 @@ static struct status establish(struct agent *agent, struct request *rq)
 	case AUTHENTICATOR_UNIX_PEER:
 		return authn_peer(rq);
 	case AUTHENTICATOR_JWT_SVID:
-		return authn_jwtsvid(agent, rq);
-	case AUTHENTICATOR_NONE:
 	case AUTHENTICATOR_ISSUER:
+		return authn_token(agent, rq);
+	case AUTHENTICATOR_NONE:
 		break;
 	}
 	return FAIL(AUTHN_NOT_LISTED);
@@ -92,7 +92,7 @@ static bool may_verify(void *context, uid_t uid)
 static bool needs_no_look(struct agent *agent, struct request *rq, bool *ret_boxed)
 {
 	*ret_boxed = penalty_is_boxed(agent->penalties, &rq->conn->peer, agent->loop.now_us);
-	return rq->is_finished || *ret_boxed || authn_jwtsvid_known(agent, rq);
+	return rq->is_finished || *ret_boxed || authn_token_known(agent, rq);
 }
 
 static void turn_take(struct agent *agent, struct request *rq)
@@ -100,7 +100,7 @@ static void turn_take(struct agent *agent, struct request *rq)
 	bool is_boxed;
 
 	if (!needs_no_look(agent, rq, &is_boxed)) {
-		rq->keyset = keyset_ref(agent->trust.keys); /* those of now, not of when it came */
+		rq->keyset = authn_token_keys(agent, rq); /* those of now, not of when it came */
 		compute_submit(agent->compute, &rq->compute);
 		return;
 	}

@@ -23,9 +23,18 @@ enum { AUTHN_TURN_MS = 10 }; /* how often a throttled uid is looked at */
 /* authn_peer.c: Unix peer credentials, and Direct. */
 struct status authn_peer(struct request *rq);
 struct status authn_direct(struct request *rq);
-/* authn_jwtsvid.c; known: it has been verified meanwhile, for another request */
-bool authn_jwtsvid_known(struct agent *agent, struct request *rq);
-struct status authn_jwtsvid(struct agent *agent, struct request *rq);
+/* authn_jwtsvid.c: JWT-SVIDs, and tokens of other identity providers; each kind has its own keys and its own cache. */
+struct status authn_token(struct agent *agent, struct request *rq);
+/* It has been verified meanwhile, for another request. */
+bool authn_token_known(struct agent *agent, struct request *rq);
+/* The keys that count for it now; a reference. */
+struct keyset *authn_token_keys(struct agent *agent, const struct request *rq);
+
+/* authn_issuer.c: the half that differs between a JWT-SVID and the token of another identity provider. */
+struct status authn_issued_verify(struct request *rq);
+/* Whom it names, and the bounds and audiences of its issuer.  Fails: JWT_ISSUER (not configured any more). */
+struct status authn_issued_rules(
+	struct request *rq, struct bytes audiences[CONFIG_AUDIENCES_MAX], struct jwtsvid_rules *ret_rules);
 
 /* The daemon's own bounds on every token (DESIGN decision 5); tenants may only tighten them. */
 void authn_token_rules(

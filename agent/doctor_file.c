@@ -105,7 +105,7 @@ void doctor_check_state(struct doctor *d)
 }
 
 /* Kubernetes swaps links inside the directory (..data); none may lead out of it. */
-static bool config_real_path(const char *path, char ret_real[PATH_MAX], char why[PART_BYTES])
+static bool config_real_path(const char *path, const struct trust *trust, char ret_real[PATH_MAX], char why[PART_BYTES])
 {
 	char absolute[PATH_MAX], directory[PATH_MAX];
 	struct stat st;
@@ -119,7 +119,7 @@ static bool config_real_path(const char *path, char ret_real[PATH_MAX], char why
 			return false;
 		path = absolute;
 	}
-	if (!doctor_directory_of(path, directory) || doctor_walk(directory, &doctor_root_only, &st, why) != WALK_GOOD)
+	if (!doctor_directory_of(path, directory) || doctor_walk(directory, trust, &st, why) != WALK_GOOD)
 		return false;
 	if (realpath(path, ret_real) == NULL) {
 		(void)snprintf(why, PART_BYTES, "%.120s: %s", path, strerror(errno));
@@ -132,13 +132,36 @@ static bool config_real_path(const char *path, char ret_real[PATH_MAX], char why
 	return false;
 }
 
+/* Who can write an issuer's keys decides whose tokens are believed.  One that is not there yet is waited for. */
+static void jwks_check(struct doctor *d, const struct config_issuer *issuer)
+{
+	struct trust trust = doctor_ourselves(d->config);
+	char real[PATH_MAX], why[PART_BYTES] = "its path cannot be looked at";
+	struct stat st;
+	enum walk found = WALK_BAD;
+
+	if (config_real_path(issuer->jwks_file, &trust, real, why))
+		found = doctor_walk(real, &trust, &st, why);
+	else if (access(issuer->jwks_file, F_OK) != 0 && errno == ENOENT)
+		found = WALK_ABSENT;
+	if (found == WALK_ABSENT)
+		warn(d, "keys of %.100s: %.100s is not there: its tokens are refused until it is", issuer->issuer,
+			issuer->jwks_file);
+	else if (found == WALK_BAD)
+		refuse(d, "keys of %.100s: %s", issuer->issuer, why);
+	else if (!S_ISREG(st.st_mode))
+		refuse(d, "keys of %.100s: %.200s is no regular file", issuer->issuer, real);
+}
+
 /* DOC-45: who can write the file decides what keyreeve does. */
 void doctor_check_file(struct doctor *d)
 {
 	char real[PATH_MAX], why[PART_BYTES] = "its path cannot be looked at";
 	struct stat st;
 
-	if (!config_real_path(d->facts->config_path, real, why) ||
+	for (uint32_t i = 0; i < d->config->issuer_count; i++)
+		jwks_check(d, &d->config->issuers[i]);
+	if (!config_real_path(d->facts->config_path, &doctor_root_only, real, why) ||
 		doctor_walk(real, &doctor_root_only, &st, why) != WALK_GOOD)
 		refuse(d, "configuration: %s", why);
 	else if (!S_ISREG(st.st_mode))

@@ -199,25 +199,25 @@ static struct status harden(void)
 
 /* A directory, not the file: Kubernetes exchanges links in it, and editors put another file in place.  -1: it cannot be
  * watched; lost says what follows. */
-static int watch_directory(const char *directory, const char *lost)
+static int watch_directory(const char *directory, const char *lost, int *ret_watch)
 {
 	AUTO(own_close) int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 
-	if (fd >= 0 && inotify_add_watch(fd, directory,
-			       IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_ATTRIB | IN_ONLYDIR) >= 0)
+	*ret_watch = fd < 0 ? -1 : inotify_add_watch(fd, directory, SUPERVISE_WATCHED);
+	if (*ret_watch >= 0)
 		return own_take_fd(&fd);
 	log_warning("%s cannot be watched: %s; %s", directory, strerror(errno), lost);
 	return -1;
 }
 
-static int watch_config(const char *path)
+static int watch_config(const char *path, int *ret_watch)
 {
 	const char *slash = strrchr(path, '/');
 	char directory[PATH_MAX] = ".";
 
 	if (slash != NULL)
 		(void)snprintf(directory, sizeof(directory), "%.*s", slash == path ? 1 : (int)(slash - path), path);
-	return watch_directory(directory, "changes are read after SIGHUP only");
+	return watch_directory(directory, "changes are read after SIGHUP only", ret_watch);
 }
 
 /* Where listeners are: a reload may bind others there.  Of more than a few directories the first. */
@@ -252,14 +252,16 @@ static struct status enter_sandbox(const struct supervised *s)
 
 static struct status open_all(struct supervised *s)
 {
+	int ignored;
+
 	TRY(own_directory(s->config->paths.state, s->config));
 	TRY(own_directory(s->config->paths.private_sockets, s->config));
 	TRY(lock_state(s));
 	TRY(open_secrets(s));
 	TRY(open_listeners(s));
 	s->notify_fd = notify_open();
-	s->watch_fd = watch_config(s->config_path);
-	s->accounts_fd = watch_directory(ACCOUNT_DIRECTORY, "a changed account is seen within a minute");
+	s->watch_fd = watch_config(s->config_path, &s->watch_config);
+	s->accounts_fd = watch_directory(ACCOUNT_DIRECTORY, "a changed account is seen within a minute", &ignored);
 	TRY(become_user(s->config));
 	TRY(harden());
 	return enter_sandbox(s);

@@ -258,6 +258,7 @@ static struct status reload(struct agent *agent, struct bytes tree)
 	agent->policy = TAKE(policy);
 	agent->config = TAKE(config);
 	set_limits(agent);
+	issuers_configure(&agent->issuers, config);
 	log_notice("new configuration in force");
 	audit_event(agent->events, "reload", (struct bytes){ 0 }, NULL, 0);
 	audit_event_accepts(agent->events, agent->config);
@@ -313,6 +314,8 @@ static struct status ctl_message(struct agent *agent, struct ipc_message *messag
 		ENSURE(lane != NULL, IPC_MALFORMED);
 		lane_wind_up(lane);
 		return OK;
+	case ROLE_JWKS:
+		return issuers_document(&agent->issuers, message->part[0], message->part[1]);
 	case ROLE_DOWN:
 		lane = lanes_find(agent, message->part[0]);
 		ENSURE(lane != NULL, IPC_MALFORMED);
@@ -594,6 +597,9 @@ static struct status build_identity(struct agent *agent)
 	TRY(replays_new(clock_wall_us() / US_PER_S, &agent->used));
 	TRY(binds_new(&agent->facts, agent->pin_descriptors, &agent->binds));
 	TRY(public_cache_new(AGENT_PUBLIC_KEYS, &agent->public_keys));
+	TRY(jwtsvid_cache_new(AGENT_TOKENS, &agent->issued));
+	TRY(issuers_init(&agent->issuers, agent->compute, agent->issued));
+	issuers_configure(&agent->issuers, agent->config);
 	TRY(trust_init(&agent->trust, &agent->loop, agent->compute, agent->tokens));
 	return random_pool_init(&agent->random);
 }
@@ -684,6 +690,8 @@ static void tear_down(struct agent *agent)
 	conn_bury(agent);
 	lanes_done(agent);
 	trust_done(&agent->trust);
+	issuers_done(&agent->issuers);
+	jwtsvid_cache_free(agent->issued);
 	public_cache_free(agent->public_keys);
 	jwtsvid_cache_free(agent->tokens);
 	revocations_free(agent->revoked);

@@ -48,7 +48,7 @@ static void confirmed(struct agent *agent, struct request *rq, struct status st)
 /* The look that is confirmed is that of the table: a change that comes meanwhile locks again. */
 static struct status confirm(struct agent *agent, struct request *rq)
 {
-	const struct owner owner = owner_parse(rq->in.delete_client.client, rq->caller.who.authenticator);
+	const struct owner owner = owner_parse(rq->in.delete_client.client, &rq->caller.who);
 
 	TRY(admin_spaces(agent, rq, &owner));
 	for (size_t i = 0; i < rq->admin.work->space_count; i++) {
@@ -93,7 +93,7 @@ static void forgotten(struct agent *agent, struct request *rq, struct status st)
 /* The keys are gone: whoever has the uid now begins anew. */
 static struct status forget(struct agent *agent, struct request *rq)
 {
-	const struct owner owner = owner_parse(rq->in.delete_client.client, rq->caller.who.authenticator);
+	const struct owner owner = owner_parse(rq->in.delete_client.client, &rq->caller.who);
 
 	TRY(admin_spaces(agent, rq, &owner));
 	for (size_t i = 0; i < rq->admin.work->space_count; i++) {

@@ -199,7 +199,7 @@ struct status decode_delete_client(struct request *rq)
 
 static struct status collect(struct agent *agent, struct request *rq)
 {
-	struct owner owner = owner_parse(rq->in.delete_client.client, rq->caller.who.authenticator);
+	struct owner owner = owner_parse(rq->in.delete_client.client, &rq->caller.who);
 	struct keyindex_space *space;
 	size_t room = 0;
 

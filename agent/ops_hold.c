@@ -41,7 +41,7 @@ static struct keyindex_entry *key_at(struct agent *agent, const struct request *
 /* Facts of the owner's keys of that name.  Fails: KEY_ABSENT. */
 static struct status key_facts(struct agent *agent, struct request *rq, bool is_out)
 {
-	const struct owner owner = owner_parse(rq->in.hold.owner, rq->caller.who.authenticator);
+	const struct owner owner = owner_parse(rq->in.hold.owner, &rq->caller.who);
 
 	TRY(admin_spaces(agent, rq, &owner));
 	for (size_t i = 0; i < rq->admin.work->space_count; i++) {

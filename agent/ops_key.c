@@ -508,6 +508,7 @@ static void one_line(struct request *rq)
 	line.conn = rq->conn->id;
 	line.req = rq->number;
 	line.authn = config_authenticator_name(rq->caller.who.authenticator);
+	line.issuer = rq->caller.who.issuer;
 	line.identity = rq->caller.who.name;
 	line.op = "PsaDestroyKey";
 	line.provider = rq->record->provider;

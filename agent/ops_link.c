@@ -32,7 +32,9 @@ static bool uid_parse(struct bytes name, uint32_t *ret_uid)
 static struct status space_now(
 	struct agent *agent, const struct request *rq, const struct owner *owner, struct keyindex_space **ret_space)
 {
-	struct identity identity = { .authenticator = owner->authenticator, .name = owner->name };
+	struct identity identity = {
+		.authenticator = owner->authenticator, .name = owner->name, .issuer = owner->issuer
+	};
 	struct namespace_name name;
 	struct tenant_match match;
 
@@ -113,7 +115,7 @@ static void strength_set(struct agent *agent, struct request *rq, struct status 
 
 static struct status strength(struct agent *agent, struct request *rq)
 {
-	const struct owner owner = owner_parse(rq->in.strength.owner, rq->caller.who.authenticator);
+	const struct owner owner = owner_parse(rq->in.strength.owner, &rq->caller.who);
 	uint8_t authenticator = (uint8_t)rq->in.strength.authenticator;
 
 	TRY(spaces_of(agent, rq, &owner));
@@ -151,8 +153,8 @@ struct status decode_admin_link(struct request *rq)
 
 static struct status ends_find(struct agent *agent, struct request *rq)
 {
-	const struct owner from = owner_parse(rq->in.link.from, rq->caller.who.authenticator);
-	const struct owner to = owner_parse(rq->in.link.to, rq->caller.who.authenticator);
+	const struct owner from = owner_parse(rq->in.link.from, &rq->caller.who);
+	const struct owner to = owner_parse(rq->in.link.to, &rq->caller.who);
 	struct keyindex_space *space;
 
 	TRY(admin_work(rq));

@@ -7,7 +7,7 @@
 
 static const char shared[] = "tenant:";
 static const char *const prefixes[] = { [AUTHENTICATOR_DIRECT] = "direct:",
-	[AUTHENTICATOR_ISSUER] = "token:",
+	[AUTHENTICATOR_ISSUER] = "jwt:",
 	[AUTHENTICATOR_UNIX_PEER] = "unix:",
 	[AUTHENTICATOR_JWT_SVID] = "jwt-svid:" };
 enum { PREFIXES = sizeof(prefixes) / sizeof(prefixes[0]) };
@@ -22,15 +22,29 @@ static bool cut(struct bytes text, const char *prefix, struct bytes *ret_rest)
 	return true;
 }
 
-struct owner owner_parse(struct bytes text, uint8_t authenticator)
+/* Without an issuer it is nobody. */
+static void issuer_cut(struct owner *owner)
 {
-	struct owner owner = { .authenticator = authenticator, .name = text };
+	const uint8_t *space = owner->name.len > 0 ? memchr(owner->name.data, ' ', owner->name.len) : NULL;
+
+	if (space == NULL)
+		return;
+	owner->issuer = bytes_of(owner->name.data, (size_t)(space - owner->name.data));
+	owner->name = bytes_of(space + 1, owner->name.len - owner->issuer.len - 1);
+}
+
+struct owner owner_parse(struct bytes text, const struct identity *admin)
+{
+	struct owner owner = { .authenticator = admin->authenticator, .name = text, .issuer = admin->issuer };
 
 	if (cut(text, shared, &owner.name))
 		return (struct owner){ .is_shared = true, .name = owner.name };
 	for (uint8_t i = 1; i < PREFIXES; i++)
 		if (cut(text, prefixes[i], &owner.name)) {
 			owner.authenticator = i;
+			owner.issuer = (struct bytes){ 0 };
+			if (i == AUTHENTICATOR_ISSUER)
+				issuer_cut(&owner);
 			return owner;
 		}
 	return owner;
@@ -40,6 +54,8 @@ bool owner_is(const struct owner *owner, const struct namespace_name *space)
 {
 	if (owner->is_shared)
 		return space->identity.len == 0 && bytes_equal(space->tenant, owner->name);
+	if (space->authenticator == AUTHENTICATOR_ISSUER && !bytes_equal(space->domain, owner->issuer))
+		return false;
 	return space->authenticator == owner->authenticator && space->identity.len > 0 &&
 	       bytes_equal(space->identity, owner->name);
 }
@@ -54,5 +70,9 @@ void owner_put(struct buf *to, const struct namespace_name *space)
 	}
 	if (space->authenticator > 0 && space->authenticator < PREFIXES)
 		buf_put_text(to, prefixes[space->authenticator]);
+	if (space->authenticator == AUTHENTICATOR_ISSUER) {
+		buf_put(to, space->domain);
+		buf_put_u8(to, ' ');
+	}
 	buf_put(to, space->identity);
 }

@@ -73,6 +73,11 @@ void policy_unref(struct policy *policy)
 		policy_free(policy);
 }
 
+const struct config *policy_config(const struct policy *policy)
+{
+	return policy->tree;
+}
+
 /* ---- deciding ------------------------------------------------------------------------------------------------- */
 
 static bool head_covers_key(const struct rule_head *head, struct bytes key)

@@ -58,6 +58,9 @@ unsigned policy_lint(const struct config *config, config_visit_fn *visit, void *
 struct bytes policy_provider_name(const struct policy *policy, uint32_t instance);
 uint32_t policy_provider_find(const struct policy *policy, struct bytes name);
 
+/* What it was made of; borrowed, for as long as the policy. */
+const struct config *policy_config(const struct policy *policy);
+
 /* Is the identity an administrator?  Says nothing of the listener it came by, nor of who presents the token.  NULL: no;
  * borrowed from the policy. */
 const struct config_admin *policy_admin(const struct policy *policy, const struct identity *identity);

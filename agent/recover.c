@@ -12,11 +12,11 @@ enum { INTENT_RECORD_VERSION = 1, RECOVERY_CALL_US = 60 * US_PER_S };
 
 /* ---- the intent's record ------------------------------------------------------------------------ */
 
-/* Who asked for what: version, namespace, key name, authenticator, identity, tenant, uid, gid, pid, connection,
- * request. */
+/* Who asked for what: version, namespace, key name, authenticator, identity, issuer where the authenticator is one,
+ * tenant, uid, gid, pid, connection, request. */
 struct intent_record {
 	struct namespace_name space;
-	struct bytes name, identity, tenant;
+	struct bytes name, issuer, identity, tenant;
 	uint8_t authenticator;
 	uint32_t uid, gid, pid;
 	uint64_t conn, number;
@@ -33,6 +33,8 @@ void intent_record_put(struct buf *to, const struct request *rq)
 	buf_put_sized(to, record != NULL ? record->name : rq->key_name);
 	buf_put_u8(to, rq->caller.who.authenticator);
 	buf_put_sized(to, rq->caller.who.name);
+	if (rq->caller.who.authenticator == AUTHENTICATOR_ISSUER)
+		buf_put_sized(to, rq->caller.who.issuer);
 	buf_put_sized(to, bytes_of(rq->tenant.name, rq->tenant.name_len));
 	buf_put_u32(to, rq->conn->peer.uid);
 	buf_put_u32(to, rq->conn->peer.gid);
@@ -50,6 +52,8 @@ static struct status intent_record_get(struct bytes from, struct intent_record *
 	ret->name = reader_sized(&r, KEYSTORE_NAME_MAX);
 	ret->authenticator = reader_u8(&r);
 	ret->identity = reader_sized(&r, KEYSTORE_IDENTITY_MAX);
+	if (ret->authenticator == AUTHENTICATOR_ISSUER)
+		ret->issuer = reader_sized(&r, CONFIG_ISSUER_MAX);
 	ret->tenant = reader_sized(&r, KEYSTORE_TENANT_MAX);
 	ret->uid = reader_u32(&r);
 	ret->gid = reader_u32(&r);
@@ -244,6 +248,7 @@ static void put_line(struct recovery *recovery)
 	line.conn = from.conn;
 	line.req = from.number;
 	line.authn = config_authenticator_name(from.authenticator);
+	line.issuer = from.issuer;
 	line.identity = from.identity;
 	line.tenant = from.tenant;
 	line.has_peer = true;

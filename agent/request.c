@@ -572,6 +572,7 @@ void request_line_identity(const struct request *rq, struct audit_record *to)
 	to->conn = rq->conn->id;
 	to->req = rq->number;
 	to->authn = config_authenticator_name(rq->caller.who.authenticator);
+	to->issuer = rq->caller.who.issuer;
 	to->identity = rq->caller.who.name;
 	if (rq->caller.has_token_key)
 		to->token_hash = rq->caller.token_key.input;

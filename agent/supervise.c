@@ -94,6 +94,8 @@ static void child_ready(struct supervisor *s, struct child *child, struct bytes 
 	child->is_ready = true;
 	child->early_deaths = 0;
 	log_info("%s is ready%s%.*s", child->name, text.len > 0 ? ": " : "", (int)text.len, (const char *)text.data);
+	if (child == &s->children[CHILD_AGENT])
+		supervise_jwks_send(s, true);
 	if (child->provider >= 0 && s->wrap_waiting[child->provider] >= 0) {
 		if (child_send_fd(child, "wrap", s->wrap_waiting[child->provider]).code != STATUS_OK)
 			log_warning("%s does not take its wrapping socket", child->name);
@@ -320,6 +322,7 @@ int supervise(struct supervised *given)
 	struct supervisor s = { .given = given };
 
 	add_children(&s);
+	supervise_jwks_watch(&s);
 	for (;;) {
 		struct pollfd polls[CHILDREN_MAX + 3] = { { .fd = given->signal_fd, .events = POLLIN } };
 		struct pollfd *watch = &polls[s.child_count + 1], *accounts = &polls[s.child_count + 2];

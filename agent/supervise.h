@@ -5,9 +5,14 @@
 #ifndef AGENT_SUPERVISE_H
 #define AGENT_SUPERVISE_H
 
+#include <sys/inotify.h>
+
 #include "agent/child.h"
 #include "agent/config.h"
 #include "agent/listen.h"
+
+/* Changes of a directory that are looked at. */
+#define SUPERVISE_WATCHED (IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_ATTRIB | IN_ONLYDIR)
 
 /* What the start opened, before privileges went. */
 struct supervised {
@@ -22,8 +27,9 @@ struct supervised {
 	int state_lock;			       /* owned: one daemon per state directory */
 	int signal_fd;			       /* owned: SIGTERM, SIGINT, SIGHUP, SIGCHLD */
 	int notify_fd;			       /* owned: the service manager; -1 none */
-	int watch_fd;			       /* owned: inotify on the configuration's directory; -1 none */
-	int accounts_fd;		       /* owned: the same on the directory of /etc/passwd; -1 none */
+	int watch_fd;	  /* owned: inotify on the configuration's directory, and others; -1 none */
+	int watch_config; /* which watch of it is the configuration's */
+	int accounts_fd;  /* owned: the same on the directory of /etc/passwd; -1 none */
 };
 
 /* Run keyreeve-config on the file; the tree, or its error text in ret_text.  Also used for a reload.

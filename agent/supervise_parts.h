@@ -5,6 +5,8 @@
 #ifndef AGENT_SUPERVISE_PARTS_H
 #define AGENT_SUPERVISE_PARTS_H
 
+#include <sys/stat.h>
+
 #include "agent/listen.h"
 #include "agent/supervise.h"
 
@@ -20,6 +22,7 @@ struct supervisor {
 	struct child children[CHILDREN_MAX];
 	size_t child_count;
 	int wrap_waiting[CONFIG_PROVIDERS_MAX]; /* a socket to soft for a wrapping worker that does not run yet; -1 */
+	struct stat jwks_seen[CONFIG_ISSUERS_MAX]; /* of the file whose content the agent was given last */
 	bool stopping, announced;
 	uint64_t stop_at_us;
 	struct {
@@ -33,6 +36,11 @@ struct supervisor {
 		struct buf sent; /* owned: the agent's table */
 	} accounts;
 };
+
+/* supervise_jwks.c: give the agent the key documents of issuers whose file is another than the last time, or all of
+ * them; watch their directories, too. */
+void supervise_jwks_send(struct supervisor *s, bool all);
+void supervise_jwks_watch(struct supervisor *s);
 
 /* The worker of that provider, or the one that still ends; NULL none. */
 struct child *supervise_child(struct supervisor *s, struct bytes name);

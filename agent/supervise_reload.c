@@ -77,6 +77,9 @@ static void put_in_force(struct supervisor *s, struct config **config, struct bu
 	buf_done(&s->given->tree);
 	s->given->config = TAKE(*config);
 	s->given->tree = TAKE(*tree);
+	supervise_jwks_watch(s);
+	if (st.code == STATUS_OK && agent->ctl != NULL)
+		supervise_jwks_send(s, true);
 }
 
 static void free_config(struct config **config)
@@ -148,6 +151,7 @@ void supervise_reload_due(struct supervisor *s, uint64_t now_us)
 	s->reload.at_us = 0;
 	s->reload.is_asked = false;
 	reload(s, is_asked);
+	supervise_jwks_send(s, false);
 	s->reload.not_before_us = clock_mono_us() + (uint64_t)PAUSE_MS * US_PER_MS;
 }
 
@@ -163,7 +167,7 @@ bool supervise_reload_watch(struct supervisor *s, uint64_t now_us)
 
 		for (ssize_t at = 0; at < len; at += (ssize_t)(sizeof(*event) + event->len)) {
 			event = (const void *)(events + at);
-			is_there = is_there && (event->mask & IN_IGNORED) == 0;
+			is_there = is_there && ((event->mask & IN_IGNORED) == 0 || event->wd != s->given->watch_config);
 		}
 		supervise_reload_want(s, false, now_us);
 	}

@@ -92,6 +92,7 @@ static struct status read_items(struct role_start *start)
 		case ROLE_FAILED:
 		case ROLE_STOP:
 		case ROLE_RELOAD:
+		case ROLE_JWKS:
 		case ROLE_DOWN:
 		case ROLE_ACCOUNTS:
 		case ROLE_RENEW:

@@ -24,6 +24,7 @@ enum role_message {
 	ROLE_FAILED,   /* role to keyreeved; status, native, part 0 text that says what to do */
 	ROLE_STOP,     /* keyreeved to agent: drain and stop */
 	ROLE_RELOAD,   /* keyreeved to agent: part 1 new configuration */
+	ROLE_JWKS,     /* keyreeved to agent: part 0 issuer, part 1 its key document, not looked at */
 	ROLE_DOWN,     /* keyreeved to agent: part 0 provider name, part 1 reason: it stays down */
 	ROLE_ACCOUNTS, /* keyreeved to agent: part 1 table of account.h */
 	ROLE_RENEW,    /* keyreeved to agent: part 0 provider name; its description changed: let its worker go */

@@ -60,7 +60,7 @@ static const struct policy_command {
 };
 
 static const char request_options[] =
-	"  --as ID              spiffe://..., uid:NUMBER or direct:NAME\n"
+	"  --as ID              spiffe://..., \"issuer:ISSUER SUBJECT\", uid:NUMBER or direct:NAME\n"
 	"  --op OPERATION       a verb (sign, generate, list, ...) or a name such as PsaSignHash\n"
 	"  --key NAME           the key that is asked for\n"
 	"  --provider NAME      the provider's name in the configuration\n"

@@ -19,6 +19,7 @@ const char control_help[] =
 	"entry-delete UID|any      and take them all away\n"
 	"ttl SECONDS               lifetime of tokens\n"
 	"mint SPIFFEID AUDIENCE TTL [AGE [JTI]]   a token of the active key, AGE seconds old\n"
+	"issue ISSUER SUBJECT AUDIENCE TTL [AGE]   the same as an identity provider that is no SPIFFE one\n"
 	"bundle                    the key document\n"
 	"document KEY SIZE|@FILE   one more entry of the map: that many blanks, or a file\n"
 	"document-delete KEY       all of that name\n"
@@ -137,8 +138,22 @@ static struct status mint(struct server *server, const struct words *w, struct b
 
 	ENSURE(number_of(w->word[3], INT32_MAX, &seconds), CLIENT_ARGUMENT);
 	ENSURE(w->word[4] == NULL || number_of(w->word[4], INT32_MAX, &age), CLIENT_ARGUMENT);
-	claims = (struct claims){ w->word[1], &audience, 1, now - age, now - age + seconds,
+	claims = (struct claims){ NULL, w->word[1], &audience, 1, now - age, now - age + seconds,
 		w->word[4] != NULL ? w->word[5] : NULL };
+	return server_mint(server, &claims, out);
+}
+
+/* As an identity provider that is no SPIFFE one. */
+static struct status issue(struct server *server, const struct words *w, struct buf *out)
+{
+	struct bytes audience = bytes_from_text(w->word[3]);
+	int64_t now = clock_wall_us() / US_PER_S;
+	long seconds, age = 0;
+	struct claims claims;
+
+	ENSURE(number_of(w->word[4], INT32_MAX, &seconds), CLIENT_ARGUMENT);
+	ENSURE(w->word[5] == NULL || number_of(w->word[5], INT32_MAX, &age), CLIENT_ARGUMENT);
+	claims = (struct claims){ w->word[1], w->word[2], &audience, 1, now - age, now - age + seconds, NULL };
 	return server_mint(server, &claims, out);
 }
 
@@ -329,6 +344,7 @@ static const struct command {
 	{ "entry-delete",    2, entry_delete,    CONTROL_NOTHING },
 	{ "ttl",             2, ttl,             CONTROL_NOTHING },
 	{ "mint",            4, mint,            CONTROL_NOTHING },
+	{ "issue",           5, issue,           CONTROL_NOTHING },
 	{ "bundle",          1, bundle,          CONTROL_NOTHING },
 	{ "document",        3, document,        CONTROL_NOTHING },
 	{ "document-delete", 2, document_delete, CONTROL_NOTHING },

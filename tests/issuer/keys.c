@@ -238,6 +238,7 @@ struct status keys_mint(const struct keys *keys, const struct claims *claims, st
 	ENSURE(keys->count > 0, KEY_ABSENT);
 	ENSURE(jwt_new(&jwt) == 0, NO_MEMORY);
 	ENSURE(jwt_add_header(jwt, "kid", key->kid) == 0 && jwt_add_header(jwt, "typ", "JWT") == 0, CRYPTO);
+	ENSURE(claims->issuer == NULL || jwt_add_grant(jwt, "iss", claims->issuer) == 0, CRYPTO);
 	ENSURE(jwt_add_grant(jwt, "sub", claims->subject) == 0, CRYPTO);
 	ENSURE(jwt_add_grant_int(jwt, "iat", (long)claims->issued_s) == 0, CRYPTO);
 	ENSURE(jwt_add_grant_int(jwt, "exp", (long)claims->expires_s) == 0, CRYPTO);

@@ -27,6 +27,7 @@ struct keys {
 
 /* What a token says. */
 struct claims {
+	const char *issuer; /* NULL: none, as SPIRE's default */
 	const char *subject;
 	const struct bytes *audiences;
 	size_t audience_count;

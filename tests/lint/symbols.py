@@ -19,7 +19,7 @@ PREFIXES = {
     'config_yaml': 'config',
     'doctor': 'doctor',
     'request': 'principal account admin agent audit authn begin bind compute conn count damaged deadline decode '
-               'durable finish floor holder intent_record key keyfact keyindex lane link listen listener loop op ops '
+               'durable finish floor holder intent_record issuer key keyfact keyindex lane link listen listener loop op ops '
                'owner penalty post quota random recovery replay request revocation revoke strength suspend '
                'trust turns wall watch ',
 }

@@ -109,7 +109,7 @@ class Refused(Exception):
 
 
 class Client:
-    """One identity: Unix peer by default, else ('direct', name) or ('jwt', token or a function)."""
+    """One identity: Unix peer by default, else ('direct', name), ('jwt', token or a function) or ('issued', the same)."""
 
     def __init__(self, path, auth='unix', keep=False, timeout=70):
         self.path, self.auth, self.keep, self.timeout, self.sock = path, auth, keep, timeout, None
@@ -121,7 +121,7 @@ class Client:
             return 3, struct.pack('<I', os.geteuid())
         kind, value = self.auth
         value = value() if callable(value) else value
-        return {'direct': 1, 'jwt': 4}[kind], value if isinstance(value, bytes) else value.encode()
+        return {'direct': 1, 'issued': 2, 'jwt': 4}[kind], value if isinstance(value, bytes) else value.encode()
 
     def connect(self):
         s = socket.socket(socket.AF_UNIX)
@@ -365,7 +365,7 @@ class Rig:
                 f'paths: {{state: {self.path("state")}, private: {self.path("private")}}}\n'
                 f'audit: {{segment: {o.get("segment", "64MiB")}, keep: {o.get("keep", 16)}, reserve: {o.get("reserve", "1MiB")}}}\n'
                 'listeners:\n'
-                f'  - {{path: {self.socket}, mode: "0666", authenticators: [unix-peer, jwt-svid]}}\n'
+                f'  - {{path: {self.socket}, mode: "0666", authenticators: {o.get("authenticators", "[unix-peer, jwt-svid]")}}}\n'
                 f'  - {{path: {self.direct_socket}, mode: "0660", group: keyreeve-rig, authenticators: [direct]}}\n'
                 f'  - {{path: {self.admin_socket}, mode: "0660", group: keyreeve-rig, admin: true, '
                 f'authenticators: [{o.get("admin_authenticators", "unix-peer")}]}}\n')

@@ -33,9 +33,10 @@ static const char good[] =
 	"- {name: fresh, as: \"spiffe://d/x\", op: sign, key: k, age: 30s, expect: %s, rule: " \
 	"\"tenants[0].rules[0]\"}\\n"                                                          \
 	"- {as: \"uid:9\", op: verify, at: 2026-11-28, expect: deny, rule: \"tenants[2].rules[%s]\"}\\n"
-/* A record each: authenticator, issuer, identity, operation, provider, key, whether there is one, time, token's start and end.
+/* A record each: authenticator, issuer, identity, operation, provider, key, whether there is one, time, token's start
+ * and end.
  */
-#define SEEN                                                                                   \
+#define SEEN                                                                                      \
 	"jwt-svid\\0\\0spiffe://d/x\\0PsaSignHash\\0soft\\0k\\0001\\0001025\\0001000\\0001300\\0" \
 	"jwt-svid\\0\\0spiffe://d/x\\0PsaSignHash\\0soft\\0l\\0001\\0001030\\0001000\\0001300\\0" \
 	"jwt-svid\\0\\0spiffe://d/x\\0PsaSignHash\\0soft\\0k\\0001\\0001010\\0001000\\0001300\\0" \

@@ -628,6 +628,34 @@ static void doc_45_follows_links_inside_the_directory_only(void **state)
 	expect_refusal(w, 45, "No such file");
 }
 
+/* Who can write an issuer's keys decides whose tokens are believed. */
+static void doc_45_refuses_keys_of_an_issuer_that_others_can_write(void **state)
+{
+	struct world *w = *state;
+
+	w->config->issuers = calloc(1, sizeof(*w->config->issuers));
+	w->config->issuer_count = 1;
+	w->config->issuers[0].issuer = strdup("https://idp.example");
+	w->config->issuers[0].jwks_file = strdup(in(w, "jwks/idp.json"));
+	make_directory(w, "jwks", 0755, OURS);
+	expect(w, 45, DOCTOR_WARN, "is not there: its tokens are refused until it is");
+	assert_int_equal(w->result.refused, 0);
+	make_file(w, "jwks/idp.json", 0644, "{}");
+	expect_good(w);
+	assert_int_equal(chmod(in(w, "jwks/idp.json"), 0666), 0);
+	expect_refusal(w, 45, "is writable by everybody");
+	assert_int_equal(chmod(in(w, "jwks/idp.json"), 0644), 0);
+	assert_int_equal(chown(in(w, "jwks/idp.json"), FOREIGN, 0), 0);
+	expect_refusal(w, 45, "belongs to uid 4713");
+	assert_int_equal(chown(in(w, "jwks/idp.json"), 0, 0), 0);
+	assert_int_equal(chmod(in(w, "jwks"), 0777), 0);
+	expect_refusal(w, 45, "/jwks is writable by everybody");
+	assert_int_equal(chmod(in(w, "jwks"), 0755), 0);
+	assert_int_equal(unlink(in(w, "jwks/idp.json")), 0);
+	make_directory(w, "jwks/idp.json", 0755, 0);
+	expect_refusal(w, 45, "is no regular file");
+}
+
 static void doc_47_takes_software_out_whose_keys_a_file_wraps(void **state)
 {
 	struct world *w = *state;
@@ -844,6 +872,7 @@ static const struct CMUnitTest tests[] = {
 	in_a_world(doc_42_refuses_a_store_that_is_not_ours_alone),
 	in_a_world(doc_45_refuses_a_file_that_others_can_write),
 	in_a_world(doc_45_follows_links_inside_the_directory_only),
+	in_a_world(doc_45_refuses_keys_of_an_issuer_that_others_can_write),
 	in_a_world(doc_47_takes_software_out_whose_keys_a_file_wraps),
 	in_a_world(doc_47_knows_what_auto_means_without_devices),
 	in_a_world(permissive_warns_except_for_four),

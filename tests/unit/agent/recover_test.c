@@ -180,6 +180,28 @@ static void the_line_says_who_had_asked_for_what(void **state)
 	world_done(&w);
 }
 
+static void the_line_names_an_identity_by_issuer_and_subject(void **state)
+{
+	struct key_record key;
+
+	(void)state;
+	world_init(&w);
+	world_caller((struct identity){ .authenticator = AUTHENTICATOR_ISSUER,
+		.name = BYTES_LITERAL("team/a/bob"),
+		.issuer = BYTES_LITERAL("https://idp.example") });
+	key = key_of(WORLD_HSM, "web", OBJECT);
+	(void)world_put_intent(&w, &key, INTENT_CREATE, 0);
+	world_caller((struct identity){ 0 });
+	start();
+	run_until_up();
+	world_close(&w);
+	world_read_log(&w);
+	assert_non_null(strstr(w.log, "\"authn\":\"jwt\",\"issuer\":\"https://idp.example\",\"identity\":\"team/a/"
+				      "bob\",\"tenant\":\"k8s/a\""));
+	assert_int_equal(world_count_lines(&w, NULL, NULL, NULL), 1);
+	world_done(&w);
+}
+
 static void rows_are_settled_in_the_order_of_their_making(void **state)
 {
 	struct key_record key;
@@ -713,6 +735,7 @@ static void what_is_under_way_at_the_end_is_found_again(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(each_row_of_the_table_is_finished_or_undone),
 	cmocka_unit_test(the_line_says_who_had_asked_for_what),
+	cmocka_unit_test(the_line_names_an_identity_by_issuer_and_subject),
 	cmocka_unit_test(rows_are_settled_in_the_order_of_their_making),
 	cmocka_unit_test(a_line_is_owed_until_it_is_written_whatever_took_its_number),
 	cmocka_unit_test(rows_of_one_name_do_not_free_it_twice),

@@ -145,6 +145,13 @@ struct key_record world_key(const struct keystore *store, size_t lane, const cha
 	return key;
 }
 
+static struct identity caller;
+
+void world_caller(struct identity who)
+{
+	caller = who;
+}
+
 static void fill_request(struct conn *conn, const struct key_record *key)
 {
 	struct request *rq = &conn->request;
@@ -155,8 +162,10 @@ static void fill_request(struct conn *conn, const struct key_record *key)
 	rq->ns = fixture_space();
 	rq->key_name = key->name;
 	rq->key_id = key->id;
-	rq->caller.who.authenticator = AUTHENTICATOR_JWT_SVID;
-	rq->caller.who.name = BYTES_LITERAL("spiffe://prod.example/a");
+	rq->caller.who = caller;
+	if (caller.authenticator == AUTHENTICATOR_NONE)
+		rq->caller.who = (struct identity){ .authenticator = AUTHENTICATOR_JWT_SVID,
+			.name = BYTES_LITERAL("spiffe://prod.example/a") };
 	(void)snprintf(rq->tenant.name, sizeof(rq->tenant.name), "k8s/a");
 	rq->tenant.name_len = strlen(rq->tenant.name);
 	memcpy(rq->hardware_id, key->hardware_id, sizeof(rq->hardware_id));

@@ -61,8 +61,9 @@ void world_submit(struct world *w, struct durable_job *job);
 
 /* A key of fixture_space() on a lane; hardware id: all bytes `object`. */
 struct key_record world_key(const struct keystore *store, size_t lane, const char *name, uint8_t object);
-/* Its intent, with the record that a request of the identity "spiffe://prod.example/a" would leave; record is the
- * caller's buffer. */
+/* Who asked, in what follows; zero: "spiffe://prod.example/a". */
+void world_caller(struct identity who);
+/* Its intent, with the record that a request of that identity would leave; record is the caller's buffer. */
 struct intent world_intent(const struct key_record *key, enum intent_op op, struct buf *record);
 /* Such a request, as far as recovery looks at it; kept until the next call. */
 struct request *world_request(struct world *w, const struct key_record *key);

@@ -67,12 +67,24 @@ static const struct namespace_name spaces[] = {
 	{ 3, { 0 }, BYTES_LITERAL("batch"), BYTES_LITERAL("2001") },
 	{ 4, BYTES_LITERAL("a.example"), BYTES_LITERAL("t"), BYTES_LITERAL("spiffe://a.example/x") },
 	{ 4, BYTES_LITERAL("a.example"), BYTES_LITERAL("batch"), { 0 } },
+	{ 2, BYTES_LITERAL("https://a.example"), BYTES_LITERAL("t"), BYTES_LITERAL("sam") },
+	{ 2, BYTES_LITERAL("https://b.example"), BYTES_LITERAL("t"), BYTES_LITERAL("sam") },
+	{ 2, BYTES_LITERAL("https://b.example"), BYTES_LITERAL("t"), BYTES_LITERAL("https://a.example sam") },
+};
+
+static const struct identity admins[] = {
+	[AUTHENTICATOR_DIRECT] = { .authenticator = AUTHENTICATOR_DIRECT },
+	[AUTHENTICATOR_ISSUER] = { .authenticator = AUTHENTICATOR_ISSUER,
+		.issuer = BYTES_LITERAL("https://b.example") },
+	[AUTHENTICATOR_UNIX_PEER] = { .authenticator = AUTHENTICATOR_UNIX_PEER },
+	[AUTHENTICATOR_JWT_SVID] = { .authenticator = AUTHENTICATOR_JWT_SVID },
 };
 
 static void owners_are_found_by_their_printed_form(void **state)
 {
 	static const char *const printed[] = { "direct:2001", "direct:unix:2001", "unix:2001",
-		"jwt-svid:spiffe://a.example/x", "tenant:batch" };
+		"jwt-svid:spiffe://a.example/x", "tenant:batch", "jwt:https://a.example sam",
+		"jwt:https://b.example sam", "jwt:https://b.example https://a.example sam" };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(spaces); i++) {
@@ -81,7 +93,7 @@ static void owners_are_found_by_their_printed_form(void **state)
 
 		owner_put(&text, &spaces[i]);
 		assert_bytes(buf_bytes(&text), bytes_from_text(printed[i]));
-		owner = owner_parse(buf_bytes(&text), 4);
+		owner = owner_parse(buf_bytes(&text), &admins[AUTHENTICATOR_JWT_SVID]);
 		for (size_t j = 0; j < COUNT(spaces); j++)
 			assert_int_equal(owner_is(&owner, &spaces[j]), i == j);
 		buf_done(&text);
@@ -90,14 +102,19 @@ static void owners_are_found_by_their_printed_form(void **state)
 
 static void a_bare_name_is_of_the_askers_own_kind(void **state)
 {
-	const struct owner own = owner_parse(BYTES_LITERAL("2001"), 3), other = owner_parse(BYTES_LITERAL("2001"), 1);
-	const struct owner none = owner_parse(BYTES_LITERAL(""), 4);
+	const struct owner own = owner_parse(BYTES_LITERAL("2001"), &admins[AUTHENTICATOR_UNIX_PEER]);
+	const struct owner other = owner_parse(BYTES_LITERAL("2001"), &admins[AUTHENTICATOR_DIRECT]);
+	const struct owner none = owner_parse(BYTES_LITERAL(""), &admins[AUTHENTICATOR_JWT_SVID]);
+	const struct owner issued = owner_parse(BYTES_LITERAL("sam"), &admins[AUTHENTICATOR_ISSUER]);
+	const struct owner nobody = owner_parse(BYTES_LITERAL("jwt:sam"), &admins[AUTHENTICATOR_ISSUER]);
 
 	(void)state;
 	assert_true(owner_is(&own, &spaces[2]) && !owner_is(&own, &spaces[0]));
 	assert_true(owner_is(&other, &spaces[0]) && !owner_is(&other, &spaces[2]));
-	for (size_t i = 0; i < COUNT(spaces); i++)
-		assert_false(owner_is(&none, &spaces[i]));
+	for (size_t i = 0; i < COUNT(spaces); i++) {
+		assert_false(owner_is(&none, &spaces[i]) || owner_is(&nobody, &spaces[i]));
+		assert_int_equal(owner_is(&issued, &spaces[i]), i == 6); /* of the administrator's own issuer */
+	}
 }
 
 static const struct CMUnitTest tests[] = {
