@@ -122,8 +122,9 @@ struct workload_rpc {
 	grpc_metadata_array initial;
 	grpc_metadata_array trailing;
 	grpc_byte_buffer *request;
-	grpc_byte_buffer *message; /* handed out until the next event */
-	grpc_slice whole;	   /* the message in one piece */
+	grpc_byte_buffer *message; /* handed out until the next event; the library's until its batch is drained */
+	bool is_handed_out;
+	grpc_slice whole; /* the message in one piece */
 	grpc_status_code status;
 	grpc_slice details;
 	unsigned pending; /* batches started and not drained */
@@ -254,15 +255,17 @@ static void drop_message(struct workload_rpc *rpc)
 	if (rpc->message != NULL)
 		grpc_byte_buffer_destroy(rpc->message);
 	rpc->message = NULL;
+	rpc->is_handed_out = false;
 }
 
-/* Sockets make progress only in here.  Every batch must be drained before the call is released; the end is the
- * status, and a NULL message only says that no more come. */
+/* Sockets make progress in here, in whichever thread: that of another call may have a message ready before this one
+ * looks, so a message is ours from its event on, not from when its pointer is set.  Every batch must be drained before
+ * the call is released; the end is the status, and a NULL message only says that no more come. */
 enum workload_rpc_event workload_rpc_next(struct workload_rpc *rpc, uint64_t wait_ms)
 {
 	const gpr_timespec deadline = in_ms(wait_ms);
 
-	if (rpc->message != NULL) {
+	if (rpc->is_handed_out) {
 		drop_message(rpc);
 		if (!start_receiving(rpc))
 			workload_rpc_cancel(rpc);
@@ -273,8 +276,10 @@ enum workload_rpc_event workload_rpc_next(struct workload_rpc *rpc, uint64_t wai
 		if (event.type != GRPC_OP_COMPLETE)
 			return WORKLOAD_RPC_TIMEOUT;
 		rpc->pending--;
-		if ((uintptr_t)event.tag == TAG_MESSAGE && rpc->message != NULL)
-			return WORKLOAD_RPC_MESSAGE;
+		if ((uintptr_t)event.tag != TAG_MESSAGE || rpc->message == NULL)
+			continue;
+		rpc->is_handed_out = true;
+		return WORKLOAD_RPC_MESSAGE;
 	}
 	return WORKLOAD_RPC_ENDED;
 }
