@@ -26,6 +26,7 @@
 #include "agent/quota_keep.h"
 #include "agent/random.h"
 #include "agent/recover.h"
+#include "agent/remote.h"
 #include "agent/suspend.h"
 #include "agent/replay.h"
 #include "agent/revoke.h"
@@ -99,6 +100,7 @@ struct agent {
 	struct quota_keep quota_keep;
 	/* identity */
 	struct trust trust;
+	struct remote remote;
 	struct jwtsvid_cache *tokens;
 	struct issuers issuers;
 	struct jwtsvid_cache *issued; /* tokens of issuers: never those of SPIFFE IDs */

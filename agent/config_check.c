@@ -145,6 +145,9 @@ static void spiffe_check(struct check *c)
 		path += 2;
 	if (path[0] != '/' || path[1] == '/' || path[1] == '\0' || strlen(path) > CONFIG_SOCKET_MAX)
 		report(c, "is not of the form unix:///path/of/socket", "spiffe.endpoint");
+	if (spiffe->validation == VALIDATION_REMOTE && c->config->posture == POSTURE_STRICT)
+		report(c, "is remote, where a forged answer lets anybody in: strict has local and both",
+			"spiffe.validation");
 	for (uint32_t i = 0; i < spiffe->audience_count; i++)
 		for (uint32_t j = 0; j < i; j++)
 			if (same(spiffe->audiences[i], spiffe->audiences[j]))

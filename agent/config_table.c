@@ -27,7 +27,7 @@ static const struct config_word authenticators[] = {
 	{ "jwt-svid", AUTHENTICATOR_JWT_SVID, false }, { "unix-peer", AUTHENTICATOR_UNIX_PEER, false },
 	{ "direct", AUTHENTICATOR_DIRECT, false }, { "jwt", AUTHENTICATOR_ISSUER, false }, { 0 } };
 static const struct config_word validations[] = {
-	{ "local", VALIDATION_LOCAL, false }, { "remote", VALIDATION_REMOTE, true }, { "both", VALIDATION_BOTH, true }, { 0 } };
+	{ "local", VALIDATION_LOCAL, false }, { "remote", VALIDATION_REMOTE, false }, { "both", VALIDATION_BOTH, false }, { 0 } };
 static const struct config_word provider_types[] = {
 	{ "software", PROVIDER_SOFTWARE, false }, { "tpm", PROVIDER_TPM, false }, { "pkcs11", PROVIDER_PKCS11, false }, { 0 } };
 static const struct config_word switches[] = {
@@ -151,7 +151,9 @@ static const struct config_field spiffe_fields[] = {
 	  .standard = "parsec",
 	  .text = "Audiences that are ours: a token for one of them is accepted. `parsec` is what existing clients ask for." },
 	{ .name = "validation", .type = CONFIG_TYPE_WORD, AT(config_spiffe, validation), .words = validations, .standard = "local",
-	  .text = "Who verifies a token: we ourselves, or the Workload API too." },
+	  .text = "Who verifies a JWT-SVID. `local`: we do, with the keys of its trust domain. `both`: the Workload API is asked as well, for each "
+		  "request, and what it does not confirm is refused; that it refuses, or names another identity, is an alarm. `remote`: the "
+		  "Workload API alone says whether the signature is good; not under strict." },
 	{ 0 } };
 static const struct config_shape spiffe = { "spiffe", sizeof(struct config_spiffe), spiffe_fields };
 

@@ -432,6 +432,7 @@ static void second(void *context)
 	keyfacts_second(agent->keyfacts, agent->loop.now_us);
 	holder_second(agent);
 	lanes_second(agent);
+	remote_second(&agent->remote, agent->loop.now_us);
 	if (seconds++ % RANDOM_REFRESH_S == 2)
 		fetch_random(agent);
 	if (agent->accept_paused && agent->is_open)
@@ -601,6 +602,7 @@ static struct status build_identity(struct agent *agent)
 	TRY(issuers_init(&agent->issuers, agent->compute, agent->issued));
 	issuers_configure(&agent->issuers, agent->config);
 	TRY(trust_init(&agent->trust, &agent->loop, agent->compute, agent->tokens));
+	remote_init(&agent->remote, &agent->trust);
 	return random_pool_init(&agent->random);
 }
 

@@ -50,6 +50,9 @@ enum penalty_cause penalty_cause(enum status_code code)
 	if (code == STATUS_BIND_SCOPE || code == STATUS_BIND_INSTANCES || code == STATUS_BIND_UNKNOWN ||
 		code == STATUS_TOKEN_USED)
 		return PENALTY_NONE;
+	/* Nor is it the client's fault what the Workload API does not know, or says against us. */
+	if (code == STATUS_JWT_UNDECIDED || code == STATUS_JWT_DISAGREE)
+		return PENALTY_NONE;
 	return status_wire(code) == 11 ? PENALTY_FAILURE : PENALTY_NONE;
 }
 

@@ -14,6 +14,7 @@
 #include "agent/lane.h"
 #include "agent/policy.h"
 #include "agent/random.h"
+#include "agent/remote.h"
 #include "agent/revoke.h"
 #include "agent/turns.h"
 #include "jwtsvid/cache.h"
@@ -126,6 +127,7 @@ struct request {
 	struct buf call_part;  /* sized parent, then hash */
 	struct turn turn;      /* while its token waits to be looked at */
 	struct keyset *keyset; /* one reference, while a token is being verified */
+	struct remote_call remote;
 	struct compute_job compute;
 	struct status computed; /* by the compute thread */
 	struct fault computed_fault;

@@ -4,6 +4,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "agent/remote.h"
 #include "base/log.h"
 #include "spiffe/bundle.h"
 #include "spiffe/idp_msg.h"
@@ -27,6 +28,8 @@ static void disconnect(struct trust *trust)
 	watch_remove(trust->loop, &trust->watch);
 	ipc_free(trust->idp);
 	trust->idp = NULL;
+	if (trust->remote != NULL)
+		remote_gone(trust->remote);
 }
 
 void trust_done(struct trust *trust)
@@ -159,6 +162,9 @@ static struct status take_message(struct trust *trust, const struct ipc_message 
 		trust->is_heard = true; /* keyreeve-idp logs the rest itself */
 		log_info("Workload API: %.*s", (int)message->part[0].len, (const char *)message->part[0].data);
 		return OK;
+	case IDP_VERDICT:
+		return trust->remote != NULL ? remote_verdict(trust->remote, message) : OK;
+	case IDP_VALIDATE: /* ours to send */
 	case IDP_NONE:
 		break;
 	}
@@ -168,10 +174,10 @@ static struct status take_message(struct trust *trust, const struct ipc_message 
 static void idp_ready(struct watch *watch, uint32_t events)
 {
 	struct trust *trust = (struct trust *)((char *)watch - offsetof(struct trust, watch));
+	struct status flushed = (events & EPOLLOUT) != 0 ? ipc_flush(trust->idp) : OK;
 	struct status received = ipc_receive(trust->idp);
 	bool have = true;
 
-	(void)events;
 	while (have) {
 		struct ipc_message message;
 
@@ -187,8 +193,20 @@ static void idp_ready(struct watch *watch, uint32_t events)
 			log_error("message from keyreeve-idp refused: %s", log_fault_text(&fault, text));
 		}
 	}
-	if (received.code != STATUS_OK)
+	if (received.code != STATUS_OK || flushed.code != STATUS_OK)
 		disconnect(trust);
+	else
+		watch_events(trust->loop, watch, ipc_wants_write(trust->idp) ? EPOLLIN | EPOLLOUT : EPOLLIN);
+}
+
+struct status trust_send(struct trust *trust, const struct ipc_message *message)
+{
+	ENSURE(trust->idp != NULL, LANE_DOWN);
+	TRY(ipc_send(trust->idp, message));
+	TRY(ipc_flush(trust->idp));
+	if (ipc_wants_write(trust->idp))
+		watch_events(trust->loop, &trust->watch, EPOLLIN | EPOLLOUT);
+	return OK;
 }
 
 struct status trust_connect(struct trust *trust, int fd)

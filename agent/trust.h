@@ -11,12 +11,15 @@
 #include "base/ipc.h"
 #include "jwtsvid/cache.h"
 
+struct remote;
+
 struct trust {
 	struct loop *loop;	      /* borrowed */
 	struct compute *compute;      /* borrowed */
 	struct jwtsvid_cache *tokens; /* borrowed: verified tokens end with their keys */
 	struct ipc *idp;	      /* owned; NULL while there is no keyreeve-idp */
 	struct watch watch;
+	struct remote *remote; /* borrowed: hears what keyreeve-idp says of tokens; NULL: nobody asks */
 	struct keyset *keys;   /* in force; one reference; never NULL */
 	uint64_t keys_at_us;   /* monotonic: when they came into force */
 	bool is_heard;	       /* keys came, or the reason why there are none */
@@ -37,5 +40,7 @@ struct status trust_init(struct trust *trust, struct loop *loop, struct compute 
 void trust_done(struct trust *trust);
 /* A (new) keyreeve-idp; takes the descriptor over.  Fails: NO_MEMORY, IO. */
 struct status trust_connect(struct trust *trust, int fd);
+/* A message for keyreeve-idp.  Fails: LANE_DOWN (there is none), and as ipc_send(). */
+struct status trust_send(struct trust *trust, const struct ipc_message *message);
 
 #endif

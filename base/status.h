@@ -50,6 +50,9 @@
 	X(JWT_CLAIM,            11,   "token claim is missing or of the wrong type") \
 	X(JWT_LIFETIME,         11,   "token lives longer than allowed") \
 	X(JWT_AGE,              11,   "token is older than allowed") \
+	X(JWT_REMOTE,           11,   "Workload API refuses the token") \
+	X(JWT_UNDECIDED,        11,   "Workload API did not decide about the token") \
+	X(JWT_DISAGREE,         11,   "Workload API and our own verification disagree about the token") \
 	X(X509_LONG,            11,   "certificate or chain over its bound") \
 	X(X509_MALFORMED,       11,   "certificate is malformed") \
 	X(X509_URI,             11,   "certificate has not exactly one URI name") \

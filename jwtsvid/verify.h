@@ -72,6 +72,11 @@ struct bytes jwtsvid_domain(const struct jwtsvid *svid);
  * JWT_AUDIENCE (over JWTSVID_AUDIENCES_MAX), NO_MEMORY. */
 struct status jwtsvid_authenticate(struct bytes token, const struct keyset *keys, struct jwtsvid **ret_svid);
 
+/* The same without the signature, for a token that somebody else verifies: nothing that it says is to be believed
+ * before that.  key_id and generation are zero, so that no cache keeps it; kid is what the token says of itself. Fails:
+ * as jwtsvid_authenticate() but for the keys. */
+struct status jwtsvid_read(struct bytes token, struct jwtsvid **ret_svid);
+
 /* What is asked of the token of an identity provider that is no SPIFFE one (JT-26).  Everything is borrowed. */
 struct jwtsvid_issuer {
 	struct bytes name;	   /* "iss", byte for byte, and what the keyset calls its keys */

@@ -5,7 +5,8 @@
  *
  * Two threads of ours.  The watching one speaks gRPC and writes what is in force into struct news; the main one
  * owns the sockets to keyreeved and to the agent and says what is in force whenever it has changed, or when the
- * agent is a new one.  Snapshots replace each other, so that a slow agent misses steps and never the end. */
+ * agent is a new one.  Snapshots replace each other, so that a slow agent misses steps and never the end.  Where the
+ * agent asks for the Workload API's opinion of tokens, idp_validate.c has threads for that. */
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -19,6 +20,7 @@
 #include "base/sandbox.h"
 #include "spiffe/endpoint.h"
 #include "spiffe/idp_msg.h"
+#include "spiffe/idp_validate.h"
 #include "spiffe/workload.h"
 
 /* What is in force.  The watching thread writes, the main thread reads. */
@@ -42,6 +44,7 @@ struct idp {
 	uint64_t sent_version; /* to this agent */
 	uint64_t sent_state;
 	struct workload_watch *watch;
+	struct validator *validator;
 	pthread_t watcher;
 };
 
@@ -181,7 +184,11 @@ static struct status tell_agent(struct idp *idp)
 {
 	struct status st;
 
-	if (idp->agent == NULL || ipc_wants_write(idp->agent))
+	if (idp->agent == NULL)
+		return OK;
+	TRY(validator_tell(idp->validator, idp->agent));
+	TRY(ipc_flush(idp->agent));
+	if (ipc_wants_write(idp->agent))
 		return OK;
 	(void)pthread_mutex_lock(&idp->news.lock);
 	st = send_news(idp);
@@ -202,6 +209,7 @@ static struct status take_agent(struct idp *idp, int fd)
 	struct status st;
 
 	drop_agent(idp);
+	validator_forget(idp->validator);
 	st = ipc_new(fd, &idp->agent);
 	if (st.code != STATUS_OK) {
 		(void)close(fd);
@@ -212,7 +220,7 @@ static struct status take_agent(struct idp *idp, int fd)
 	return send_hello(idp->agent);
 }
 
-/* The agent says nothing but its own hello; anything else, or its end, ends the connection. */
+/* The agent says its hello and asks about tokens; anything else, or its end, ends the connection. */
 static struct status read_agent(struct idp *idp)
 {
 	struct ipc_message message;
@@ -223,6 +231,10 @@ static struct status read_agent(struct idp *idp)
 		TRY(ipc_next(idp->agent, &message, &have));
 		if (!have)
 			return st;
+		if (message.type == IDP_VALIDATE) {
+			validator_ask(idp->validator, &message);
+			continue;
+		}
 		ENSURE(message.type == IDP_HELLO, IPC_MALFORMED);
 		ENSURE(bytes_equal(message.part[0], ipc_build_id()), IPC_BUILD);
 	}
@@ -298,27 +310,28 @@ static struct status serve(struct idp *idp)
 
 /* ---- begin and end ------------------------------------------------------------------------------------------ */
 
-static struct status begin_watch(struct idp *idp)
+static struct status begin_watch(struct idp *idp, const struct endpoint *endpoint)
 {
 	const struct workload_events events = { &idp->news, on_bundles, on_withdrawn, on_state };
-	struct endpoint endpoint;
 
-	TRY(endpoint_section_get(buf_bytes(&idp->start.config), &endpoint));
-	return workload_watch_new(&endpoint, &events, NULL, &idp->watch);
+	return workload_watch_new(endpoint, &events, NULL, &idp->watch);
 }
 
 static struct status begin(struct idp *idp)
 {
-	int fd = role_take_fd(&idp->start, "agent");
+	AUTO(own_close) int fd = role_take_fd(&idp->start, "agent");
+	struct endpoint endpoint;
 
 	idp->news.list = buf_make(WORKLOAD_LIST_MAX);
 	(void)pthread_mutex_init(&idp->news.lock, NULL); /* cannot fail for a default mutex */
 	idp->news.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (fd >= 0)
-		TRY(take_agent(idp, fd));
 	if (idp->news.wake < 0)
 		return FAIL_RC(NO_DESCRIPTORS, errno);
-	TRY(begin_watch(idp));
+	TRY(endpoint_section_get(buf_bytes(&idp->start.config), &endpoint));
+	TRY(validator_new(&endpoint, idp->news.wake, &idp->validator));
+	if (fd >= 0)
+		TRY(take_agent(idp, own_take_fd(&fd)));
+	TRY(begin_watch(idp, &endpoint));
 	if (pthread_create(&idp->watcher, NULL, watch_main, idp) != 0) {
 		workload_watch_free(TAKE(idp->watch));
 		return FAIL(NO_MEMORY);
@@ -334,6 +347,7 @@ static void end(struct idp *idp)
 		workload_watch_free(idp->watch);
 	}
 	drop_agent(idp);
+	validator_free(idp->validator);
 	buf_done(&idp->news.list);
 	own_close(&idp->news.wake);
 	(void)pthread_mutex_destroy(&idp->news.lock);

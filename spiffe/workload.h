@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Client of the SPIFFE Workload API over gRPC C core: a watch of the JWT key documents for keyreeve-idp, and one
- * unary call for a client's own JWT-SVID.  It carries bytes: documents and tokens are handed on undecoded.  Linked by
- * keyreeve-idp, the command line and libkeyreeve-spiffe only; gRPC starts threads of its own, so a process that
- * uses this never forks except to execute.  Workload Endpoint and Workload API; spiffe-requirements sections 2 to 5. */
+ * Client of the SPIFFE Workload API over gRPC C core: a watch of the JWT key documents and the question whether a
+ * token is good, for keyreeve-idp, and one unary call for a client's own JWT-SVID.  It carries bytes: documents and
+ * tokens are handed on undecoded.  Linked by keyreeve-idp, the command line and libkeyreeve-spiffe only; gRPC starts
+ * threads of its own, so a process that uses this never forks except to execute.  Workload Endpoint and Workload API;
+ * spiffe-requirements sections 2 to 5. */
 #ifndef SPIFFE_WORKLOAD_H
 #define SPIFFE_WORKLOAD_H
 
@@ -75,12 +76,34 @@ struct workload_watch;
  * Fails: NO_MEMORY, NO_DESCRIPTORS. */
 struct status workload_watch_new(const struct endpoint *endpoint, const struct workload_events *events,
 	const struct workload_timing *timing, struct workload_watch **ret_watch);
-/* Watch until stopped, retrying as EP-14 to EP-19 say.  One thread, which alone speaks gRPC meanwhile. */
+/* Watch until stopped, retrying as EP-14 to EP-19 say.  One thread; calls of its own belong to it alone. */
 void workload_watch_run(struct workload_watch *watch);
 /* Make workload_watch_run() return soon; it may not have started yet.  Any thread, not a signal handler. */
 void workload_watch_stop(struct workload_watch *watch);
 /* After workload_watch_run() has returned. */
 void workload_watch_free(struct workload_watch *watch);
+
+/* ---- somebody else's JWT-SVID ------------------------------------------------------------------------ */
+
+/* Zero decides nothing. */
+enum workload_verdict {
+	WORKLOAD_UNDECIDED = 0,
+	WORKLOAD_GOOD,
+	WORKLOAD_BAD, /* InvalidArgument, whatever it is about (WA-22) */
+};
+
+struct workload_question {
+	const struct endpoint *endpoint;
+	struct bytes audience;
+	struct bytes token;
+	int deadline_ms; /* connecting included */
+};
+
+/* ValidateJWTSVID, once, never again.  GOOD: ret_id has the SPIFFE ID of the answer, which is one, and the answer had
+ * claims (WA-23); whether it is the token's own "sub" is for who can read that.  Else ret_reason, of
+ * WORKLOAD_REASON_BYTES, has a printable sentence.  Between workload_library_begin() and _end(); any thread. */
+enum workload_verdict workload_validate_jwt(
+	const struct workload_question *question, struct buf *ret_id, char ret_reason[WORKLOAD_REASON_BYTES]);
 
 /* ---- one's own JWT-SVIDs ---------------------------------------------------------------------------- */
 

@@ -504,6 +504,98 @@ static void idp_drops_an_agent_that_speaks(void **state)
 	expect_own_document(&role, &issuer);
 }
 
+static void ask(uint64_t id, const char *token, uint64_t deadline_us)
+{
+	struct ipc_message message = ipc_message_of(IDP_VALIDATE, id);
+
+	message.deadline_us = deadline_us;
+	message.part[0] = BYTES_LITERAL("parsec");
+	message.part[1] = bytes_from_text(token);
+	assert_ok(ipc_send(role.agent, &message));
+	assert_ok(ipc_flush_wait(role.agent, PATIENCE_MS));
+}
+
+static uint64_t soon(void)
+{
+	return clock_mono_us() + IDP_VALIDATE_MS * (uint64_t)US_PER_MS;
+}
+
+static void idp_asks_the_workload_api_about_tokens(void **state)
+{
+	static const struct {
+		const char *opinion;
+		enum status_code want;
+	} rows[] = { { "good", STATUS_OK }, { "invalid", STATUS_JWT_REMOTE }, { "unavailable", STATUS_JWT_UNDECIDED },
+		{ "no-claims", STATUS_JWT_UNDECIDED }, { "hang", STATUS_JWT_UNDECIDED } };
+	char *token = strdup(issuer_say(&issuer, "mint spiffe://prod.example/w parsec 300"));
+
+	(void)state;
+	assert_non_null(token);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct ipc_message verdict;
+
+		(void)issuer_say(&issuer, "validate %s", rows[i].opinion);
+		ask(100 + i, token, soon());
+		verdict = expect(&role, IDP_VERDICT);
+		assert_int_equal(verdict.id, 100 + i);
+		if (verdict.status != rows[i].want)
+			fail_msg("%s: %s", rows[i].opinion, status_name(verdict.status));
+		if (verdict.status == STATUS_OK)
+			assert_bytes(verdict.part[0], BYTES_LITERAL("spiffe://prod.example/w"));
+		else
+			assert_true(verdict.part[0].len > 0);
+	}
+	/* what cannot be asked any more is answered without asking */
+	(void)issuer_say(&issuer, "validate good");
+	ask(1, token, clock_mono_us());
+	assert_int_equal(expect(&role, IDP_VERDICT).status, STATUS_JWT_UNDECIDED);
+	free(token);
+}
+
+/* A Workload API that hangs costs a bounded number of questions, each its own time, and not the documents. */
+static void idp_answers_every_question_in_time(void **state)
+{
+	enum { QUESTIONS = IDP_VALIDATIONS_MAX + 16 };
+	bool answered[QUESTIONS] = { false };
+	uint64_t start = clock_mono_us();
+
+	(void)state;
+	(void)issuer_say(&issuer, "validate hang");
+	for (uint64_t i = 0; i < QUESTIONS; i++)
+		ask(i, "a.b.c", start + IDP_VALIDATE_MS * (uint64_t)US_PER_MS);
+	for (unsigned i = 0; i < QUESTIONS; i++) {
+		struct ipc_message verdict = expect(&role, IDP_VERDICT);
+
+		assert_int_equal(verdict.status, STATUS_JWT_UNDECIDED);
+		assert_true(verdict.id < QUESTIONS && !answered[verdict.id]);
+		answered[verdict.id] = true;
+	}
+	assert_true(clock_mono_us() - start < (IDP_VALIDATE_MS + 1000) * (uint64_t)US_PER_MS);
+	assert_true(issuer_seen(&issuer, "validations") <= 8); /* few at a time, none twice */
+	(void)issuer_say(&issuer, "validate good");
+	ask(1000, issuer_say(&issuer, "mint spiffe://prod.example/w parsec 300"), soon());
+	assert_int_equal(expect(&role, IDP_VERDICT).status, STATUS_OK);
+}
+
+static void idp_does_not_tell_a_new_agent_what_the_last_one_asked(void **state)
+{
+	struct ipc_message message;
+
+	(void)state;
+	(void)issuer_say(&issuer, "validate hang");
+	for (uint64_t i = 0; i < 10; i++)
+		ask(i, "a.b.c", soon());
+	give_agent(&role);
+	expect_hello(&role);
+	expect_own_document(&role, &issuer);
+	assert_false(next_of(&role, IDP_VERDICT, IDP_VALIDATE_MS + 1000, &message));
+	(void)issuer_say(&issuer, "validate good");
+	ask(7, issuer_say(&issuer, "mint spiffe://prod.example/w parsec 300"), soon());
+	message = expect(&role, IDP_VERDICT);
+	assert_int_equal(message.id, 7);
+	assert_int_equal(message.status, STATUS_OK);
+}
+
 static void idp_ends_when_keyreeved_does_also_while_backing_off(void **state)
 {
 	(void)state;
@@ -550,6 +642,9 @@ int main(int argc, char **argv)
 		WITH_ROLE(idp_tells_a_new_agent_what_is_in_force),
 		WITH_ROLE(idp_does_not_wait_for_an_agent_that_does_not_read),
 		WITH_ROLE(idp_drops_an_agent_that_speaks),
+		WITH_ROLE(idp_asks_the_workload_api_about_tokens),
+		WITH_ROLE(idp_answers_every_question_in_time),
+		WITH_ROLE(idp_does_not_tell_a_new_agent_what_the_last_one_asked),
 		ALONE(idp_ends_when_keyreeved_does_also_while_backing_off),
 		ALONE(idp_refuses_an_endpoint_that_is_none),
 	};

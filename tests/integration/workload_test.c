@@ -188,6 +188,79 @@ static void fetch_without_an_entry_is_denied(void **state)
 	assert_bytes(jwts.item[0].spiffe_id, bytes_from_text("spiffe://prod.example/by-uid"));
 }
 
+/* ---- somebody else's token -------------------------------------------------------------------------------- */
+
+static enum workload_verdict validate_with(
+	const struct endpoint *endpoint, const char *token, int deadline_ms, struct buf *id, char *reason)
+{
+	const struct workload_question question = { endpoint, parsec, bytes_from_text(token), deadline_ms };
+
+	return workload_validate_jwt(&question, id, reason);
+}
+
+static void TV_WA_17_answers_about_a_token(void **state)
+{
+	static const struct {
+		const char *opinion;
+		enum workload_verdict want;
+		const char *id, *words; /* in the reason */
+	} rows[] = {
+		{ "good", WORKLOAD_GOOD, "spiffe://prod.example/w", NULL },
+		{ "invalid", WORKLOAD_BAD, NULL, "InvalidArgument" },
+		{ "unavailable", WORKLOAD_UNDECIDED, NULL, "Unavailable" },
+		{ "denied", WORKLOAD_UNDECIDED, NULL, "PermissionDenied" },
+		{ "internal", WORKLOAD_UNDECIDED, NULL, "Internal" },
+		{ "other", WORKLOAD_GOOD, "spiffe://rig.example/other",
+			NULL }, /* whose "sub" it is not, the agent sees */
+		{ "no-id", WORKLOAD_UNDECIDED, NULL, "not acceptable" },
+		{ "bad-id", WORKLOAD_UNDECIDED, NULL, "not acceptable" },
+		{ "no-claims", WORKLOAD_UNDECIDED, NULL, "not acceptable" },
+		{ "empty", WORKLOAD_UNDECIDED, NULL, "not acceptable" },
+	};
+	const struct endpoint endpoint = here();
+	char *token = strdup(issuer_say(&issuer, "mint spiffe://prod.example/w parsec 300"));
+
+	(void)state;
+	assert_non_null(token);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		AUTO(buf_done) struct buf id = buf_make(2048);
+		char reason[WORKLOAD_REASON_BYTES] = "";
+		unsigned seen = issuer_seen(&issuer, "validations");
+		enum workload_verdict verdict;
+
+		(void)issuer_say(&issuer, "validate %s", rows[i].opinion);
+		verdict = validate_with(&endpoint, token, DEADLINE_MS, &id, reason);
+		if (verdict != rows[i].want)
+			fail_msg("%s: %d, \"%s\"", rows[i].opinion, (int)verdict, reason);
+		if (rows[i].id != NULL)
+			assert_bytes(buf_bytes(&id), bytes_from_text(rows[i].id));
+		else
+			assert_int_equal(id.len, 0);
+		if (rows[i].words != NULL && strstr(reason, rows[i].words) == NULL)
+			fail_msg("%s: \"%s\"", rows[i].opinion, reason);
+		assert_int_equal(issuer_seen(&issuer, "validations"), seen + 1); /* never asked twice (WA-22) */
+	}
+	assert_int_equal(issuer_seen(&issuer, "bad-metadata"), 0);
+	free(token);
+}
+
+static void a_token_that_is_not_decided_in_time_is_undecided(void **state)
+{
+	AUTO(buf_done) struct buf id = buf_make(2048);
+	const struct endpoint endpoint = here();
+	char reason[WORKLOAD_REASON_BYTES];
+	uint64_t start = clock_mono_us();
+
+	(void)state;
+	(void)issuer_say(&issuer, "validate hang");
+	assert_int_equal(validate_with(&endpoint, "a.b.c", 300, &id, reason), WORKLOAD_UNDECIDED);
+	assert_in_range(clock_mono_us() - start, 250 * US_PER_MS, 2 * US_PER_S);
+	(void)issuer_say(&issuer, "stop");
+	assert_int_equal(validate_with(&endpoint, "a.b.c", DEADLINE_MS, &id, reason), WORKLOAD_UNDECIDED);
+	assert_int_equal(validate_with(&endpoint, "", DEADLINE_MS, &id, reason), WORKLOAD_UNDECIDED);
+	assert_int_equal(validate_with(&endpoint, "a.b.c", 0, &id, reason), WORKLOAD_UNDECIDED);
+}
+
 static void fetch_ends_soon_where_nobody_listens(void **state)
 {
 	AUTO(workload_jwts_done) struct workload_jwts jwts = { 0 };
@@ -418,6 +491,8 @@ int main(int argc, char **argv)
 		WITH_ISSUER(fetch_refuses_to_ask_without_audience),
 		WITH_ISSUER(fetch_says_why_there_is_no_token),
 		WITH_ISSUER(fetch_without_an_entry_is_denied),
+		WITH_ISSUER(TV_WA_17_answers_about_a_token),
+		WITH_ISSUER(a_token_that_is_not_decided_in_time_is_undecided),
 		WITH_ISSUER(fetch_ends_soon_where_nobody_listens),
 		WITH_ISSUER(fetch_ends_at_its_deadline),
 		WITH_ISSUER(fetch_finds_a_socket_whose_name_looks_like_a_uri),

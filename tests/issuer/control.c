@@ -32,7 +32,10 @@ const char control_help[] =
 	"close                     end open streams with OK\n"
 	"disconnect                cut every connection\n"
 	"twist none|subject|audience|expired|no-svids|empty-svid|empty-id   spoil FetchJWTSVID's answers\n"
-	"seen                      bundles=N svids=N others=N bad-metadata=N streams=N\n"
+	"validate good|invalid|denied|internal|unavailable|hang|other|no-id|bad-id|no-claims|empty   what "
+	"ValidateJWTSVID "
+	"says of any token\n"
+	"seen                      bundles=N svids=N validations=N others=N bad-metadata=N streams=N\n"
 	"times                     milliseconds between the calls of FetchJWTBundles\n"
 	"stop | start              remove the socket and cut every connection; listen again\n"
 	"quit\n";
@@ -299,14 +302,33 @@ static struct status twist(struct server *server, const struct words *w, struct 
 	return FAIL(CLIENT_ARGUMENT);
 }
 
+static struct status validate(struct server *server, const struct words *w, struct buf *out)
+{
+	static const struct {
+		const char *name;
+		enum server_opinion opinion;
+	} rows[] = { { "good", OPINION_GOOD }, { "invalid", OPINION_INVALID }, { "denied", OPINION_DENIED },
+		{ "internal", OPINION_INTERNAL }, { "unavailable", OPINION_UNAVAILABLE }, { "hang", OPINION_HANG },
+		{ "other", OPINION_OTHER }, { "no-id", OPINION_NO_ID }, { "bad-id", OPINION_BAD_ID },
+		{ "no-claims", OPINION_NO_CLAIMS }, { "empty", OPINION_EMPTY } };
+
+	(void)out;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (strcmp(rows[i].name, w->word[1]) == 0) {
+			server_opinion(server, rows[i].opinion);
+			return OK;
+		}
+	return FAIL(CLIENT_ARGUMENT);
+}
+
 static struct status seen(struct server *server, const struct words *w, struct buf *out)
 {
 	struct server_seen now;
 
 	(void)w;
 	server_seen(server, &now);
-	buf_printf(out, "bundles=%u svids=%u others=%u bad-metadata=%u streams=%u", now.bundles, now.svids, now.others,
-		now.bad_metadata, now.streams);
+	buf_printf(out, "bundles=%u svids=%u validations=%u others=%u bad-metadata=%u streams=%u", now.bundles,
+		now.svids, now.validations, now.others, now.bad_metadata, now.streams);
 	return OK;
 }
 
@@ -361,6 +383,7 @@ static const struct command {
 	{ "close",           1, close_streams,   CONTROL_NOTHING },
 	{ "disconnect",      1, disconnect,      CONTROL_NOTHING },
 	{ "twist",           2, twist,           CONTROL_NOTHING },
+	{ "validate",        2, validate,        CONTROL_NOTHING },
 	{ "seen",            1, seen,            CONTROL_NOTHING },
 	{ "times",           1, times,           CONTROL_NOTHING },
 	{ "stop",            1, disconnect,      CONTROL_STOP },

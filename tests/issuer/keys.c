@@ -251,3 +251,36 @@ struct status keys_mint(const struct keys *keys, const struct claims *claims, st
 	buf_put_text(token, text);
 	return buf_check(token);
 }
+
+/* Base64url; what is none of it counts as zero. */
+static void base64url_decode(struct bytes text, struct buf *out)
+{
+	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+	uint32_t bits = 0;
+	unsigned have = 0;
+
+	for (size_t i = 0; i < text.len; i++) {
+		const char *at = memchr(alphabet, text.data[i], sizeof(alphabet) - 1);
+
+		bits = bits << 6 | (at != NULL ? (uint32_t)(at - alphabet) : 0);
+		for (have += 6; have >= 8; have -= 8)
+			buf_put_u8(out, (uint8_t)(bits >> (have - 8)));
+	}
+}
+
+struct status keys_subject(struct bytes token, struct buf *subject)
+{
+	AUTO(buf_done) struct buf payload = buf_make(KEYS_TOKEN_MAX);
+	AUTO(json_done) json_t *claims = NULL;
+	const uint8_t *first = token.len > 0 ? memchr(token.data, '.', token.len) : NULL, *second;
+
+	ENSURE(first != NULL, CLIENT_TOKEN);
+	first++;
+	second = memchr(first, '.', token.len - (size_t)(first - token.data));
+	ENSURE(second != NULL, CLIENT_TOKEN);
+	base64url_decode(bytes_of(first, (size_t)(second - first)), &payload);
+	claims = json_loadb((const char *)payload.data, payload.len, 0, NULL);
+	ENSURE(json_is_string(json_object_get(claims, "sub")), CLIENT_TOKEN);
+	buf_put_text(subject, json_string_value(json_object_get(claims, "sub")));
+	return buf_check(subject);
+}

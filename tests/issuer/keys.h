@@ -50,4 +50,7 @@ struct status keys_document(const struct keys *keys, struct buf *document);
 /* A token of the active key.  Fails: KEY_ABSENT, CRYPTO, LIMIT. */
 struct status keys_mint(const struct keys *keys, const struct claims *claims, struct buf *token);
 
+/* The "sub" of a token, whatever the rest of it is worth.  Fails: CLIENT_TOKEN. */
+struct status keys_subject(struct bytes token, struct buf *subject);
+
 #endif

@@ -96,6 +96,7 @@ struct server {
 	enum server_mode mode;
 	unsigned mode_left; /* 0: for ever */
 	enum server_twist twist;
+	enum server_opinion opinion;
 	struct rpc *streams;
 	struct server_seen seen;
 };
@@ -391,19 +392,24 @@ static struct status svids_message(struct server *server, unsigned uid, const Wo
 	return st;
 }
 
-static Workload__JwtSvidRequest *decode_request(struct rpc *rpc)
+static ProtobufCMessage *decode_as(struct rpc *rpc, const ProtobufCMessageDescriptor *type)
 {
-	Workload__JwtSvidRequest *request = NULL;
+	ProtobufCMessage *request = NULL;
 	grpc_byte_buffer_reader reader;
 	grpc_slice slice;
 
 	if (rpc->request == NULL || !grpc_byte_buffer_reader_init(&reader, rpc->request))
 		return NULL;
 	slice = grpc_byte_buffer_reader_readall(&reader);
-	request = workload__jwt_svid_request__unpack(NULL, GRPC_SLICE_LENGTH(slice), GRPC_SLICE_START_PTR(slice));
+	request = protobuf_c_message_unpack(type, NULL, GRPC_SLICE_LENGTH(slice), GRPC_SLICE_START_PTR(slice));
 	grpc_slice_unref(slice);
 	grpc_byte_buffer_reader_destroy(&reader);
 	return request;
+}
+
+static Workload__JwtSvidRequest *decode_request(struct rpc *rpc)
+{
+	return (Workload__JwtSvidRequest *)decode_as(rpc, &workload__jwt_svid_request__descriptor);
 }
 
 static void answer_svids(struct rpc *rpc)
@@ -419,6 +425,54 @@ static void answer_svids(struct rpc *rpc)
 	if (status == MODE_OK)
 		send_message(rpc, buf_bytes(&message));
 	end_call(rpc, status);
+}
+
+/* ---- somebody else's token --------------------------------------------------------------------------- */
+
+/* {"sub": TEXT} as google.protobuf.Struct; TEXT is short. */
+static void claims_put(struct buf *to, const char *text)
+{
+	size_t len = strlen(text);
+
+	buf_printf(to, "\x0a%c\x0a\x03sub\x12%c\x1a%c%s", (char)(len + 9), (char)(len + 2), (char)len, text);
+}
+
+static void answer_validation(struct rpc *rpc)
+{
+	static const char *const other = "spiffe://rig.example/other";
+	AUTO(buf_done) struct buf message = buf_make(RESPONSE_MAX), subject = buf_make(SERVER_ID_BYTES);
+	AUTO(buf_done) struct buf claims = buf_make(RESPONSE_MAX);
+	enum server_opinion opinion = rpc->listener->server->opinion;
+	ProtobufCMessage *decoded = decode_as(rpc, &workload__validate_jwt_svid_request__descriptor);
+	const Workload__ValidateJwtSvidRequest *request = (const Workload__ValidateJwtSvidRequest *)decoded;
+	Workload__ValidateJwtSvidResponse response = WORKLOAD__VALIDATE_JWT_SVID_RESPONSE__INIT;
+	uint8_t *at;
+
+	if (opinion == OPINION_HANG || (opinion > OPINION_GOOD && opinion < OPINION_HANG)) {
+		protobuf_c_message_free_unpacked(decoded, NULL);
+		if (opinion != OPINION_HANG)
+			end_call(rpc, (int)opinion);
+		return;
+	}
+	if (request == NULL || request->audience.len == 0 ||
+		keys_subject(bytes_of(request->svid.data, request->svid.len), &subject).code != STATUS_OK) {
+		protobuf_c_message_free_unpacked(decoded, NULL);
+		end_call(rpc, MODE_INVALID_ARGUMENT);
+		return;
+	}
+	protobuf_c_message_free_unpacked(decoded, NULL);
+	claims_put(&claims, "x");
+	if (opinion != OPINION_NO_ID && opinion != OPINION_EMPTY)
+		response.spiffe_id = opinion == OPINION_OTHER	 ? field_text(other)
+				     : opinion == OPINION_BAD_ID ? field_text("https://rig.example/w")
+								 : field_of(subject.data, subject.len);
+	if (opinion != OPINION_NO_CLAIMS && opinion != OPINION_EMPTY)
+		response.claims = field_of(claims.data, claims.len);
+	at = buf_reserve(&message, workload__validate_jwt_svid_response__get_packed_size(&response) + 1);
+	if (at != NULL)
+		buf_grew(&message, workload__validate_jwt_svid_response__pack(&response, at));
+	send_message(rpc, buf_bytes(&message));
+	end_call(rpc, MODE_OK);
 }
 
 /* ---- calls --------------------------------------------------------------------------------------------- */
@@ -455,6 +509,8 @@ static void count_call(struct rpc *rpc)
 		if (seen->bundles < SERVER_CALLS_MAX)
 			seen->bundle_us[seen->bundles] = clock_mono_us();
 		seen->bundles++;
+	} else if (is_method(rpc, "/SpiffeWorkloadAPI/ValidateJWTSVID")) {
+		seen->validations++;
 	} else {
 		seen->others++;
 	}
@@ -489,6 +545,8 @@ static void answer(struct rpc *rpc)
 		end_call(rpc, MODE_INVALID_ARGUMENT);
 	else if (is_method(rpc, "/SpiffeWorkloadAPI/FetchJWTSVID"))
 		answer_svids(rpc);
+	else if (is_method(rpc, "/SpiffeWorkloadAPI/ValidateJWTSVID"))
+		answer_validation(rpc);
 	else if (!is_method(rpc, "/SpiffeWorkloadAPI/FetchJWTBundles") && !has_x509(rpc))
 		end_call(rpc, MODE_UNIMPLEMENTED);
 	else if (!is_known(server, rpc->listener->uid))
@@ -764,6 +822,13 @@ void server_twist(struct server *server, enum server_twist twist)
 {
 	lock(server);
 	server->twist = twist;
+	unlock(server);
+}
+
+void server_opinion(struct server *server, enum server_opinion opinion)
+{
+	lock(server);
+	server->opinion = opinion;
 	unlock(server);
 }
 

@@ -45,10 +45,26 @@ enum server_twist {
 	TWIST_COUNT,
 };
 
+/* What ValidateJWTSVID says of a token, which nobody looks at but for its "sub"; numbers of gRPC for the first ones. */
+enum server_opinion {
+	OPINION_GOOD = 0,
+	OPINION_INVALID = 3,
+	OPINION_DENIED = 7,
+	OPINION_INTERNAL = 13,
+	OPINION_UNAVAILABLE = 14,
+	OPINION_HANG = 100,
+	OPINION_OTHER,	   /* good, and another SPIFFE ID */
+	OPINION_NO_ID,	   /* good, with claims alone */
+	OPINION_BAD_ID,	   /* good, with a text that is no SPIFFE ID */
+	OPINION_NO_CLAIMS, /* good, with the SPIFFE ID alone */
+	OPINION_EMPTY,	   /* good, with neither */
+};
+
 /* What the server was seen doing. */
 struct server_seen {
 	unsigned bundles;		      /* calls of FetchJWTBundles */
 	unsigned svids;			      /* calls of FetchJWTSVID */
+	unsigned validations;		      /* calls of ValidateJWTSVID */
 	unsigned others;		      /* calls of other methods */
 	unsigned bad_metadata;		      /* without exactly one "workload.spiffe.io: true" */
 	unsigned streams;		      /* open now */
@@ -75,6 +91,7 @@ void server_mode(struct server *server, enum server_mode mode, unsigned count);
 /* End every open stream with that status. */
 void server_close_streams(struct server *server, int status);
 void server_twist(struct server *server, enum server_twist twist);
+void server_opinion(struct server *server, enum server_opinion opinion);
 void server_ttl(struct server *server, int64_t seconds);
 
 /* Change the keys, then push the new document.  The functions of keys.h with the server's keys. */

@@ -20,7 +20,7 @@ PREFIXES = {
     'doctor': 'doctor',
     'request': 'principal account admin agent audit authn begin bind compute conn count damaged deadline decode '
                'durable finish floor holder intent_record issuer key keyfact keyindex lane link listen listener loop op ops '
-               'owner penalty post quota random recovery replay request revocation revoke strength suspend '
+               'owner penalty post quota random recovery remote replay request revocation revoke strength suspend '
                'trust turns wall watch ',
 }
 

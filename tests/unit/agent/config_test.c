@@ -147,7 +147,7 @@ static void refuses_values_outside_of_the_table(void **state)
 	} rows[] = {
 		{ "posture", offsetof(struct config, posture), 2 },
 		{ "compat that is not built", offsetof(struct config, compat), COMPAT_PARSEC },
-		{ "validation that is not built", offsetof(struct config, spiffe.validation), VALIDATION_BOTH },
+		{ "validation", offsetof(struct config, spiffe.validation), VALIDATION_BOTH + 1 },
 		{ "audit files", offsetof(struct config, audit.keep), 1 },
 		{ "queue", offsetof(struct config, limits.queue), 0 },
 		{ "queue not stated", offsetof(struct config, limits.queue), CONFIG_UNSET },
@@ -340,7 +340,7 @@ static void the_schema_is_balanced_and_names_every_field(void **state)
 		assert_non_null(strstr((const char *)schema.data, names[i]));
 	/* what is not built yet is not offered */
 	assert_null(strstr((const char *)schema.data, "\"addresses\""));
-	assert_null(strstr((const char *)schema.data, "\"remote\""));
+	assert_null(strstr((const char *)schema.data, "\"jwks_url\""));
 }
 
 static const struct CMUnitTest tests[] = {
