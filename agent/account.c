@@ -49,7 +49,7 @@ struct bytes account_name(struct bytes look)
 	if (reader_u8(&r) != LOOK_PRESENT)
 		return (struct bytes){ 0 };
 	name = reader_sized(&r, ACCOUNT_LOOK_MAX);
-	return r.bad ? (struct bytes){ 0 } : name;
+	return r.bad ? bytes_of(NULL, 0) : name;
 }
 
 /* ---- the table: stamp, count, then uid and look of each, in order of uid ------------------------- */

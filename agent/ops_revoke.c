@@ -40,13 +40,14 @@ static struct status selector_of(const struct request *rq, struct revoke_selecto
 		op->value };
 	if (op->kind != REVOKE_SUBJECT)
 		return OK;
-	ENSURE(op->authenticator == 0, REVOKE_INVALID);
-	owner = owner_parse(op->value, rq->caller.who.authenticator);
+	ENSURE(op->authenticator == 0 && op->domain.len == 0, REVOKE_INVALID);
+	owner = owner_parse(op->value, &rq->caller.who);
 	ENSURE(!owner.is_shared, REVOKE_INVALID);
 	/* Who revokes himself cannot lift it. */
 	ENSURE(owner.authenticator != rq->caller.who.authenticator || !bytes_equal(owner.name, rq->caller.who.name),
 		REVOKE_INVALID);
 	ret_what->authenticator = owner.authenticator;
+	ret_what->domain = owner.issuer;
 	ret_what->value = owner.name;
 	return OK;
 }
@@ -171,7 +172,9 @@ struct page {
 static bool put_revocation(void *context, const struct revocation *r)
 {
 	struct page *page = context;
-	struct namespace_name whose = { .authenticator = r->what.authenticator, .identity = r->what.value };
+	struct namespace_name whose = {
+		.authenticator = r->what.authenticator, .domain = r->what.domain, .identity = r->what.value
+	};
 	AUTO(buf_done) struct buf owner = buf_make(OWNER_TEXT_MAX);
 	struct wire_admin_revocation entry = { .kind = r->what.kind,
 		.authenticator = r->what.authenticator,
@@ -186,6 +189,7 @@ static bool put_revocation(void *context, const struct revocation *r)
 	if (r->what.kind == REVOKE_SUBJECT) {
 		owner_put(&owner, &whose);
 		entry.authenticator = 0;
+		entry.domain = (struct bytes){ 0 };
 		entry.value = buf_bytes(&owner);
 	}
 	if (page->st.code == STATUS_OK)

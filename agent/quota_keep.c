@@ -19,6 +19,8 @@ struct quota_batch {
 
 static void batch_free(struct quota_batch *batch)
 {
+	if (batch == NULL)
+		return;
 	for (size_t i = 0; i < batch->count; i++)
 		free(batch->ids[i]);
 	free(batch);

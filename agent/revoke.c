@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/config.h"
 #include "base/hash.h"
 #include "base/own.h"
 
@@ -68,7 +69,8 @@ struct status revocation_get(struct bytes id, struct bytes value, struct revocat
 
 static bool selector_is_sane(const struct revoke_selector *what)
 {
-	bool names_one = what->domain.len == 0 && what->value.len > 0;
+	/* A subject means something at its issuer only; any other identity has its domain in its name. */
+	bool names_one = (what->domain.len > 0) == (what->authenticator == AUTHENTICATOR_ISSUER) && what->value.len > 0;
 
 	if (what->domain.len > REVOKE_DOMAIN_MAX || what->value.len > REVOKE_VALUE_MAX)
 		return false;
@@ -323,7 +325,9 @@ struct status revocations_ask(const struct revocations *all, const struct revoke
 
 	if (all->count == 0)
 		return OK;
-	ask_one(&q, REVOKE_SUBJECT, (struct bytes){ 0 }, credential->name);
+	ask_one(&q, REVOKE_SUBJECT,
+		credential->authenticator == AUTHENTICATOR_ISSUER ? credential->domain : (struct bytes){ 0 },
+		credential->name);
 	ask_both(&q, REVOKE_ALL, (struct bytes){ 0 });
 	if (credential->kid.len > 0)
 		ask_both(&q, REVOKE_KID, credential->kid);

@@ -36,7 +36,7 @@ enum revoke_kind {
 struct revoke_selector {
 	enum revoke_kind kind;
 	uint8_t authenticator; /* Parsec's auth type; 0 with REVOKE_TOKEN */
-	struct bytes domain;   /* KID, JTI, ALL: empty means every domain; else empty */
+	struct bytes domain;   /* KID, JTI, ALL: empty means every domain; SUBJECT: its issuer's; else empty */
 	struct bytes value;
 };
 

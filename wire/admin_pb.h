@@ -40,8 +40,8 @@ struct wire_admin_status {
 	uint32_t seccomp_filters;
 	uint32_t audit_space; /* enum wire_audit_space */
 	uint64_t keys, namespaces, connections, requests;
-	uint64_t revocations;	 /* in force */
-	uint64_t clock_behind_s; /* the time that tokens are judged by; 0: it is not */
+	uint64_t revocations;			     /* in force */
+	uint64_t clock_behind_s;		     /* the time that tokens are judged by; 0: it is not */
 	const struct wire_admin_provider *providers; /* in the arena */
 	size_t provider_count;
 	const struct wire_admin_domain *domains;

@@ -50,7 +50,9 @@ static void each_kind_revokes_what_it_names_and_nothing_else(void **state)
 		{ "a longer subject",
 			revocation_of(REVOKE_SUBJECT, JWT, "", BYTES_LITERAL("spiffe://prod.example/web2")), false },
 		{ "the name of another authenticator",
-			revocation_of(REVOKE_SUBJECT, ISSUER, "", BYTES_LITERAL("spiffe://prod.example/web")), false },
+			revocation_of(
+				REVOKE_SUBJECT, ISSUER, "prod.example", BYTES_LITERAL("spiffe://prod.example/web")),
+			false },
 		{ "a uid", revocation_of(REVOKE_SUBJECT, PEER, "", BYTES_LITERAL("2001")), false },
 		{ "key of the domain", revocation_of(REVOKE_KID, JWT, "prod.example", BYTES_LITERAL("k1")), true },
 		{ "key of any domain", revocation_of(REVOKE_KID, JWT, "", BYTES_LITERAL("k1")), true },
@@ -106,6 +108,23 @@ static void what_a_credential_lacks_is_not_asked(void **state)
 	assert_ok(revocations_ask(all, &plain, NOW, NULL));
 	assert_ok(revocations_put(all, &uid));
 	assert_fails(revocations_ask(all, &peer, NOW, NULL), CREDENTIAL_REVOKED);
+	revocations_free(all);
+}
+
+static void a_subject_is_one_of_its_issuer(void **state)
+{
+	struct revocation one = revocation_of(REVOKE_SUBJECT, ISSUER, "https://idp.example", BYTES_LITERAL("web"));
+	struct revoke_credential token = {
+		.authenticator = ISSUER, .name = BYTES_LITERAL("web"), .domain = BYTES_LITERAL("https://idp.example")
+	};
+	struct revocations *all;
+
+	(void)state;
+	assert_ok(revocations_new(&all));
+	assert_ok(revocations_put(all, &one));
+	assert_fails(revocations_ask(all, &token, NOW, NULL), CREDENTIAL_REVOKED);
+	token.domain = BYTES_LITERAL("https://other.example");
+	assert_ok(revocations_ask(all, &token, NOW, NULL));
 	revocations_free(all);
 }
 
@@ -200,7 +219,7 @@ static void what_says_nothing_or_too_much_is_refused(void **state)
 {
 	static uint8_t bytes[4096];
 	struct revocation good = revocation_of(REVOKE_SUBJECT, JWT, "", BYTES_LITERAL("x"));
-	struct revocation rows[14];
+	struct revocation rows[15];
 	struct revocations *all;
 
 	(void)state;
@@ -222,6 +241,7 @@ static void what_says_nothing_or_too_much_is_refused(void **state)
 	rows[11].because = bytes_of(bytes, REVOKE_BECAUSE_MAX + 1);
 	rows[12].until_s = NOW; /* over when it begins */
 	rows[13].issued_before_s = -1;
+	rows[14].what.authenticator = ISSUER; /* at which one? */
 	assert_ok(revocations_new(&all));
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		assert_fails(revocations_put(all, &rows[i]), REVOKE_INVALID);
@@ -329,6 +349,7 @@ static void its_fact_comes_back_and_is_refused_when_cut_or_changed(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(each_kind_revokes_what_it_names_and_nothing_else),
 	cmocka_unit_test(what_a_credential_lacks_is_not_asked),
+	cmocka_unit_test(a_subject_is_one_of_its_issuer),
 	cmocka_unit_test(issued_before_spares_what_was_issued_later),
 	cmocka_unit_test(one_that_is_over_revokes_nothing_and_goes),
 	cmocka_unit_test(the_newest_of_one_selector_counts),
