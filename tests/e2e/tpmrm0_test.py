@@ -36,7 +36,7 @@ class Machine(Guest):
     def start(self):
         """Serving, and both providers have answered."""
         self.run('keyreeved >/dev/console 2>&1 &\n'
-                 'tries=0; until keyreeve ping; do tries=$((tries + 1)); [ $tries -lt 100 ]; sleep 0.2; done')
+                 'tries=0; until keyreeve ping 2>/dev/null; do tries=$((tries + 1)); [ $tries -lt 100 ]; sleep 0.2; done')
 
     def stop(self, signal='TERM'):
         self.run(f'pid=$(pidof keyreeved); kill -{signal} $pid\n'
@@ -44,7 +44,7 @@ class Machine(Guest):
                  'while pidof keyreeve-tpm keyreeve-agent keyreeve-soft; do sleep 0.1; done')
 
     def as_user(self, command, user='web'):
-        return self.run(f'su {user} -c "{command}"')
+        return self.run(f'su -s /bin/sh {user} -c "{command}"')
 
     def create(self, name, provider, kind):
         self.as_user(f'keyreeve key create {name} --provider {provider} --type {kind}')
@@ -64,7 +64,7 @@ class Machine(Guest):
     def verifies(self, name):
         self.as_user(f'cd /tmp; echo again >m.{name}; keyreeve sign {name} m.{name} --out s.{name}; '
                      f'keyreeve verify {name} m.{name} --signature s.{name}')
-        code, out = self.try_run(f'cd /tmp; echo other >o; su web -c "keyreeve verify {name} o --signature s.{name}"')
+        code, out = self.try_run(f'cd /tmp; echo other >o; su -s /bin/sh web -c "keyreeve verify {name} o --signature s.{name}"')
         assert code == 7, (code, out)
 
     def handles(self, kind):
@@ -79,7 +79,7 @@ def the_kernels_device_serves_through_20_restarts():
         for name, (provider, kind) in KEYS.items():
             m.create(name, provider, kind)
             m.verifies(name)
-        assert m.try_run('su db -c "keyreeve sign ecc /init"')[0] == 5      # no such key: another tenant's
+        assert m.try_run('su -s /bin/sh db -c "keyreeve sign ecc /init"')[0] == 5      # no such key: another tenant's
         before, signed = m.tpm_commands(TPM2_SIGN), 0
         for restart in range(RESTARTS):
             m.stop('KILL' if restart % 2 == 0 else 'TERM')
@@ -93,7 +93,7 @@ def the_kernels_device_serves_through_20_restarts():
         assert m.handles('persistent') == ['-', STORAGE_KEY]
         for name in KEYS:
             m.as_user(f'keyreeve key destroy {name}')
-        assert all(m.try_run(f'su web -c "keyreeve key show {name}"')[0] == 5 for name in KEYS)
+        assert all(m.try_run(f'su -s /bin/sh web -c "keyreeve key show {name}"')[0] == 5 for name in KEYS)
         print(f'        {RESTARTS} restarts, {signed} signatures in the chip', flush=True)
 
 
@@ -107,8 +107,8 @@ def a_reset_of_machine_and_chip_loses_no_acknowledged_key():
         for press in range(3):
             known = len(m.console())
             m.run(f'(n=0; while :; do n=$((n + 1)); for provider in tpm software; do name=k-{press}-$n-$provider\n'
-                  'su web -c "keyreeve key create $name --provider $provider --type ecc-p256" && echo "acknowledged $name" >/dev/console\n'
-                  'su web -c "echo x | keyreeve sign ecc" >/dev/null; done; done) >/dev/null 2>&1 &')
+                  'su -s /bin/sh web -c "keyreeve key create $name --provider $provider --type ecc-p256" && echo "acknowledged $name" >/dev/console\n'
+                  'su -s /bin/sh web -c "echo x | keyreeve sign ecc" >/dev/null; done; done) >/dev/null 2>&1 &')
             wait_for('keys', lambda: m.console()[known:].count('acknowledged') >= 4 + press, 120)
             m.reset()
             made |= {line.split()[1] for line in m.console().splitlines() if line.startswith('acknowledged k-')}
@@ -137,7 +137,7 @@ def a_cleared_chip_is_another_one():
         assert m.handles('persistent') == []
         m.start()
         for name in KEYS:
-            code, out = m.try_run(f'su web -c "keyreeve sign {name} /init"')
+            code, out = m.try_run(f'su -s /bin/sh web -c "keyreeve sign {name} /init"')
             assert code == EXIT_REFUSED_BY_DEVICE, (name, code, out)
         assert 'this is not the TPM that the keys were made in' in m.console()
         assert m.handles('persistent') == []                                # it made itself no other storage key

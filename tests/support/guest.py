@@ -20,6 +20,9 @@ mount -t tmpfs -o mode=0755 run /run
 exec </dev/console >/dev/console 2>&1
 for module in MODULES; do insmod $module; done
 mount -t ext4 /dev/vda /var/lib
+for name in web db; do # what an account is known by, over a reset too
+	[ -d /var/lib/home/$name ] || { mkdir -p /var/lib/home/$name; chown $name:$name /var/lib/home/$name; sync; }
+done
 chmod 1777 /tmp
 mkdir /run/keyreeve
 chown keyreeve:keyreeve /run/keyreeve
@@ -98,7 +101,8 @@ class Guest:
             os.makedirs(self.path('root', name))
         shutil.copy('/bin/busybox', self.path('root', 'bin'))
         self.put('init', INIT.replace('MODULES', ' '.join(self.modules())), 0o755)
-        self.put('etc/passwd', ''.join(f'{name}:x:{uid}:{uid}::/:/bin/sh\n' for name, uid in ACCOUNTS.items()))
+        self.put('etc/passwd', ''.join(f'{name}:x:{uid}:{uid}::/var/lib/home/{name}:/usr/sbin/nologin\n' for name, uid in ACCOUNTS.items()))
+        self.put('etc/shadow', ''.join(f'{name}:!:20000::::::\n' for name in ACCOUNTS), 0o600)
         self.put('etc/group', ''.join(f'{name}:x:{uid}:\n' for name, uid in ACCOUNTS.items()) + f'tss:x:{TSS_GID}:keyreeve\n')
         self.put('etc/keyreeve/keyreeve.yaml', config)
         subprocess.run(['cmake', '--install', BUILD, '--prefix', '/usr/local'], check=True, stdout=subprocess.DEVNULL,
