@@ -13,6 +13,7 @@
 #include "agent/conn.h"
 #include "agent/count.h"
 #include "agent/damaged.h"
+#include "agent/download.h"
 #include "agent/durable.h"
 #include "agent/holder.h"
 #include "agent/issuers.h"
@@ -101,6 +102,8 @@ struct agent {
 	/* identity */
 	struct trust trust;
 	struct remote remote;
+	struct downloads downloads;
+	char state[TRUST_TEXT_BYTES + 16]; /* as keyreeved was told */
 	struct jwtsvid_cache *tokens;
 	struct issuers issuers;
 	struct jwtsvid_cache *issued; /* tokens of issuers: never those of SPIFFE IDs */

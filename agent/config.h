@@ -33,6 +33,10 @@ enum {
 	CONFIG_ISSUERS_MAX = 16,
 	CONFIG_ISSUER_MAX = 255, /* bytes of an issuer's name */
 	CONFIG_TYPES_MAX = 8,	 /* "typ" values of one issuer */
+	CONFIG_FEDERATION_MAX = 32,
+	CONFIG_BUNDLES_MAX = 32,
+	CONFIG_PINS_MAX = 16,	      /* keys of one trust domain */
+	CONFIG_MAX_AGE_S = 7 * 86400, /* longest that key documents may count unconfirmed */
 	CONFIG_ENV_MAX = 32,
 	CONFIG_AUTHENTICATORS_MAX = 4,
 	CONFIG_PROVIDER_NAME_MAX = 32,	      /* "lane:NAME" must fit into ROLE_NAME_BYTES */
@@ -72,6 +76,7 @@ enum config_provider_type { PROVIDER_NONE = 0, PROVIDER_SOFTWARE = 1, PROVIDER_P
 enum config_sessions { SESSIONS_HMAC = 0, SESSIONS_PASSWORD = 1 };
 enum config_switch { SWITCH_AUTO = 0, SWITCH_ON = 1, SWITCH_OFF = 2 };
 enum config_validation { VALIDATION_LOCAL = 0, VALIDATION_REMOTE = 1, VALIDATION_BOTH = 2 };
+enum config_continuity { CONTINUITY_HOLD = 0, CONTINUITY_ALARM = 1 };
 enum config_compat { COMPAT_NONE = 0, COMPAT_PARSEC = 1 };
 enum config_namespace { NAMESPACE_IDENTITY = 0, NAMESPACE_TENANT = 1 };
 
@@ -157,11 +162,36 @@ struct config_listener {
 	uint32_t authenticator_count;
 };
 
+/* The bundle of another trust domain, from its own endpoint. */
+struct config_federation {
+	char *trust_domain;
+	char *url;
+	uint32_t profile;  /* enum fetch_profile */
+	char *endpoint_id; /* https_spiffe: the server's SPIFFE ID */
+	char *bundle_file; /* https_spiffe: the first bundle of endpoint_id's trust domain */
+	bool follows_redirects;
+};
+
+/* What is known of a trust domain before anything is heard: its bundle, or some of its keys. */
+struct config_bundle {
+	char *trust_domain;
+	char *file;  /* NULL: it comes from elsewhere */
+	char **keys; /* RFC 7638 thumbprints */
+	uint32_t key_count;
+};
+
 struct config_spiffe {
 	char *endpoint; /* unix:///path */
 	char **audiences;
 	uint32_t audience_count;
 	uint32_t validation; /* enum config_validation */
+	struct config_federation *federation;
+	uint32_t federation_count;
+	struct config_bundle *bundles;
+	uint32_t bundle_count;
+	char *web_authorities; /* PEM file, for https_web */
+	uint32_t max_age_s;
+	uint32_t continuity; /* enum config_continuity */
 };
 
 /* An identity provider that is no SPIFFE one (GNRC). */

@@ -428,6 +428,7 @@ unsigned config_check(const struct config *config, config_visit_fn *visit, void 
 	head_check(&c);
 	listeners_check(&c);
 	spiffe_check(&c);
+	config_check_spiffe(&c);
 	issuers_check(&c);
 	providers_check(&c);
 	config_check_tenants(&c);

@@ -40,6 +40,8 @@ unsigned config_check_match(const struct config_match *match);
 void config_check_issuer(struct check *c, const struct config_match *match, const char *path);
 /* config_check_tenants.c */
 void config_check_declared(struct check *c, const struct config_principal *declared, uint32_t count, const char *path);
+/* config_check_spiffe.c */
+void config_check_spiffe(struct check *c);
 void config_check_tenants(struct check *c);
 
 #endif

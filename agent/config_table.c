@@ -7,6 +7,7 @@
 
 #include "crypto/psa.h"
 #include "jwtsvid/jwk.h"
+#include "spiffe/fetch_source.h"
 
 #define AT(type, member) .offset = offsetof(struct type, member)
 #define LIST_AT(type, member, count) \
@@ -143,6 +144,40 @@ static const struct config_field listener_fields[] = {
 	{ 0 } };
 static const struct config_shape listener = { "listeners", sizeof(struct config_listener), listener_fields };
 
+static const struct config_word profiles[] = {
+	{ "https_web", FETCH_HTTPS_WEB, false }, { "https_spiffe", FETCH_HTTPS_SPIFFE, false }, { 0 } };
+
+static const struct config_word continuities[] = {
+	{ "hold", CONTINUITY_HOLD, false }, { "alarm", CONTINUITY_ALARM, false }, { 0 } };
+
+static const struct config_field federation_fields[] = {
+	{ .name = "trust_domain", .type = CONFIG_TYPE_TEXT, REQUIRED, AT(config_federation, trust_domain), BOUNDS(1, 255),
+	  .text = "The trust domain whose bundle the endpoint serves, by its name." },
+	{ .name = "url", .type = CONFIG_TYPE_TEXT, REQUIRED, AT(config_federation, url), BOUNDS(1, FETCH_URL_MAX), .text = "Its `https` URL." },
+	{ .name = "profile", .type = CONFIG_TYPE_WORD, REQUIRED, AT(config_federation, profile), .words = profiles,
+	  .text = "How the endpoint proves itself: `https_web`, a certificate of the Web's authorities for the URL's host; `https_spiffe`, an "
+		  "X509-SVID of exactly `endpoint_id`." },
+	{ .name = "endpoint_id", .type = CONFIG_TYPE_TEXT, AT(config_federation, endpoint_id), BOUNDS(1, FETCH_ID_MAX),
+	  .text = "The endpoint's SPIFFE ID; needed with `https_spiffe`." },
+	{ .name = "bundle_file", .type = CONFIG_TYPE_PATH, AT(config_federation, bundle_file), BOUNDS(1, CONFIG_TEXT_MAX),
+	  .text = "SPIFFE bundle of the trust domain of `endpoint_id`, for the first connection; needed with `https_spiffe`. Once a bundle of "
+		  "that trust domain was had from an endpoint or from `bundles`, that one counts." },
+	{ .name = "redirects", .type = CONFIG_TYPE_BOOL, AT(config_federation, follows_redirects), .standard = "true",
+	  .text = "Follow redirects, at most four, to `https` URLs under the same rules, on a port that some source's URL has." },
+	{ 0 } };
+static const struct config_shape federation = { "federation", sizeof(struct config_federation), federation_fields };
+
+static const struct config_field bundle_fields[] = {
+	{ .name = "trust_domain", .type = CONFIG_TYPE_TEXT, REQUIRED, AT(config_bundle, trust_domain), BOUNDS(1, 255), .text = "A trust domain, by its name." },
+	{ .name = "file", .type = CONFIG_TYPE_PATH, AT(config_bundle, file), BOUNDS(1, CONFIG_TEXT_MAX),
+	  .text = "SPIFFE bundle that is all there is for this trust domain: what the Workload API says of it does not count. Read at the start and "
+		  "with each reload." },
+	{ .name = "keys", .type = CONFIG_TYPE_TEXTS, LIST_AT(config_bundle, keys, key_count), BOUNDS(1, CONFIG_PINS_MAX),
+	  .text = "Thumbprints (RFC 7638, SHA-256, base64url) of keys: a set that shares no key with the one before, or that is the first, "
+		  "counts only with one of these in it." },
+	{ 0 } };
+static const struct config_shape bundle = { "bundles", sizeof(struct config_bundle), bundle_fields };
+
 static const struct config_field spiffe_fields[] = {
 	{ .name = "endpoint", .type = CONFIG_TYPE_TEXT, AT(config_spiffe, endpoint), BOUNDS(1, 120),
 	  .standard = "unix:///run/spire/agent-sockets/spire-agent.sock",
@@ -154,6 +189,18 @@ static const struct config_field spiffe_fields[] = {
 	  .text = "Who verifies a JWT-SVID. `local`: we do, with the keys of its trust domain. `both`: the Workload API is asked as well, for each "
 		  "request, and what it does not confirm is refused; that it refuses, or names another identity, is an alarm. `remote`: the "
 		  "Workload API alone says whether the signature is good; not under strict." },
+	{ .name = "bundles", .type = CONFIG_TYPE_LIST, LIST_AT(config_spiffe, bundles, bundle_count), BOUNDS(0, CONFIG_BUNDLES_MAX), .shape = &bundle,
+	  .text = "What is known of trust domains beforehand." },
+	{ .name = "federation", .type = CONFIG_TYPE_LIST, LIST_AT(config_spiffe, federation, federation_count), BOUNDS(0, CONFIG_FEDERATION_MAX), .shape = &federation,
+	  .text = "Trust domains whose bundles come from endpoints of their own, for which `keyreeve-fetch` runs. The first one needs a restart. "
+		  "SPIRE streams the bundles of domains that it federates with itself; what it says of one that stands here does not count." },
+	{ .name = "web_authorities", .type = CONFIG_TYPE_PATH, AT(config_spiffe, web_authorities), BOUNDS(1, CONFIG_TEXT_MAX),
+	  .standard = "/etc/ssl/certs/ca-certificates.crt", .text = "The Web's authorities, as PEM, for `https_web`." },
+	{ .name = "max_age", .type = CONFIG_TYPE_SECONDS, AT(config_spiffe, max_age_s), BOUNDS(10, CONFIG_MAX_AGE_S), .standard = "24h",
+	  .text = "How long key documents count after they were last confirmed, also over a restart." },
+	{ .name = "continuity", .type = CONFIG_TYPE_WORD, AT(config_spiffe, continuity), .words = continuities, .standard = "hold",
+	  .text = "What becomes of a set of keys that shares none with the one before: `hold`, none of it is used until one of its keys stands in "
+		  "`bundles`; `alarm`, it is used, with an alarm." },
 	{ 0 } };
 static const struct config_shape spiffe = { "spiffe", sizeof(struct config_spiffe), spiffe_fields };
 

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "agent/account.h"
+#include "agent/config_fetch.h"
 #include "agent/doctor.h"
 #include "agent/notify.h"
 #include "agent/supervise.h"
@@ -246,7 +247,8 @@ static struct status enter_sandbox(const struct supervised *s)
 
 	options.execute_fd = s->libexec_fd;
 	add_socket_directories(s->config, directories, options.write);
-	options.needs_network = strncasecmp(s->config->spiffe.endpoint, "tcp:", 4) == 0;
+	options.needs_network =
+		strncasecmp(s->config->spiffe.endpoint, "tcp:", 4) == 0 || config_fetch_is_needed(s->config);
 	return sandbox_enter(SANDBOX_KEYREEVED, &options, NULL);
 }
 

@@ -252,6 +252,7 @@ static struct status reload(struct agent *agent, struct bytes tree)
 	TRY(policy_new(config, &policy));
 	TRY(lanes_check(agent, config));
 	TRY(change_listeners(agent, config));
+	trust_configure(&agent->trust, config);
 	lanes_change(agent, agent->config, config);
 	unref_policy(&agent->policy);
 	free_config(&agent->config);
@@ -267,10 +268,21 @@ static struct status reload(struct agent *agent, struct bytes tree)
 
 /* ---- keyreeved ---------------------------------------------------------------------------------- */
 
+static struct status fetch_came(struct agent *agent, int fd)
+{
+	TRY(downloads_connect(&agent->downloads, fd));
+	trust_fetch_is_there(&agent->trust);
+	return OK;
+}
+
 static struct status take_descriptor(struct agent *agent, struct bytes name, int fd)
 {
 	if (bytes_equal(name, BYTES_LITERAL("idp")))
 		return trust_connect(&agent->trust, fd);
+	if (bytes_equal(name, BYTES_LITERAL("fetch")))
+		return fetch_came(agent, fd);
+	if (bytes_equal(name, BYTES_LITERAL("bundles")))
+		return trust_files(&agent->trust, fd);
 	for (uint32_t n = 0; n < CONFIG_LISTENERS_MAX; n++) {
 		char listener[ROLE_NAME_BYTES];
 
@@ -338,6 +350,7 @@ static struct status ctl_message(struct agent *agent, struct ipc_message *messag
 	case ROLE_READY:
 	case ROLE_FAILED:
 	case ROLE_KILL:
+	case ROLE_STATE:
 		break;
 	}
 	return FAIL(IPC_MALFORMED);
@@ -418,6 +431,22 @@ static void turn(void *context)
 		loop_stop(&agent->loop);
 }
 
+/* Can clients be served?  keyreeved hears it whenever it changes. */
+static void tell_state(struct agent *agent)
+{
+	struct ipc_message message = ipc_message_of(ROLE_STATE, 0);
+	char text[TRUST_TEXT_BYTES] = "ready";
+	bool is_ready = !takes_tokens(agent) || trust_is_ready(&agent->trust, text);
+
+	if (strcmp(text, agent->state) == 0)
+		return;
+	(void)snprintf(agent->state, sizeof(agent->state), "%s", text);
+	message.status = is_ready ? STATUS_OK : STATUS_JWT_DOMAIN_UNKNOWN;
+	message.part[0] = bytes_from_text(agent->state);
+	if (ipc_send(agent->role->ctl, &message).code == STATUS_OK && ipc_flush(agent->role->ctl).code != STATUS_OK)
+		loop_stop(&agent->loop);
+}
+
 static void second(void *context)
 {
 	struct agent *agent = context;
@@ -429,6 +458,8 @@ static void second(void *context)
 	wall_second(&agent->wall, agent->durable, agent->events);
 	revoke_second(agent);
 	binds_second(agent->binds, &now);
+	trust_second(&agent->trust);
+	tell_state(agent);
 	keyfacts_second(agent->keyfacts, agent->loop.now_us);
 	holder_second(agent);
 	lanes_second(agent);
@@ -501,7 +532,7 @@ static struct status load_fact(void *context, const struct fact *fact)
 	case FACT_REVOCATION:
 		return load_revocation(agent, fact);
 	case FACT_TRUST:
-		return OK;
+		return trust_load(&agent->trust, fact);
 	case FACT_NONE:
 	case FACT_KIND_COUNT:
 		break;
@@ -520,6 +551,17 @@ static struct status open_log(struct agent *agent, struct audit_log **ret_log)
 	(void)snprintf(path, sizeof(path), "%s/audit", agent->config->paths.state);
 	TRY(audit_log_open(&options, ret_log));
 	agent->first_number = audit_log_next(*ret_log);
+	return OK;
+}
+
+static struct status begin_trust(struct agent *agent)
+{
+	int files = role_take_fd(agent->role, "bundles");
+
+	if (files >= 0)
+		TRY(trust_files(&agent->trust, files));
+	trust_open(&agent->trust, agent->durable, agent->events);
+	trust_configure(&agent->trust, agent->config);
 	return OK;
 }
 
@@ -551,6 +593,7 @@ static struct status open_state(struct agent *agent)
 		agent->config->posture == POSTURE_STRICT ? "posture strict" : "posture permissive", 0);
 	audit_event_accepts(agent->events, agent->config);
 	damaged_report(&agent->damaged, agent->events);
+	TRY(begin_trust(agent));
 	return audit_counts_new(agent->durable, agent->boot, &agent->audit);
 }
 
@@ -601,7 +644,9 @@ static struct status build_identity(struct agent *agent)
 	TRY(jwtsvid_cache_new(AGENT_TOKENS, &agent->issued));
 	TRY(issuers_init(&agent->issuers, agent->compute, agent->issued));
 	issuers_configure(&agent->issuers, agent->config);
-	TRY(trust_init(&agent->trust, &agent->loop, agent->compute, agent->tokens));
+	downloads_init(&agent->downloads, &agent->loop);
+	TRY(trust_init(&agent->trust, &agent->loop, agent->compute, agent->tokens, &agent->downloads, &agent->wall,
+		agent->config));
 	remote_init(&agent->remote, &agent->trust);
 	return random_pool_init(&agent->random);
 }
@@ -694,6 +739,7 @@ static void tear_down(struct agent *agent)
 	trust_done(&agent->trust);
 	issuers_done(&agent->issuers);
 	jwtsvid_cache_free(agent->issued);
+	downloads_done(&agent->downloads);
 	public_cache_free(agent->public_keys);
 	jwtsvid_cache_free(agent->tokens);
 	revocations_free(agent->revoked);

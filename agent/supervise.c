@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/config_fetch.h"
 #include "agent/notify.h"
 #include "agent/supervise_parts.h"
 #include "base/clock.h"
@@ -101,9 +102,9 @@ static void child_ready(struct supervisor *s, struct child *child, struct bytes 
 			log_warning("%s does not take its wrapping socket", child->name);
 		own_close(&s->wrap_waiting[child->provider]);
 	}
-	if (child == &s->children[CHILD_AGENT] && s->children[CHILD_IDP].pid != 0 &&
-		supervise_join_idp(s, &s->children[CHILD_IDP]).code != STATUS_OK)
-		(void)kill(s->children[CHILD_IDP].pid, SIGKILL); /* a new one gets a new socket */
+	for (size_t i = CHILD_IDP; i < CHILD_FIRST_WORKER && child == &s->children[CHILD_AGENT]; i++)
+		if (s->children[i].pid != 0 && supervise_join(s, &s->children[i]).code != STATUS_OK)
+			(void)kill(s->children[i].pid, SIGKILL); /* a new one gets a new socket */
 	for (size_t i = CHILD_FIRST_WORKER; i < s->child_count && child == &s->children[CHILD_AGENT]; i++)
 		if (s->children[i].stays_down || supervise_is_out(s, &s->children[i]))
 			supervise_tell_down(s, &s->children[i]);
@@ -116,6 +117,17 @@ static void child_ready(struct supervisor *s, struct child *child, struct bytes 
 		notify_send(s->given->notify_fd, "READY=1\nSTATUS=serving");
 		log_notice("keyreeve is ready");
 	}
+}
+
+/* Ready for systemd is who listens: without keys, other authenticators work.  The text says the rest. */
+static void agent_state(struct supervisor *s, struct bytes text)
+{
+	char line[CHILD_REASON_BYTES + 16];
+
+	(void)snprintf(s->state, sizeof(s->state), "%.*s", (int)text.len, (const char *)text.data);
+	log_notice("%s", s->state);
+	(void)snprintf(line, sizeof(line), "STATUS=%s", s->state);
+	notify_send(s->given->notify_fd, line);
 }
 
 static void child_message(struct supervisor *s, struct child *child, const struct ipc_message *message)
@@ -132,6 +144,10 @@ static void child_message(struct supervisor *s, struct child *child, const struc
 		return;
 	case ROLE_FAILED:
 		child_failed(s, child, message);
+		return;
+	case ROLE_STATE:
+		if (child == &s->children[CHILD_AGENT])
+			agent_state(s, message->part[0]);
 		return;
 	case ROLE_KILL:
 		other = child == &s->children[CHILD_AGENT] ? supervise_child(s, message->part[0]) : NULL;
@@ -310,6 +326,10 @@ static void add_children(struct supervisor *s)
 	s->children[CHILD_IDP] = (struct child){
 		.name = "idp", .program = "keyreeve-idp", .provider = -1, .stays_down = !supervise_needs_idp(config)
 	};
+	s->children[CHILD_FETCH] = (struct child){ .name = "fetch",
+		.program = "keyreeve-fetch",
+		.provider = -1,
+		.stays_down = !config_fetch_is_needed(config) };
 	s->child_count = CHILD_FIRST_WORKER;
 	for (size_t i = 0; i < CONFIG_PROVIDERS_MAX; i++)
 		s->wrap_waiting[i] = -1;

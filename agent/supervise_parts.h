@@ -13,7 +13,8 @@
 enum {
 	CHILD_AGENT = 0,
 	CHILD_IDP = 1,
-	CHILD_FIRST_WORKER = 2,
+	CHILD_FETCH = 2,
+	CHILD_FIRST_WORKER = 3,
 	CHILDREN_MAX = CHILD_FIRST_WORKER + 2 * CONFIG_PROVIDERS_MAX, /* some still end while others are new */
 };
 
@@ -24,6 +25,7 @@ struct supervisor {
 	int wrap_waiting[CONFIG_PROVIDERS_MAX]; /* a socket to soft for a wrapping worker that does not run yet; -1 */
 	struct stat jwks_seen[CONFIG_ISSUERS_MAX]; /* of the file whose content the agent was given last */
 	bool stopping, announced;
+	char state[CHILD_REASON_BYTES]; /* what the agent says of itself */
 	uint64_t stop_at_us;
 	struct {
 		bool is_asked;		/* by SIGHUP: then it is said also that nothing changed */
@@ -56,8 +58,13 @@ void supervise_tell_down(struct supervisor *s, const struct child *child);
 bool supervise_needs_idp(const struct config *config);
 /* Execute the role and give it all that it needs.  Fails: the codes of child_start(). */
 struct status supervise_start(struct supervisor *s, struct child *child);
-/* A socket between idp and the agent; a new one when the agent was started again. */
-struct status supervise_join_idp(struct supervisor *s, struct child *idp);
+/* A socket between the agent and idp or fetch; a new one when the agent was started again. */
+struct status supervise_join(struct supervisor *s, struct child *child);
+/* The bundle files of a configuration, in one descriptor to the agent.  Fails: LIMIT, IO, NO_DESCRIPTORS, and the
+ * codes of child_send_fd(). */
+struct status supervise_give_files(struct supervisor *s, const struct config *config);
+/* Start, end or renew keyreeve-fetch, for what is configured now. */
+void supervise_fetch(struct supervisor *s);
 
 /* A reload is wanted, by a signal or by a change of the directory: soon, and once for many that come together. */
 void supervise_reload_want(struct supervisor *s, bool is_asked, uint64_t now_us);

@@ -4,6 +4,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include "agent/config_fetch.h"
 #include "agent/doctor.h"
 #include "agent/supervise_parts.h"
 #include "base/clock.h"
@@ -30,6 +31,8 @@ static const char *needs_restart(const struct config *was, const struct config *
 		return "paths.private";
 	if (strcmp(was->user, now->user) != 0)
 		return "user";
+	if (config_fetch_is_needed(now) && !config_fetch_is_needed(was))
+		return "spiffe.federation, from none to some,";
 	for (uint32_t i = 0; i < now->provider_count; i++)
 		for (uint32_t k = 0; k < was->provider_count; k++)
 			if (strcmp(was->providers[k].name, now->providers[i].name) == 0 &&
@@ -55,11 +58,22 @@ static bool passes_checks(struct supervisor *s, const struct config *config, uin
 	return false;
 }
 
+/* Other documents to get, or by other rules. */
+static bool fetch_differs(const struct config *was, const struct config *now)
+{
+	AUTO(buf_done) struct buf before = buf_make(FETCH_SECTION_MAX), after = buf_make(FETCH_SECTION_MAX);
+
+	config_fetch_put(&before, was);
+	config_fetch_put(&after, now);
+	return before.bad || after.bad || !bytes_equal(buf_bytes(&before), buf_bytes(&after));
+}
+
 /* From here on it counts; config and tree are taken over. */
 static void put_in_force(struct supervisor *s, struct config **config, struct buf *tree, struct change *change)
 {
 	struct child *agent = &s->children[CHILD_AGENT];
 	struct ipc_message message = ipc_message_of(ROLE_RELOAD, 0);
+	const bool renews_fetch = fetch_differs(s->given->config, *config);
 	struct status st = OK;
 
 	message.part[1] = buf_bytes(tree);
@@ -67,7 +81,8 @@ static void put_in_force(struct supervisor *s, struct config **config, struct bu
 	supervise_accounts_due(s, *config, clock_mono_us());
 	if (agent->ctl == NULL)
 		log_notice("the agent gets the new configuration when it is started again");
-	else if ((st = change_send(agent, change)).code == STATUS_OK &&
+	else if ((st = supervise_give_files(s, *config)).code == STATUS_OK &&
+		 (st = change_send(agent, change)).code == STATUS_OK &&
 		 (st = ipc_send(agent->ctl, &message)).code == STATUS_OK)
 		st = ipc_flush_wait(agent->ctl, TAKE_MS);
 	if (st.code != STATUS_OK)
@@ -77,6 +92,8 @@ static void put_in_force(struct supervisor *s, struct config **config, struct bu
 	buf_done(&s->given->tree);
 	s->given->config = TAKE(*config);
 	s->given->tree = TAKE(*tree);
+	if (renews_fetch)
+		supervise_fetch(s);
 	supervise_jwks_watch(s);
 	if (st.code == STATUS_OK && agent->ctl != NULL)
 		supervise_jwks_send(s, true);
@@ -117,8 +134,9 @@ static void reload(struct supervisor *s, bool is_asked)
 		keep_old("it could not be handed over");
 		return;
 	}
-	/* Another file of the directory changed: what is in force need not be checked again for that. */
-	if (!is_asked && bytes_equal(buf_bytes(&tree), buf_bytes(&s->given->tree)))
+	/* Another file of the directory changed: what is in force need not be checked again for that, unless that is a
+	 * bundle. */
+	if (!is_asked && config->spiffe.bundle_count == 0 && bytes_equal(buf_bytes(&tree), buf_bytes(&s->given->tree)))
 		return;
 	if (!passes_checks(s, config, &providers_down))
 		return;

@@ -2,16 +2,19 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "agent/config_fetch.h"
 #include "agent/supervise_parts.h"
 #include "base/own.h"
 #include "crypto/worker.h"
 #include "crypto/worker_config.h"
+#include "spiffe/endpoint.h"
 
 struct child *supervise_child(struct supervisor *s, struct bytes name)
 {
@@ -168,7 +171,7 @@ static struct status give_worker(struct supervisor *s, struct child *child)
 	return child_go(child);
 }
 
-struct status supervise_join_idp(struct supervisor *s, struct child *child)
+struct status supervise_join(struct supervisor *s, struct child *child)
 {
 	int pair[2];
 	struct status st;
@@ -178,7 +181,7 @@ struct status supervise_join_idp(struct supervisor *s, struct child *child)
 	st = child_send_fd(child, "agent", pair[0]);
 	(void)close(pair[0]);
 	if (st.code == STATUS_OK)
-		st = child_send_fd(&s->children[CHILD_AGENT], "idp", pair[1]);
+		st = child_send_fd(&s->children[CHILD_AGENT], child->name, pair[1]);
 	(void)close(pair[1]);
 	return st;
 }
@@ -187,10 +190,34 @@ static struct status give_idp(struct supervisor *s, struct child *child)
 {
 	AUTO(buf_done) struct buf section = buf_make(CONFIG_TEXT_MAX + 16);
 
-	buf_put_sized(&section, bytes_from_text(s->given->config->spiffe.endpoint));
+	endpoint_section_put(&section, bytes_from_text(s->given->config->spiffe.endpoint),
+		s->given->config->spiffe.max_age_s, UINT32_MAX);
 	TRY(child_send_config(child, buf_bytes(&section)));
-	TRY(supervise_join_idp(s, child));
+	TRY(supervise_join(s, child));
 	return child_go(child);
+}
+
+static struct status give_fetch(struct supervisor *s, struct child *child)
+{
+	AUTO(buf_done) struct buf section = buf_make(FETCH_SECTION_MAX);
+
+	config_fetch_put(&section, s->given->config);
+	TRY(buf_check(&section));
+	TRY(child_send_config(child, buf_bytes(&section)));
+	TRY(supervise_join(s, child));
+	return child_go(child);
+}
+
+/* It holds nothing that is worth keeping, so that a new one knows what is configured now. */
+void supervise_fetch(struct supervisor *s)
+{
+	struct child *fetch = &s->children[CHILD_FETCH];
+
+	fetch->stays_down = !config_fetch_is_needed(s->given->config);
+	if (fetch->pid != 0)
+		(void)kill(fetch->pid, SIGKILL);
+	else
+		fetch->start_at_us = 0;
 }
 
 static struct status give_agent(struct supervisor *s, struct child *child)
@@ -202,6 +229,7 @@ static struct status give_agent(struct supervisor *s, struct child *child)
 		(void)snprintf(name, sizeof(name), "listen:%u", i);
 		TRY(child_send_fd(child, name, s->given->listeners[i]));
 	}
+	TRY(supervise_give_files(s, s->given->config));
 	return child_go(child);
 }
 
@@ -239,5 +267,7 @@ struct status supervise_start(struct supervisor *s, struct child *child)
 		return give_agent(s, child);
 	if (child == &s->children[CHILD_IDP])
 		return give_idp(s, child);
+	if (child == &s->children[CHILD_FETCH])
+		return give_fetch(s, child);
 	return give_worker(s, child);
 }

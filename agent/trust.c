@@ -1,25 +1,53 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent/trust.h"
+#include "agent/trust_parts.h"
 
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/remote.h"
+#include "base/clock.h"
 #include "base/log.h"
-#include "spiffe/bundle.h"
+#include "base/own.h"
+#include "crypto/digest.h"
 #include "spiffe/idp_msg.h"
+#include "spiffe/workload.h"
 
-struct status trust_init(struct trust *trust, struct loop *loop, struct compute *compute, struct jwtsvid_cache *tokens)
+enum { WARN_AFTER_S = 15 * 60, DOMAIN_SHOWN = 100 };
+
+/* One compilation: what is believed when it begins. */
+struct trust_build {
+	struct keyset *before, *result;
+	const struct bundle *bundles[TRUST_DOMAINS_MAX];
+	struct bundle_set *sets[TRUST_DOMAINS_MAX];
+	size_t count;
+	struct status status;
+	struct fault fault;
+};
+
+/* ---- begin and end -------------------------------------------------------------------------------------- */
+
+struct status trust_init(struct trust *trust, struct loop *loop, struct compute *compute, struct jwtsvid_cache *tokens,
+	struct downloads *downloads, struct wall *wall, const struct config *config)
 {
 	*trust = (struct trust){ .loop = loop,
 		.compute = compute,
 		.tokens = tokens,
+		.downloads = downloads,
+		.wall = wall,
+		.config = config,
 		.watch.fd = -1,
+		.stream_lost_us = clock_mono_us(),
 		.list = buf_make(IPC_SIZE_MAX),
-		.waiting = buf_make(IPC_SIZE_MAX) };
+		.files = buf_make(TRUST_FILES_MAX) };
 	TRY(keyset_new_empty(&trust->nobody));
 	trust->keys = keyset_ref(trust->nobody);
 	jwtsvid_cache_keys(tokens, trust->keys);
+	trust->build = calloc(1, sizeof(*trust->build));
+	ENSURE(trust->build != NULL, NO_MEMORY);
 	return OK;
 }
 
@@ -32,17 +60,101 @@ static void disconnect(struct trust *trust)
 		remote_gone(trust->remote);
 }
 
+static void update_free(struct trust_update *update)
+{
+	if (update == NULL)
+		return;
+	bundle_set_unref(update->set);
+	buf_done(&update->bytes);
+	free(update);
+}
+
+static void build_end(struct trust_build *build)
+{
+	for (size_t i = 0; i < build->count; i++)
+		bundle_set_unref(build->sets[i]);
+	keyset_unref(build->before);
+	keyset_unref(build->result);
+	*build = (struct trust_build){ 0 };
+}
+
 void trust_done(struct trust *trust)
 {
 	if (trust->loop == NULL)
 		return;
 	disconnect(trust);
-	keyset_unref(trust->compiled);
+	trust_polls_done(trust);
+	while (trust->updates != NULL) {
+		struct trust_update *update = trust->updates;
+
+		trust->updates = update->next;
+		update_free(update);
+	}
+	update_free(trust->current);
+	if (trust->build != NULL)
+		build_end(trust->build);
+	free(trust->build);
+	trust_book_done(&trust->book);
 	keyset_unref(trust->keys);
 	keyset_unref(trust->nobody);
 	buf_done(&trust->list);
-	buf_done(&trust->waiting);
+	buf_done(&trust->files);
 }
+
+/* ---- what the configuration says ------------------------------------------------------------------------ */
+
+struct trust_time trust_now(const struct trust *trust)
+{
+	return (struct trust_time){ wall_now_us(trust->wall) / US_PER_S, trust->loop->now_us };
+}
+
+static const struct config_bundle *bundle_of(const struct trust *trust, struct bytes name)
+{
+	for (uint32_t i = 0; i < trust->config->spiffe.bundle_count; i++)
+		if (bytes_equal(bytes_from_text(trust->config->spiffe.bundles[i].trust_domain), name))
+			return &trust->config->spiffe.bundles[i];
+	return NULL;
+}
+
+struct trust_rules trust_rules_of(const struct trust *trust, struct bytes name)
+{
+	const struct config_spiffe *spiffe = &trust->config->spiffe;
+	const struct config_bundle *bundle = bundle_of(trust, name);
+
+	return (struct trust_rules){ .pins = bundle != NULL ? bundle->keys : NULL,
+		.pin_count = bundle != NULL ? bundle->key_count : 0,
+		.continuity = (enum config_continuity)spiffe->continuity,
+		.max_age_s = spiffe->max_age_s };
+}
+
+enum trust_origin trust_origin_of(const struct trust *trust, struct bytes name)
+{
+	const struct config_bundle *bundle = bundle_of(trust, name);
+
+	if (bundle != NULL && bundle->file != NULL)
+		return TRUST_FILE;
+	for (uint32_t i = 0; i < trust->config->spiffe.federation_count; i++)
+		if (bytes_equal(bytes_from_text(trust->config->spiffe.federation[i].trust_domain), name))
+			return TRUST_ENDPOINT;
+	return TRUST_STREAM;
+}
+
+struct bytes trust_file_find(const struct trust *trust, const char *kind, const char *name)
+{
+	char wanted[FETCH_NAME_MAX + 1];
+	struct reader r = reader_of(buf_bytes(&trust->files));
+
+	(void)snprintf(wanted, sizeof(wanted), "%s:%s", kind, name);
+	while (!r.bad && r.left.len > 0) {
+		struct bytes key = reader_sized(&r, FETCH_NAME_MAX), content = reader_sized(&r, TRUST_FILES_MAX);
+
+		if (!r.bad && bytes_equal(key, bytes_from_text(wanted)))
+			return content;
+	}
+	return (struct bytes){ 0 };
+}
+
+/* ---- in force ------------------------------------------------------------------------------------------- */
 
 /* Takes the reference over. */
 static void publish(struct trust *trust, struct keyset *keys)
@@ -53,97 +165,402 @@ static void publish(struct trust *trust, struct keyset *keys)
 	jwtsvid_cache_keys(trust->tokens, keys);
 }
 
-/* ---- compiling ---------------------------------------------------------------------------------- */
+static void changed(struct trust *trust)
+{
+	trust->changes++;
+	trust->needs_build = true;
+}
 
-/* On a compute thread; the keys in force are read, not changed, until `done` runs on the loop. */
+/* Something counts no more: at once, before anything new is compiled.  What is left was compiled already, so this costs
+ * hashes only. */
+static void prune(struct trust *trust)
+{
+	const struct bundle *left[TRUST_DOMAINS_MAX];
+	struct keyset *keys;
+	size_t count = 0;
+
+	for (size_t i = 0; i < trust->book.count; i++)
+		if (trust_domain_is_believed(trust->book.domains[i]) && trust->book.domains[i]->is_in_force)
+			left[count++] = trust->book.domains[i]->bundle;
+	changed(trust);
+	if (keyset_from(trust->keys, left, count, &keys).code == STATUS_OK)
+		publish(trust, keys);
+	else
+		publish(trust, keyset_ref(trust->nobody));
+}
+
+static void printable_hash(struct bytes document, char ret_text[2 * DIGEST_SHA256_BYTES + 1])
+{
+	uint8_t hash[DIGEST_SHA256_BYTES];
+
+	ret_text[0] = '\0';
+	if (digest_sha256(document, hash).code != STATUS_OK)
+		return;
+	for (size_t i = 0; i < sizeof(hash); i++)
+		(void)snprintf(ret_text + 2 * i, 3, "%02x", hash[i]);
+}
+
+static const char *origin_text(const struct trust *trust, enum trust_origin origin)
+{
+	switch (origin) {
+	case TRUST_STREAM:
+		return trust->peer[0] != '\0' ? trust->peer : "the Workload API";
+	case TRUST_ENDPOINT:
+		return "its endpoint";
+	case TRUST_FILE:
+		return "its file";
+	case TRUST_NOWHERE:
+		break;
+	}
+	return "the store";
+}
+
+void trust_tell(struct trust *trust, const char *event, const struct trust_domain *domain, const char *what)
+{
+	char hash[2 * DIGEST_SHA256_BYTES + 1], text[LOG_LINE_BYTES];
+
+	printable_hash(bytes_of(domain->document, domain->document_len), hash);
+	(void)snprintf(text, sizeof(text), "%s: %s; from %s; %zu keys; document sha256 %s", domain->name, what,
+		origin_text(trust, domain->origin), domain->bundle != NULL ? domain->bundle->key_count : 0, hash);
+	if (trust_domain_is_believed(domain) && domain->verdict != TRUST_ALARMED)
+		log_notice("trust: %s", text);
+	else
+		log_warning("trust: %s", text);
+	audit_event(trust->events, event, (struct bytes){ 0 }, text, 0);
+}
+
+/* ---- decoding and compiling, on a compute thread -------------------------------------------------------- */
+
+static void turn(struct trust *trust);
+
+static struct trust *trust_of(struct compute_job *job)
+{
+	return (struct trust *)((char *)job - offsetof(struct trust, job));
+}
+
 static void compile(struct compute_job *job)
 {
-	struct trust *trust = (struct trust *)((char *)job - offsetof(struct trust, job));
-	struct bundle_set *bundles;
+	struct trust_build *build = trust_of(job)->build;
 
-	trust->compiled = NULL;
-	trust->result = bundle_set_new(buf_bytes(&trust->list), 0, &bundles);
-	if (trust->result.code == STATUS_OK) {
-		for (size_t i = 0; i < bundle_set_report_count(bundles); i++)
-			log_warning("key documents: %s", bundle_set_report(bundles, i));
-		trust->result = keyset_next(trust->keys, bundles, &trust->compiled);
-		bundle_set_unref(bundles);
-	}
-	if (trust->result.code != STATUS_OK)
-		fault_take(&trust->fault);
+	build->status = keyset_from(build->before, build->bundles, build->count, &build->result);
+	if (build->status.code != STATUS_OK)
+		fault_take(&build->fault);
 }
 
-static void compiled(struct post *post);
-
-static void start(struct trust *trust)
+static void mark_in_force(struct trust *trust, const struct trust_build *build)
 {
-	trust->is_busy = true;
-	trust->is_stale = false;
-	trust->job = (struct compute_job){ .run = compile, .post.done = compiled };
-	compute_submit(trust->compute, &trust->job);
-}
+	for (size_t i = 0; i < trust->book.count; i++) {
+		struct trust_domain *domain = trust->book.domains[i];
 
-static void report(const struct trust *trust)
-{
-	char text[LOG_FAULT_BYTES];
-
-	if (trust->result.code != STATUS_OK) {
-		log_error("key documents refused, those before stay in force: %s", log_fault_text(&trust->fault, text));
-		return;
+		for (size_t k = 0; k < build->count && !domain->is_in_force; k++)
+			domain->is_in_force = domain->bundle == build->bundles[k];
 	}
-	for (size_t i = 0; i < keyset_report_count(trust->compiled); i++)
-		log_warning("key documents: %s", keyset_report(trust->compiled, i));
-	log_info("key documents: %zu trust domains, %zu keys", keyset_domain_count(trust->compiled),
-		keyset_key_count(trust->compiled));
 }
 
 static void compiled(struct post *post)
 {
 	struct trust *trust = (struct trust *)((char *)post - offsetof(struct trust, job.post));
+	struct trust_build *build = trust->build;
+	char text[LOG_FAULT_BYTES];
 
 	trust->is_busy = false;
 	trust->is_heard = true;
-	report(trust);
-	if (trust->result.code == STATUS_OK && !trust->is_stale)
-		publish(trust, trust->compiled);
-	else
-		keyset_unref(trust->compiled);
-	trust->compiled = NULL;
-	if (!trust->has_waiting)
-		return;
-	struct buf was = trust->list;
-
-	trust->list = trust->waiting;
-	trust->waiting = was;
-	trust->has_waiting = false;
-	start(trust);
+	if (build->status.code != STATUS_OK) {
+		log_error(
+			"keys cannot be compiled, those before stay in force: %s", log_fault_text(&build->fault, text));
+	} else if (trust->changes != trust->built_changes) {
+		trust->needs_build = true; /* of what is believed by now */
+	} else {
+		for (size_t i = 0; i < keyset_report_count(build->result); i++)
+			log_warning("key documents: %s", keyset_report(build->result, i));
+		log_info("key documents: %zu trust domains, %zu keys", keyset_domain_count(build->result),
+			keyset_key_count(build->result));
+		mark_in_force(trust, build);
+		publish(trust, TAKE(build->result));
+	}
+	build_end(build);
+	turn(trust);
 }
 
-static struct status take_bundles(struct trust *trust, struct bytes list)
+static void start_build(struct trust *trust)
 {
-	struct buf *to = trust->is_busy ? &trust->waiting : &trust->list;
+	struct trust_build *build = trust->build;
 
-	buf_clear(to);
-	buf_put(to, list);
-	TRY(buf_check(to));
-	if (trust->is_busy)
-		trust->has_waiting = true;
-	else
-		start(trust);
-	return OK;
+	for (size_t i = 0; i < trust->book.count; i++) {
+		const struct trust_domain *domain = trust->book.domains[i];
+
+		if (!trust_domain_is_believed(domain))
+			continue;
+		build->bundles[build->count] = domain->bundle;
+		build->sets[build->count++] = bundle_set_ref(domain->set);
+	}
+	build->before = keyset_ref(trust->keys);
+	trust->needs_build = false;
+	trust->built_changes = trust->changes;
+	trust->job = (struct compute_job){ .run = compile, .post.done = compiled };
+	trust->is_busy = true;
+	compute_submit(trust->compute, &trust->job);
 }
 
-/* In force at once, also for what is still being compiled. */
+static void decode(struct compute_job *job)
+{
+	struct trust_update *update = trust_of(job)->current;
+
+	if (update->origin == TRUST_STREAM)
+		update->result = bundle_set_new(buf_bytes(&update->bytes), BUNDLE_STRICT, &update->set);
+	else
+		update->result = trust_document_decode(
+			update->origin, bytes_from_text(update->name), buf_bytes(&update->bytes), &update->set);
+	if (update->result.code != STATUS_OK)
+		fault_take(&update->fault);
+}
+
+static void apply(struct trust *trust, struct trust_update *update);
+
+static void decoded(struct post *post)
+{
+	struct trust *trust = (struct trust *)((char *)post - offsetof(struct trust, job.post));
+	struct trust_update *update = TAKE(trust->current);
+	char text[LOG_FAULT_BYTES];
+
+	trust->is_busy = false;
+	if (update->result.code != STATUS_OK)
+		log_error(
+			"key documents refused, those before stay in force: %s", log_fault_text(&update->fault, text));
+	else if (!update->is_void)
+		apply(trust, update);
+	update_free(update);
+	turn(trust);
+}
+
+/* What is believed comes before what may be. */
+static void turn(struct trust *trust)
+{
+	if (trust->is_busy)
+		return;
+	if (trust->needs_build) {
+		start_build(trust);
+		return;
+	}
+	if (trust->updates == NULL)
+		return;
+	trust->current = trust->updates;
+	trust->updates = trust->current->next;
+	trust->job = (struct compute_job){ .run = decode, .post.done = decoded };
+	trust->is_busy = true;
+	compute_submit(trust->compute, &trust->job);
+}
+
+void trust_submit(struct trust *trust, enum trust_origin origin, const char *name, struct bytes document)
+{
+	struct trust_update *update, **link = &trust->updates;
+
+	while (*link != NULL && ((*link)->origin != origin || strcmp((*link)->name, name) != 0))
+		link = &(*link)->next;
+	update = *link;
+	if (update == NULL) {
+		update = calloc(1, sizeof(*update));
+		if (update == NULL) {
+			log_error("no memory for a key document: those before stay in force");
+			return;
+		}
+		update->origin = origin;
+		update->bytes = buf_make(IPC_SIZE_MAX);
+		(void)snprintf(update->name, sizeof(update->name), "%s", name);
+		*link = update;
+	}
+	buf_clear(&update->bytes);
+	update->bytes.bad = false;
+	buf_put(&update->bytes, document);
+	turn(trust);
+}
+
+/* ---- judging -------------------------------------------------------------------------------------------- */
+
+static void tell_verdict(struct trust *trust, const struct trust_domain *domain, enum trust_verdict verdict)
+{
+	switch (verdict) {
+	case TRUST_FIRST:
+		trust_tell(trust, "trust-accepted", domain, "DOC-16 warns: first use, since nothing is known of it");
+		return;
+	case TRUST_PINNED:
+		trust_tell(trust, "trust-accepted", domain, "has a pinned key");
+		return;
+	case TRUST_CONTINUES:
+		trust_tell(trust, "trust-accepted", domain, "continues the one before");
+		return;
+	case TRUST_GIVEN:
+		trust_tell(trust, "trust-accepted", domain, "as configured");
+		return;
+	case TRUST_ALARMED:
+		trust_tell(trust, "trust-alarm", domain, "ALARM: shares no key with the one before, used all the same");
+		return;
+	case TRUST_HELD:
+		trust_tell(trust, "trust-alarm", domain,
+			"ALARM: shares no key with the one before, or holds none of the pinned ones: held, not used; "
+			"to "
+			"confirm it, add the thumbprint of one of its keys to spiffe.bundles");
+		return;
+	case TRUST_OLDER:
+		trust_tell(trust, "trust-refused", domain, "a lower sequence number than before: ignored");
+		return;
+	case TRUST_EMPTY:
+		trust_tell(trust, "trust-withdrawn", domain, "no usable key: nobody of it is believed");
+		return;
+	case TRUST_NOTHING:
+		return;
+	}
+}
+
+static bool is_same(const struct trust_domain *domain, enum trust_origin origin, struct bytes document)
+{
+	return domain->bundle != NULL && domain->origin == origin &&
+	       bytes_equal(bytes_of(domain->document, domain->document_len), document);
+}
+
+/* One document for one domain, from its one source. */
+static void take(struct trust *trust, enum trust_origin origin, struct bytes document, struct bundle_set *set,
+	const struct bundle *bundle)
+{
+	const struct trust_rules rules = trust_rules_of(trust, bundle->domain);
+	const struct trust_time now = trust_now(trust);
+	enum trust_verdict verdict = TRUST_NOTHING;
+	struct trust_domain *domain;
+	struct status st = trust_book_get(&trust->book, bundle->domain, &domain);
+
+	if (st.code == STATUS_OK && is_same(domain, origin, document)) {
+		if (trust_domain_is_believed(domain))
+			trust_domain_confirm(domain, now);
+		trust_keep(trust, domain);
+		return;
+	}
+	if (st.code == STATUS_OK)
+		st = trust_domain_take(domain, origin, document, set, bundle, &rules, now, &verdict);
+	if (st.code != STATUS_OK) {
+		log_error("key document refused, the one before stays in force: %s", status_text(st.code));
+		return;
+	}
+	tell_verdict(trust, domain, verdict);
+	changed(trust);
+	trust_keep(trust, domain);
+}
+
+/* Is the domain in the stream's message? */
+static void withdraw_missing(struct trust *trust, const struct bundle_set *set)
+{
+	bool is_any = false;
+
+	for (size_t i = 0; i < trust->book.count; i++) {
+		struct trust_domain *domain = trust->book.domains[i];
+
+		if (domain->origin != TRUST_STREAM || domain->bundle == NULL ||
+			(set != NULL && bundle_set_find(set, bytes_from_text(domain->name)) != NULL))
+			continue;
+		trust_domain_withdraw(domain);
+		trust_tell(trust, "trust-withdrawn", domain, "withdrawn: nobody of it is believed");
+		trust_keep(trust, domain);
+		is_any = true;
+	}
+	if (is_any)
+		prune(trust);
+}
+
+static void tell_other_source(const struct trust *trust, struct bytes name)
+{
+	static struct log_limit limit = { .burst = 5 };
+
+	if (log_allowed(&limit))
+		log_info("key documents: what the Workload API says of %.*s does not count: it has %s", (int)name.len,
+			(const char *)name.data, origin_text(trust, trust_origin_of(trust, name)));
+}
+
+static void apply_stream(struct trust *trust, const struct trust_update *update)
+{
+	struct reader r = reader_of(buf_bytes(&update->bytes));
+
+	for (size_t i = 0; i < bundle_set_count(update->set); i++) {
+		const struct bundle *bundle = bundle_set_at(update->set, i); /* in the list's order */
+		struct bytes document;
+
+		(void)reader_sized(&r, IPC_SIZE_MAX);
+		document = reader_sized(&r, IPC_SIZE_MAX);
+		if (trust_origin_of(trust, bundle->domain) == TRUST_STREAM)
+			take(trust, TRUST_STREAM, document, update->set, bundle);
+		else
+			tell_other_source(trust, bundle->domain);
+	}
+	withdraw_missing(trust, update->set);
+}
+
+static void apply(struct trust *trust, struct trust_update *update)
+{
+	const struct bundle *bundle = bundle_set_at(update->set, 0);
+
+	for (size_t i = 0; i < bundle_set_report_count(update->set); i++)
+		log_warning("key documents: %s", bundle_set_report(update->set, i));
+	if (update->origin == TRUST_STREAM) {
+		apply_stream(trust, update);
+		return;
+	}
+	if (trust_origin_of(trust, bundle->domain) != update->origin)
+		return; /* configured otherwise meanwhile */
+	if (!bundle->is_malformed)
+		take(trust, update->origin, buf_bytes(&update->bytes), update->set, bundle);
+	else
+		log_error("%s: the document from its endpoint is no bundle: the one before stays", update->name);
+	if (update->origin == TRUST_ENDPOINT)
+		trust_poll_taken(trust, trust_book_find(&trust->book, bundle->domain));
+}
+
+/* ---- keyreeve-idp --------------------------------------------------------------------------------------- */
+
+/* In force at once, also for what is on its way. */
 static void withdraw(struct trust *trust, struct bytes why)
 {
 	log_warning("key documents withdrawn: %.*s", (int)why.len, (const char *)why.data);
 	trust->is_heard = true;
-	trust->is_stale = true;
-	trust->has_waiting = false;
-	publish(trust, keyset_ref(trust->nobody));
+	for (struct trust_update *update = trust->updates; update != NULL; update = update->next)
+		update->is_void |= update->origin == TRUST_STREAM;
+	if (trust->current != NULL)
+		trust->current->is_void |= trust->current->origin == TRUST_STREAM;
+	buf_clear(&trust->list);
+	withdraw_missing(trust, NULL);
+	turn(trust);
 }
 
-/* ---- keyreeve-idp ------------------------------------------------------------------------------- */
+static struct status take_list(struct trust *trust, struct bytes list)
+{
+	buf_clear(&trust->list);
+	buf_put(&trust->list, list);
+	TRY(buf_check(&trust->list));
+	trust_submit(trust, TRUST_STREAM, "", list);
+	return OK;
+}
+
+/* The same documents once more: they are as new as those of now. */
+static void confirm_stream(struct trust *trust)
+{
+	const struct trust_time now = trust_now(trust);
+
+	for (size_t i = 0; i < trust->book.count; i++)
+		if (trust->book.domains[i]->origin == TRUST_STREAM &&
+			trust_domain_is_believed(trust->book.domains[i])) {
+			trust_domain_confirm(trust->book.domains[i], now);
+			trust_keep(trust, trust->book.domains[i]);
+		}
+}
+
+static void take_state(struct trust *trust, const struct ipc_message *message)
+{
+	bool is_there = message->id == WORKLOAD_CONNECTED || message->id == WORKLOAD_DISCARDED;
+
+	if (message->part[0].len > 0) /* keyreeve-idp logs the rest itself */
+		log_info("Workload API: %.*s", (int)message->part[0].len, (const char *)message->part[0].data);
+	if (is_there)
+		trust->was_warned = false;
+	if (is_there || trust->stream_lost_us == 0)
+		trust->stream_lost_us = is_there ? 0 : trust->loop->now_us;
+}
 
 static struct status take_message(struct trust *trust, const struct ipc_message *message)
 {
@@ -152,15 +569,16 @@ static struct status take_message(struct trust *trust, const struct ipc_message 
 		ENSURE(bytes_equal(message->part[0], ipc_build_id()), IPC_BUILD);
 		return OK;
 	case IDP_BUNDLES:
-		return take_bundles(trust, message->part[1]);
+		return take_list(trust, message->part[1]);
+	case IDP_CONFIRMED:
+		confirm_stream(trust);
+		return OK;
 	case IDP_WITHDRAWN:
 		withdraw(trust, message->part[0]);
 		return OK;
 	case IDP_STATE:
-		if (message->part[0].len == 0)
-			return OK;
-		trust->is_heard = true; /* keyreeve-idp logs the rest itself */
-		log_info("Workload API: %.*s", (int)message->part[0].len, (const char *)message->part[0].data);
+		trust->is_heard |= message->part[0].len > 0;
+		take_state(trust, message);
 		return OK;
 	case IDP_VERDICT:
 		return trust->remote != NULL ? remote_verdict(trust->remote, message) : OK;
@@ -221,4 +639,179 @@ struct status trust_connect(struct trust *trust, int fd)
 	}
 	trust->watch = (struct watch){ .fd = fd, .events = EPOLLIN, .ready = idp_ready };
 	return watch_add(trust->loop, &trust->watch);
+}
+
+/* ---- the configuration ---------------------------------------------------------------------------------- */
+
+struct status trust_files(struct trust *trust, int fd)
+{
+	AUTO(own_close) int own = fd;
+	struct stat info;
+	uint8_t *at;
+
+	if (fstat(own, &info) < 0)
+		return FAIL_RC(IO, errno);
+	buf_clear(&trust->files);
+	trust->files.bad = false;
+	at = buf_reserve(&trust->files, (size_t)info.st_size);
+	ENSURE(at != NULL, LIMIT);
+	if (pread(own, at, (size_t)info.st_size, 0) != (ssize_t)info.st_size)
+		return FAIL_RC(IO, errno);
+	buf_grew(&trust->files, (size_t)info.st_size);
+	return OK;
+}
+
+/* FD-11, and the same for every other change of a source: at once. */
+static void leave_other_sources(struct trust *trust)
+{
+	bool is_any = false;
+
+	for (size_t i = trust->book.count; i > 0; i--) {
+		struct trust_domain *domain = trust->book.domains[i - 1];
+
+		if (domain->origin == trust_origin_of(trust, bytes_from_text(domain->name)))
+			continue;
+		is_any = is_any || domain->bundle != NULL;
+		trust_domain_withdraw(domain);
+		trust_tell(
+			trust, "trust-withdrawn", domain, "its source is configured no more: nobody of it is believed");
+		trust_erase(trust, domain);
+		trust_book_drop(&trust->book, domain);
+	}
+	if (is_any)
+		prune(trust);
+}
+
+static void take_file(struct trust *trust, const struct config_bundle *from)
+{
+	struct bytes name = bytes_from_text(from->trust_domain),
+		     document = trust_file_find(trust, "bundle", from->trust_domain);
+	struct bundle_set *set;
+
+	if (document.len == 0) {
+		log_error("%s: its bundle, %s, cannot be read", from->trust_domain, from->file);
+		return;
+	}
+	if (trust_document_decode(TRUST_FILE, name, document, &set).code != STATUS_OK) {
+		log_error("%s: its bundle, %s, cannot be decoded", from->trust_domain, from->file);
+		return;
+	}
+	for (size_t i = 0; i < bundle_set_report_count(set); i++)
+		log_warning("%s: %s", from->file, bundle_set_report(set, i));
+	take(trust, TRUST_FILE, document, set, bundle_set_at(set, 0));
+	bundle_set_unref(set);
+}
+
+static void judge_again(struct trust *trust)
+{
+	for (size_t i = 0; i < trust->book.count; i++) {
+		struct trust_domain *domain = trust->book.domains[i];
+		const struct trust_rules rules = trust_rules_of(trust, bytes_from_text(domain->name));
+		enum trust_verdict was = domain->verdict, now;
+
+		if (trust_domain_judge_again(domain, &rules, trust_now(trust), &now).code != STATUS_OK || was == now)
+			continue;
+		tell_verdict(trust, domain, now);
+		changed(trust);
+		trust_keep(trust, domain);
+	}
+}
+
+void trust_configure(struct trust *trust, const struct config *config)
+{
+	trust->config = config;
+	leave_other_sources(trust);
+	judge_again(trust);
+	for (uint32_t i = 0; i < config->spiffe.bundle_count; i++)
+		if (config->spiffe.bundles[i].file != NULL)
+			take_file(trust, &config->spiffe.bundles[i]);
+	trust_polls_configure(trust);
+	if (trust->list.len > 0) /* what it says may count of other domains now */
+		trust_submit(trust, TRUST_STREAM, "", buf_bytes(&trust->list));
+	turn(trust);
+}
+
+/* ---- time ------------------------------------------------------------------------------------------------ */
+
+static void end_stale(struct trust *trust)
+{
+	const struct trust_time now = trust_now(trust);
+	bool is_any = false;
+
+	for (size_t i = trust->book.count; i > 0; i--) {
+		struct trust_domain *domain = trust->book.domains[i - 1];
+
+		if (domain->origin == TRUST_FILE || domain->verdict == TRUST_HELD ||
+			!trust_domain_is_stale(domain, trust->config->spiffe.max_age_s, now))
+			continue;
+		if (trust_domain_is_believed(domain)) {
+			is_any = true;
+			trust_domain_withdraw(domain);
+			trust_tell(trust, "trust-expired", domain,
+				"not confirmed for spiffe.max_age: nobody of it is believed");
+		}
+		trust_erase(trust, domain);
+		trust_book_drop(&trust->book, domain);
+	}
+	if (is_any)
+		prune(trust);
+}
+
+static void warn_of_stream(struct trust *trust)
+{
+	if (trust->was_warned || trust->stream_lost_us == 0 ||
+		trust->loop->now_us < trust->stream_lost_us + WARN_AFTER_S * (uint64_t)US_PER_S)
+		return;
+	trust->was_warned = true;
+	log_warning("the Workload API is away for 15 min: its key documents count until they are spiffe.max_age old");
+	audit_event(trust->events, "trust-away", (struct bytes){ 0 }, "the Workload API is away for 15 min", 0);
+}
+
+void trust_second(struct trust *trust)
+{
+	end_stale(trust);
+	warn_of_stream(trust);
+	trust_polls_second(trust);
+	turn(trust);
+}
+
+/* ---- ready? ---------------------------------------------------------------------------------------------- */
+
+static bool has_keys(const struct trust *trust, struct bytes name)
+{
+	const struct keyset_domain *domain = keyset_find(trust->keys, name);
+
+	return domain != NULL && domain->key_count > 0;
+}
+
+/* A trust domain that the configuration names, and that has no keys; NULL none. */
+static const char *missing_domain(const struct trust *trust)
+{
+	const struct config_spiffe *spiffe = &trust->config->spiffe;
+
+	for (uint32_t i = 0; i < spiffe->bundle_count; i++)
+		if (!has_keys(trust, bytes_from_text(spiffe->bundles[i].trust_domain)))
+			return spiffe->bundles[i].trust_domain;
+	for (uint32_t i = 0; i < spiffe->federation_count; i++)
+		if (!has_keys(trust, bytes_from_text(spiffe->federation[i].trust_domain)))
+			return spiffe->federation[i].trust_domain;
+	return NULL;
+}
+
+bool trust_is_ready(const struct trust *trust, char ret_text[TRUST_TEXT_BYTES])
+{
+	const char *missing = missing_domain(trust);
+	size_t with_keys = 0;
+
+	for (size_t i = 0; i < trust->book.count; i++)
+		with_keys += has_keys(trust, bytes_from_text(trust->book.domains[i]->name));
+	if (missing != NULL)
+		(void)snprintf(ret_text, TRUST_TEXT_BYTES, "not ready: no usable keys of trust domain %.*s",
+			DOMAIN_SHOWN, missing);
+	else if (with_keys == 0)
+		(void)snprintf(ret_text, TRUST_TEXT_BYTES, "not ready: no usable keys of any trust domain");
+	else
+		(void)snprintf(ret_text, TRUST_TEXT_BYTES, "ready: keys of %zu trust domain%s", with_keys,
+			with_keys == 1 ? "" : "s");
+	return missing == NULL && with_keys > 0;
 }

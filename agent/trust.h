@@ -1,46 +1,89 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Whose tokens are believed: takes the key documents that keyreeve-idp streams, has them compiled on a compute thread
- * (an RSA key takes milliseconds) and publishes the newest set; a withdrawal is in force at once.  A document that
- * cannot be used leaves the last good set in force, and so does a connection that breaks (WA-05, WA-06).  The loop's
- * thread only. */
+ * Whose tokens are believed.  Key documents come from the Workload API's stream (keyreeve-idp), from the endpoints of
+ * federated trust domains (keyreeve-fetch), from files of the configuration and, after a restart, from the store; each
+ * trust domain has one of the first three.  They are decoded and compiled on a compute thread (an RSA key takes
+ * milliseconds), judged in between (trust_book.h), and published as one set; a withdrawal is in force at once.  A
+ * document that cannot be used, and a connection that breaks, leave in force what was (WA-05, WA-06), for
+ * spiffe.max_age.  The loop's thread only. */
 #ifndef AGENT_TRUST_H
 #define AGENT_TRUST_H
 
+#include "agent/audit_event.h"
 #include "agent/compute.h"
+#include "agent/download.h"
+#include "agent/trust_book.h"
+#include "agent/wall.h"
 #include "base/ipc.h"
 #include "jwtsvid/cache.h"
 
 struct remote;
+enum { TRUST_TEXT_BYTES = 256, TRUST_FILES_MAX = 7 * 1024 * 1024 /* below IPC_SIZE_MAX */ };
+
+struct trust_update;
+struct trust_poll;
 
 struct trust {
-	struct loop *loop;	      /* borrowed */
-	struct compute *compute;      /* borrowed */
-	struct jwtsvid_cache *tokens; /* borrowed: verified tokens end with their keys */
-	struct ipc *idp;	      /* owned; NULL while there is no keyreeve-idp */
+	struct loop *loop; /* borrowed, as the next five */
+	struct compute *compute;
+	struct jwtsvid_cache *tokens; /* verified tokens end with their keys */
+	struct downloads *downloads;
+	struct wall *wall;
+	const struct config *config;
+	struct durable *durable;     /* borrowed; NULL before trust_open() */
+	struct audit_events *events; /* the same */
+	/* the stream */
+	struct ipc *idp; /* owned; NULL while there is no keyreeve-idp */
 	struct watch watch;
-	struct remote *remote; /* borrowed: hears what keyreeve-idp says of tokens; NULL: nobody asks */
-	struct keyset *keys;   /* in force; one reference; never NULL */
+	struct remote *remote;	     /* borrowed: hears what keyreeve-idp says of tokens; NULL: nobody asks */
+	struct buf list;	     /* its last message */
+	char peer[TRUST_TEXT_BYTES]; /* who serves it */
+	uint64_t stream_lost_us;     /* since when it is away; 0: it is there */
+	bool was_warned;
+	/* what is believed, and in force */
+	struct trust_book book;
+	struct keyset *keys;   /* one reference; never NULL */
 	uint64_t keys_at_us;   /* monotonic: when they came into force */
 	bool is_heard;	       /* keys came, or the reason why there are none */
 	struct keyset *nobody; /* made at the start, so that a withdrawal needs no memory */
-	/* one compilation at a time; of what came meanwhile the newest */
+	struct buf files;      /* pairs of sized values: "bundle:" or "federation:" and a trust domain, content */
+	/* one decoding or compilation at a time */
 	struct compute_job job;
-	bool is_busy, is_stale; /* stale: withdrawn meanwhile */
-	struct buf list, waiting;
-	bool has_waiting;
-	struct keyset *compiled; /* what the compute thread made */
-	struct status result;
-	struct fault fault;
+	bool is_busy, needs_build;
+	unsigned changes, built_changes;		 /* of what is believed */
+	struct trust_update *updates;			 /* owned: waiting, the oldest first */
+	struct trust_update *current;			 /* owned: being decoded */
+	struct trust_build *build;			 /* owned */
+	struct trust_poll *polls[CONFIG_FEDERATION_MAX]; /* owned; in the order of the configuration */
 };
 
 /* Trusts nobody.  Fails: NO_MEMORY. */
-struct status trust_init(struct trust *trust, struct loop *loop, struct compute *compute, struct jwtsvid_cache *tokens);
+struct status trust_init(struct trust *trust, struct loop *loop, struct compute *compute, struct jwtsvid_cache *tokens,
+	struct downloads *downloads, struct wall *wall, const struct config *config);
 /* After the compute threads have ended. */
 void trust_done(struct trust *trust);
+
+/* While the store is loaded: what was believed before a restart. */
+struct status trust_load(struct trust *trust, const struct fact *fact);
+/* The store is loaded and can be written to: believe what is not too old. */
+void trust_open(struct trust *trust, struct durable *durable, struct audit_events *events);
+
 /* A (new) keyreeve-idp; takes the descriptor over.  Fails: NO_MEMORY, IO. */
 struct status trust_connect(struct trust *trust, int fd);
 /* A message for keyreeve-idp.  Fails: LANE_DOWN (there is none), and as ipc_send(). */
 struct status trust_send(struct trust *trust, const struct ipc_message *message);
+/* A (new) keyreeve-fetch is there. */
+void trust_fetch_is_there(struct trust *trust);
+/* The files of the configuration, in one; takes the descriptor over; they count from trust_configure() on.  Fails: IO,
+ * LIMIT. */
+struct status trust_files(struct trust *trust, int fd);
+/* The configuration, which is borrowed until the next one.  Who has another source now, or none, is not believed any
+ * more (FD-11). */
+void trust_configure(struct trust *trust, const struct config *config);
+void trust_second(struct trust *trust);
+
+/* Can tokens be authenticated?  True only with keys of at least one trust domain, and of each that the configuration
+ * names; text says what is there or missing. */
+bool trust_is_ready(const struct trust *trust, char ret_text[TRUST_TEXT_BYTES]);
 
 #endif

@@ -21,6 +21,7 @@ enum {
 	LANDLOCK_RESTRICT = 446,
 	LANDLOCK_VERSION_FLAG = 1,
 	LANDLOCK_PATH_BENEATH = 1,
+	LANDLOCK_NET_PORT = 2,
 };
 struct landlock_ruleset {
 	uint64_t fs, net, scoped;
@@ -29,6 +30,9 @@ struct landlock_beneath {
 	uint64_t allowed;
 	int32_t fd;
 } __attribute__((packed));
+struct landlock_port {
+	uint64_t allowed, port;
+};
 
 enum {
 	FS_EXECUTE = 1 << 0,
@@ -45,6 +49,7 @@ enum {
 	FS_FILE = FS_EXECUTE | FS_WRITE_FILE | FS_READ_FILE | FS_TRUNCATE | FS_IOCTL,
 	/* what no role does: execute a file, make devices, make sockets that somebody could find */
 	FS_NOBODYS = FS_EXECUTE | FS_MAKE_CHAR | FS_MAKE_SOCK | FS_MAKE_BLOCK,
+	NET_CONNECT = 2,
 	NET_ALL = 3,   /* ABI 4: bind and connect TCP */
 	SCOPE_ALL = 3, /* ABI 6: abstract Unix sockets, signals */
 };
@@ -234,13 +239,24 @@ static struct status allow_role(int ruleset, enum sandbox_role role, const struc
 	return allow_all_but(ruleset, o->closed, fs_rights(abi) & ~(uint64_t)FS_NOBODYS);
 }
 
+static struct status allow_ports(int ruleset, const struct sandbox_options *o)
+{
+	for (size_t i = 0; i < o->port_count; i++) {
+		struct landlock_port rule = { .allowed = NET_CONNECT, .port = o->ports[i] };
+
+		if (syscall(LANDLOCK_ADD, ruleset, LANDLOCK_NET_PORT, &rule, 0) < 0)
+			return FAIL_RC(SANDBOX, errno);
+	}
+	return OK;
+}
+
 struct status landlock_enter(enum sandbox_role role, const struct sandbox_options *o, int abi)
 {
 	struct landlock_ruleset rules = { .fs = handled_rights(role, abi) };
 	size_t size = abi >= 6 ? 24 : abi >= 4 ? 16 : 8;
 	AUTO(own_close) int ruleset = -1;
 
-	if (abi >= 4 && !o->needs_network)
+	if (abi >= 4 && (!o->needs_network || o->port_count > 0))
 		rules.net = NET_ALL;
 	if (abi >= 6)
 		rules.scoped = SCOPE_ALL;
@@ -248,6 +264,8 @@ struct status landlock_enter(enum sandbox_role role, const struct sandbox_option
 	if (ruleset < 0)
 		return FAIL_RC(SANDBOX, errno);
 	TRY(allow_role(ruleset, role, o, abi));
+	if (abi >= 4 && o->needs_network)
+		TRY(allow_ports(ruleset, o));
 	if (syscall(LANDLOCK_RESTRICT, ruleset, 0) < 0)
 		return FAIL_RC(SANDBOX, errno);
 	return OK;

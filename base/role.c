@@ -97,6 +97,7 @@ static struct status read_items(struct role_start *start)
 		case ROLE_ACCOUNTS:
 		case ROLE_RENEW:
 		case ROLE_KILL:
+		case ROLE_STATE:
 			break;
 		}
 		return FAIL(IPC_MALFORMED); /* also a number that is none of these */

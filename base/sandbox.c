@@ -48,6 +48,7 @@ static const struct limits {
 	[SANDBOX_TPM] = { 64, 512, false },
 	[SANDBOX_P11] = { 512, 4096, true }, /* a module may have threads of its own */
 	[SANDBOX_CONFIG] = { 32, 512, false },
+	[SANDBOX_FETCH] = { 512, 1024, true },	 /* a thread for each name that is looked up */
 	[SANDBOX_KEYREEVED] = { 0, 8192, true }, /* every role inherits it: not below theirs */
 };
 
@@ -90,18 +91,19 @@ static struct status drop_capabilities(void)
 
 /* ---- seccomp: one table --------------------------------------------------------------------------- */
 
-/* Columns: agent, idp, soft, tpm, config: what is allowed; p11, keyreeved: what is denied; S: sanitizer builds, all
- * roles. */
+/* Columns: agent, idp, soft, tpm, fetch, config: what is allowed; p11, keyreeved: what is denied; S: sanitizer builds,
+ * all roles. */
 enum {
 	A = 1 << SANDBOX_AGENT,
 	I = 1 << SANDBOX_IDP,
 	F = 1 << SANDBOX_SOFT,
 	T = 1 << SANDBOX_TPM,
 	C = 1 << SANDBOX_CONFIG,
+	N = 1 << SANDBOX_FETCH,
 	P = 1 << SANDBOX_P11,
 	K = 1 << SANDBOX_KEYREEVED,
 	S = 1 << SANDBOX_ROLE_COUNT,
-	ALL = A | I | F | T | C,
+	ALL = A | I | F | T | C | N,
 };
 
 struct allow_row {
@@ -115,33 +117,34 @@ static const struct allow_row allowed[] = {
 	{ SCMP_SYS(read), ALL }, { SCMP_SYS(write), ALL }, { SCMP_SYS(writev), ALL }, { SCMP_SYS(pread64), A | F },
 	{ SCMP_SYS(pwrite64), A | F }, { SCMP_SYS(close), ALL }, { SCMP_SYS(fstat), ALL }, { SCMP_SYS(newfstatat), ALL },
 	{ SCMP_SYS(poll), ALL }, { SCMP_SYS(ppoll), ALL }, { SCMP_SYS(memfd_create), ALL },
-	{ SCMP_SYS(recvmsg), ALL }, { SCMP_SYS(sendmsg), ALL }, { SCMP_SYS(recvfrom), A }, { SCMP_SYS(sendto), A },
-	{ SCMP_SYS(shutdown), A | I }, { SCMP_SYS(getsockopt), A | I }, { SCMP_SYS(accept4), A },
+	{ SCMP_SYS(recvmsg), ALL }, { SCMP_SYS(sendmsg), ALL }, { SCMP_SYS(recvfrom), A | N }, { SCMP_SYS(sendto), A | N },
+	{ SCMP_SYS(shutdown), A | I | N }, { SCMP_SYS(getsockopt), A | I | N }, { SCMP_SYS(accept4), A },
 	{ SCMP_SYS(epoll_wait), A | I }, { SCMP_SYS(epoll_pwait), A | I }, { SCMP_SYS(epoll_ctl), A | I },
 	{ SCMP_SYS(epoll_create1), A | I }, { SCMP_SYS(eventfd2), A | I },
 	/* memory: never executable, see below */
 	{ SCMP_SYS(munmap), ALL }, { SCMP_SYS(mremap), ALL }, { SCMP_SYS(madvise), ALL }, { SCMP_SYS(brk), ALL },
 	{ SCMP_SYS(mlock), ALL },
 	/* threads: clone below; without any, a library's locks and signal masks are left */
-	{ SCMP_SYS(set_robust_list), A | I | F | S }, { SCMP_SYS(rseq), A | I | F | S }, { SCMP_SYS(exit), A | I | F | S },
-	{ SCMP_SYS(sched_yield), A | I | F | S }, { SCMP_SYS(sched_getaffinity), A | I | F | S },
+	{ SCMP_SYS(set_robust_list), A | I | F | N | S }, { SCMP_SYS(rseq), A | I | F | N | S }, { SCMP_SYS(exit), A | I | F | N | S },
+	{ SCMP_SYS(sched_yield), A | I | F | N | S }, { SCMP_SYS(sched_getaffinity), A | I | F | N | S },
 	{ SCMP_SYS(sched_getparam), I | S }, { SCMP_SYS(sched_getscheduler), I | S },
 	{ SCMP_SYS(gettid), I | S }, { SCMP_SYS(getpid), ALL }, { SCMP_SYS(futex), ALL },
 	{ SCMP_SYS(rt_sigprocmask), ALL }, { SCMP_SYS(rt_sigaction), ALL }, { SCMP_SYS(rt_sigreturn), ALL },
 	{ SCMP_SYS(restart_syscall), ALL }, { SCMP_SYS(exit_group), ALL },
 	/* time, chance, facts */
 	{ SCMP_SYS(clock_gettime), ALL }, { SCMP_SYS(gettimeofday), ALL }, { SCMP_SYS(clock_nanosleep), ALL },
-	{ SCMP_SYS(getrandom), ALL }, { SCMP_SYS(uname), A | I | F | T | S },
+	{ SCMP_SYS(getrandom), ALL }, { SCMP_SYS(uname), A | I | F | T | N | S },
 	{ SCMP_SYS(sysinfo), ALL }, /* qsort() asks how much memory there is */
 	/* files: Landlock and modes say which */
 	{ SCMP_SYS(fsync), A | F }, /* soft: its wrapping key's file, which is open */
 	{ SCMP_SYS(openat), A }, { SCMP_SYS(fdatasync), A }, { SCMP_SYS(ftruncate), A }, { SCMP_SYS(fallocate), A },
 	{ SCMP_SYS(unlink), A }, { SCMP_SYS(unlinkat), A }, { SCMP_SYS(mkdir), A }, { SCMP_SYS(getdents64), A },
 	{ SCMP_SYS(access), A }, { SCMP_SYS(faccessat), A }, { SCMP_SYS(readlink), A }, { SCMP_SYS(readlinkat), A },
-	{ SCMP_SYS(lseek), A | S }, /* the C library reads the time zone, where Landlock does not keep it out */
-	{ SCMP_SYS(lstat), A }, { SCMP_SYS(stat), A }, { SCMP_SYS(fchmod), A }, { SCMP_SYS(geteuid), A | F },
-	/* the Workload API: which kind of socket, see below */
-	{ SCMP_SYS(connect), I }, { SCMP_SYS(setsockopt), I }, { SCMP_SYS(getsockname), I }, { SCMP_SYS(getpeername), I },
+	{ SCMP_SYS(lseek), A | N | S }, /* the C library reads the time zone, where Landlock does not keep it out */
+	{ SCMP_SYS(lstat), A }, { SCMP_SYS(stat), A | N }, { SCMP_SYS(fchmod), A }, { SCMP_SYS(geteuid), A | F },
+	/* the Workload API, the network: which kind of socket, see below; a pair is within the process */
+	{ SCMP_SYS(connect), I | N }, { SCMP_SYS(setsockopt), I | N }, { SCMP_SYS(getsockname), I | N },
+	{ SCMP_SYS(getpeername), I | N }, { SCMP_SYS(sendmmsg), N }, { SCMP_SYS(socketpair), N },
 	/* sanitizers look at their own process and report */
 	{ SCMP_SYS(openat), S }, { SCMP_SYS(readlink), S }, { SCMP_SYS(readlinkat), S }, { SCMP_SYS(getdents64), S },
 	{ SCMP_SYS(ptrace), S }, { SCMP_SYS(wait4), S }, { SCMP_SYS(clone), S }, { SCMP_SYS(prctl), S },
@@ -161,10 +164,10 @@ static const struct allow_row allowed[] = {
 
 /* What libraries try and do without: an errno instead of an end. */
 static const struct { int number; unsigned roles; int error; } refused[] = {
-	{ SCMP_SYS(openat), I | F | T | C, EACCES }, { SCMP_SYS(open), ALL, EACCES }, { SCMP_SYS(access), I | F | T | C, EACCES },
-	{ SCMP_SYS(readlink), I | F | T | C, EACCES }, { SCMP_SYS(stat), I | F | T | C, EACCES },
+	{ SCMP_SYS(openat), I | F | T | C, EACCES }, { SCMP_SYS(open), ALL, EACCES }, { SCMP_SYS(access), I | F | T | C | N, EACCES },
+	{ SCMP_SYS(readlink), I | F | T | C | N, EACCES }, { SCMP_SYS(stat), I | F | T | C, EACCES },
 	{ SCMP_SYS(fchown), A, EPERM }, { SCMP_SYS(ioctl), ALL & ~A, ENOTTY }, { SCMP_SYS(sched_setscheduler), ALL, EPERM },
-	{ SCMP_SYS(socketpair), I, EACCES }, { SCMP_SYS(prctl), I, EPERM },
+	{ SCMP_SYS(socketpair), I, EACCES }, { SCMP_SYS(prctl), I | N, EPERM },
 	{ SCMP_SYS(statx), ALL, ENOSYS },
 	{ SCMP_SYS(getcpu), ALL, ENOSYS },
 };
@@ -285,6 +288,18 @@ static int add_limits(scmp_filter_ctx ctx, enum sandbox_role role)
 	return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1, EQUALS(0, 0));
 }
 
+/* Both kinds of the internet; what the C library tries beside them, local and netlink, answers an errno. */
+static int add_internet(scmp_filter_ctx ctx)
+{
+	int rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(socket), 1, EXCEEDS(0, AF_INET6));
+
+	for (int family = 0; family <= AF_INET6 && rc == 0; family++)
+		rc = seccomp_rule_add(ctx,
+			family == AF_INET || family == AF_INET6 ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(EACCES),
+			SCMP_SYS(socket), 1, EQUALS(0, family));
+	return rc;
+}
+
 /* Which kinds a role may make; those that it tries without being allowed answer an errno. */
 static int add_sockets(scmp_filter_ctx ctx, enum sandbox_role role, const struct sandbox_options *o)
 {
@@ -292,6 +307,8 @@ static int add_sockets(scmp_filter_ctx ctx, enum sandbox_role role, const struct
 	const bool network = role == SANDBOX_IDP && o->needs_network;
 	int rc = 0;
 
+	if (role == SANDBOX_FETCH)
+		return add_internet(ctx);
 	if (!local)
 		return role != SANDBOX_TPM ? 0 : seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(socket), 0);
 	rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, EQUALS(0, AF_UNIX));
@@ -303,6 +320,15 @@ static int add_sockets(scmp_filter_ctx ctx, enum sandbox_role role, const struct
 	if (rc == 0 && role == SANDBOX_TPM)
 		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(connect), 0);
 	return rc;
+}
+
+/* fetch reads what the C library knows of names, and the Web's authorities; it changes nothing. */
+static int add_reading(scmp_filter_ctx ctx, enum sandbox_role role)
+{
+	if (role != SANDBOX_FETCH || IS_SANITIZED)
+		return 0;
+	return seccomp_rule_add(
+		ctx, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1, MASKED(2, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY));
 }
 
 static int build_allow_list(scmp_filter_ctx ctx, enum sandbox_role role, const struct sandbox_options *o)
@@ -318,6 +344,8 @@ static int build_allow_list(scmp_filter_ctx ctx, enum sandbox_role role, const s
 		rc = add_fcntl(ctx);
 	if (rc == 0)
 		rc = add_pidfd_info(ctx, role);
+	if (rc == 0)
+		rc = add_reading(ctx, role);
 	if (rc == 0)
 		rc = add_limits(ctx, role);
 	return rc != 0 ? rc : add_sockets(ctx, role, o);

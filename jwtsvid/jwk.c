@@ -246,6 +246,49 @@ struct status jwk_id(const struct bundle_key *key, uint8_t ret_id[JWK_ID_BYTES])
 	return OK;
 }
 
+/* "base64url of the octets", which is how they were written: strict base64url has one spelling. */
+static bool hash_number(EVP_MD_CTX *ctx, struct bytes number)
+{
+	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+	for (size_t i = 0; i < number.len; i += 3) {
+		size_t len = number.len - i < 3 ? number.len - i : 3;
+		uint32_t bits = (uint32_t)number.data[i] << 16;
+		char text[4];
+
+		bits |= len > 1 ? (uint32_t)number.data[i + 1] << 8 : 0;
+		bits |= len > 2 ? number.data[i + 2] : 0;
+		for (size_t k = 0; k < 4; k++)
+			text[k] = alphabet[bits >> (18 - 6 * k) & 63];
+		if (EVP_DigestUpdate(ctx, text, len + 1) != 1)
+			return false;
+	}
+	return true;
+}
+
+static bool hash_text(EVP_MD_CTX *ctx, const char *text)
+{
+	return EVP_DigestUpdate(ctx, text, strlen(text)) == 1;
+}
+
+/* RFC 7638, 3.2: the required members, in the order of their names, without space. */
+struct status jwk_thumbprint(const struct bundle_key *key, uint8_t ret_print[JWK_ID_BYTES])
+{
+	AUTO(EVP_MD_CTX_free_auto) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	bool is_rsa = key->kty == BUNDLE_KTY_RSA;
+
+	ENSURE(ctx != NULL, NO_MEMORY);
+	ENSURE(EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1, CRYPTO);
+	ENSURE(is_rsa ? hash_text(ctx, "{\"e\":\"") && hash_number(ctx, key->e) &&
+				hash_text(ctx, "\",\"kty\":\"RSA\",\"n\":\"") && hash_number(ctx, key->n)
+		      : hash_text(ctx, "{\"crv\":\"") && hash_text(ctx, curves[key->curve].group) &&
+				hash_text(ctx, "\",\"kty\":\"EC\",\"x\":\"") && hash_number(ctx, key->x) &&
+				hash_text(ctx, "\",\"y\":\"") && hash_number(ctx, key->y),
+		CRYPTO);
+	ENSURE(hash_text(ctx, "\"}") && EVP_DigestFinal_ex(ctx, ret_print, NULL) == 1, CRYPTO);
+	return OK;
+}
+
 /* ---- verification ---------------------------------------------------------------------------------- */
 
 bool jwk_fits(const struct jwk *jwk, enum jwk_alg alg)

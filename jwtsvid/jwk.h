@@ -46,6 +46,9 @@ void jwk_unref(struct jwk *jwk);
 /* Hash of all that makes this JWK what it is: kid, alg, type and numbers.  Fails: CRYPTO, NO_MEMORY. */
 struct status jwk_id(const struct bundle_key *key, uint8_t ret_id[JWK_ID_BYTES]);
 
+/* RFC 7638, with SHA-256: the key itself, whatever it is called.  Fails: CRYPTO, NO_MEMORY. */
+struct status jwk_thumbprint(const struct bundle_key *key, uint8_t ret_print[JWK_ID_BYTES]);
+
 /* May this algorithm be used with this key?  RS and PS need RSA, ES256 P-256, ES384 P-384, ES512 P-521. */
 bool jwk_fits(const struct jwk *jwk, enum jwk_alg alg);
 /* Signature as JWS writes it: modulus length, or r and s side by side; PSS salt as long as the hash.

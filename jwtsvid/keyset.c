@@ -185,8 +185,8 @@ static int domain_compare(const void *a, const void *b)
 	return name_compare(left->name, right->name);
 }
 
-static struct status keyset_make(
-	const struct keyset *before, const struct bundle_set *bundles, size_t count, struct keyset **ret_keyset)
+struct status keyset_from(
+	const struct keyset *before, const struct bundle *const *bundles, size_t count, struct keyset **ret_keyset)
 {
 	AUTO(keyset_done) struct keyset *keyset = calloc(1, sizeof(*keyset));
 	struct making m = { .keyset = keyset, .before = before };
@@ -198,7 +198,7 @@ static struct status keyset_make(
 	keyset->reports = calloc(BUNDLE_REPORTS_MAX, sizeof(*keyset->reports));
 	ENSURE(keyset->domains != NULL && keyset->reports != NULL, NO_MEMORY);
 	for (size_t i = 0; i < count; i++) {
-		m.bundle = bundle_set_at(bundles, i);
+		m.bundle = bundles[i];
 		TRY(domain_make(&m, &keyset->domains[keyset->domain_count++]));
 	}
 	qsort(keyset->domains, keyset->domain_count, sizeof(*keyset->domains), domain_compare);
@@ -206,19 +206,24 @@ static struct status keyset_make(
 	return OK;
 }
 
-struct status keyset_new(const struct bundle_set *bundles, struct keyset **ret_keyset)
-{
-	return keyset_make(NULL, bundles, bundle_set_count(bundles), ret_keyset);
-}
-
 struct status keyset_next(const struct keyset *before, const struct bundle_set *bundles, struct keyset **ret_keyset)
 {
-	return keyset_make(before, bundles, bundle_set_count(bundles), ret_keyset);
+	const struct bundle *all[BUNDLE_DOMAINS_MAX];
+	size_t count = bundle_set_count(bundles);
+
+	for (size_t i = 0; i < count; i++)
+		all[i] = bundle_set_at(bundles, i);
+	return keyset_from(before, all, count, ret_keyset);
+}
+
+struct status keyset_new(const struct bundle_set *bundles, struct keyset **ret_keyset)
+{
+	return keyset_next(NULL, bundles, ret_keyset);
 }
 
 struct status keyset_new_empty(struct keyset **ret_keyset)
 {
-	return keyset_make(NULL, NULL, 0, ret_keyset);
+	return keyset_from(NULL, NULL, 0, ret_keyset);
 }
 
 /* ---- asking ---------------------------------------------------------------------------------------- */

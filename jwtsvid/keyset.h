@@ -32,6 +32,9 @@ struct status keyset_new(const struct bundle_set *bundles, struct keyset **ret_k
 /* The same, sharing with the set before it (borrowed for the call) every key that did not change: compiling RSA keys
  * takes milliseconds each, and a message repeats most of them. */
 struct status keyset_next(const struct keyset *before, const struct bundle_set *bundles, struct keyset **ret_keyset);
+/* The same of bundles that come from several sets; each names another domain. */
+struct status keyset_from(
+	const struct keyset *before, const struct bundle *const *bundles, size_t count, struct keyset **ret_keyset);
 /* A set that trusts nobody: before the first message, and after a withdrawal (WA-06).  Fails: NO_MEMORY. */
 struct status keyset_new_empty(struct keyset **ret_keyset);
 struct keyset *keyset_ref(struct keyset *keyset);

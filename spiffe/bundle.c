@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/own.h"
+#include "spiffe/bundle_head.h"
 #include "spiffe/id.h"
 #include "spiffe/strict.h"
 
@@ -344,6 +345,23 @@ static struct status keys_decode(struct place *at, const json_t *elements, unsig
 	return OK;
 }
 
+/* SB-03, SB-04: a whole number where it is there; so also not one under a name with escapes. */
+static bool number_get(const json_t *root, struct bytes document, const char *name, bool *ret_has, uint64_t *ret_number)
+{
+	*ret_has = json_object_get(root, name) != NULL;
+	return !*ret_has || bundle_head_number(document, name, ret_number);
+}
+
+/* Why a SPIFFE bundle's own members are broken; NULL when they are not. */
+static const char *head_decode(const json_t *root, struct bytes document, struct bundle *bundle)
+{
+	if (!number_get(root, document, "spiffe_sequence", &bundle->has_sequence, &bundle->sequence))
+		return "\"spiffe_sequence\" is no whole number of 64 bits";
+	if (!number_get(root, document, "spiffe_refresh_hint", &bundle->has_refresh_hint, &bundle->refresh_hint_s))
+		return "\"spiffe_refresh_hint\" is no whole number of 64 bits";
+	return NULL;
+}
+
 /* The bundle exists whatever its document is worth: without keys it trusts nobody (JB-08). */
 static struct status document_decode(
 	struct bundle_set *set, struct bytes document, unsigned flags, struct bundle *bundle)
@@ -358,6 +376,8 @@ static struct status document_decode(
 		ENSURE(root != NULL || errno != ENOMEM, NO_MEMORY);
 		fault = document_fault(root, &elements);
 	}
+	if (fault == NULL && (flags & BUNDLE_SPIFFE_DOCUMENT) != 0)
+		fault = head_decode(root, document, bundle);
 	if (fault == NULL)
 		return keys_decode(&at, elements, flags, bundle);
 	report_document(&at, fault);

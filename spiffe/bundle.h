@@ -39,6 +39,9 @@ struct bundle {
 	const struct bundle_key *keys;
 	size_t key_count;  /* 0: the domain is untrusted (JB-07, JB-08) */
 	bool is_malformed; /* the document as a whole */
+	/* Only with BUNDLE_SPIFFE_DOCUMENT: SB-03, SB-04. */
+	bool has_sequence, has_refresh_hint;
+	uint64_t sequence, refresh_hint_s;
 	/* Only with BUNDLE_SPIFFE_DOCUMENT: DER of the X.509 authorities, unparsed; they verify X509-SVIDs alone
 	 * (WA-08). */
 	const struct bytes *authorities;

@@ -153,13 +153,23 @@ struct status endpoint_parse(struct bytes uri, struct endpoint *ret_endpoint)
 	return tcp_parse(uri, ret_endpoint);
 }
 
-struct status endpoint_section_get(struct bytes section, struct endpoint *ret_endpoint)
+void endpoint_section_put(struct buf *to, struct bytes uri, uint32_t max_age_s, uint32_t server_uid)
+{
+	buf_put_sized(to, uri);
+	buf_put_u32(to, max_age_s);
+	buf_put_u32(to, server_uid);
+}
+
+struct status endpoint_section_get(struct bytes section, struct endpoint_section *ret_section)
 {
 	struct reader r = reader_of(section);
 	struct bytes uri = reader_sized(&r, URI_MAX_BYTES);
+	struct endpoint_section s = { .max_age_s = reader_u32(&r), .server_uid = reader_u32(&r) };
 
-	ENSURE(reader_done(&r), CONFIG_SYNTAX);
-	return endpoint_parse(uri, ret_endpoint);
+	ENSURE(reader_done(&r) && s.max_age_s > 0 && s.max_age_s <= ENDPOINT_MAX_AGE_S, CONFIG_SYNTAX);
+	TRY(endpoint_parse(uri, &s.endpoint));
+	*ret_section = s;
+	return OK;
 }
 
 struct status endpoint_choose(const char *configured, struct endpoint *ret_endpoint)

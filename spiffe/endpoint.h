@@ -5,6 +5,7 @@
 #ifndef SPIFFE_ENDPOINT_H
 #define SPIFFE_ENDPOINT_H
 
+#include "base/buf.h"
 #include "base/bytes.h"
 #include "base/status.h"
 
@@ -12,7 +13,8 @@
 
 enum {
 	ENDPOINT_PATH_BYTES = 108, /* sun_path of Linux, with the NUL */
-	ENDPOINT_HOST_BYTES = 46,  /* longest IPv6 text, with the NUL */
+	ENDPOINT_MAX_AGE_S = 1000 * 1000,
+	ENDPOINT_HOST_BYTES = 46, /* longest IPv6 text, with the NUL */
 };
 
 enum endpoint_kind { ENDPOINT_NONE = 0, ENDPOINT_UNIX, ENDPOINT_TCP };
@@ -29,8 +31,15 @@ struct endpoint {
 /* "unix:///path", "unix:/path", "tcp://1.2.3.4:5", "tcp://[::1]:5".  Fails: CLIENT_ENDPOINT. */
 struct status endpoint_parse(struct bytes uri, struct endpoint *ret_endpoint);
 
-/* keyreeve-idp's section of the configuration: the URI as one sized value.  Fails: CONFIG_SYNTAX, CLIENT_ENDPOINT. */
-struct status endpoint_section_get(struct bytes section, struct endpoint *ret_endpoint);
+/* keyreeve-idp's section of the configuration. */
+struct endpoint_section {
+	struct endpoint endpoint;
+	uint32_t max_age_s;  /* how long what was heard counts */
+	uint32_t server_uid; /* unix: who must serve it; UINT32_MAX: anybody but ourselves */
+};
+void endpoint_section_put(struct buf *to, struct bytes uri, uint32_t max_age_s, uint32_t server_uid);
+/* Fails: CONFIG_SYNTAX, CLIENT_ENDPOINT. */
+struct status endpoint_section_get(struct bytes section, struct endpoint_section *ret_section);
 
 /* configured (NULL: nothing configured) wins over the environment's ENDPOINT_VARIABLE, which is ignored in set-uid
  * programs; neither, or an empty value, is an error: there is no default path.  Reads the environment, so not beside

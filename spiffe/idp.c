@@ -35,6 +35,7 @@ struct news {
 	enum workload_state state;
 	char reason[WORKLOAD_REASON_BYTES];
 	uint64_t state_version;
+	uint64_t heard; /* valid messages, also those that repeat the one before */
 };
 
 struct idp {
@@ -43,6 +44,7 @@ struct idp {
 	struct news news;
 	uint64_t sent_version; /* to this agent */
 	uint64_t sent_state;
+	uint64_t sent_heard;
 	struct workload_watch *watch;
 	struct validator *validator;
 	pthread_t watcher;
@@ -115,6 +117,7 @@ static void on_state(void *context, enum workload_state state, const char *reaso
 	bool same;
 
 	(void)pthread_mutex_lock(&news->lock);
+	news->heard += state == WORKLOAD_CONNECTED;
 	same = news->state_version > 0 && news->state == state && strcmp(news->reason, reason) == 0;
 	if (!same) {
 		news->state = state;
@@ -171,6 +174,13 @@ static struct status send_news(struct idp *idp)
 		else
 			TRY(send_text(idp->agent, IDP_WITHDRAWN, 0, news->why));
 		idp->sent_version = news->version;
+		idp->sent_heard = news->heard;
+	}
+	if (news->heard > idp->sent_heard) {
+		struct ipc_message confirmed = ipc_message_of(IDP_CONFIRMED, 0);
+
+		TRY(ipc_send(idp->agent, &confirmed));
+		idp->sent_heard = news->heard;
 	}
 	if (news->state_version > idp->sent_state) {
 		TRY(send_text(idp->agent, IDP_STATE, (uint64_t)news->state, news->reason));
@@ -217,6 +227,7 @@ static struct status take_agent(struct idp *idp, int fd)
 	}
 	idp->sent_version = 0;
 	idp->sent_state = 0;
+	idp->sent_heard = 0;
 	return send_hello(idp->agent);
 }
 
@@ -310,28 +321,30 @@ static struct status serve(struct idp *idp)
 
 /* ---- begin and end ------------------------------------------------------------------------------------------ */
 
-static struct status begin_watch(struct idp *idp, const struct endpoint *endpoint)
+static struct status begin_watch(struct idp *idp, const struct endpoint_section *section)
 {
 	const struct workload_events events = { &idp->news, on_bundles, on_withdrawn, on_state };
+	struct workload_timing timing = { .max_age_ms = section->max_age_s * 1000 };
 
-	return workload_watch_new(endpoint, &events, NULL, &idp->watch);
+	timing.confirm_ms = timing.max_age_ms / 2; /* heard again before it is too old */
+	return workload_watch_new(&section->endpoint, &events, &timing, &idp->watch);
 }
 
 static struct status begin(struct idp *idp)
 {
 	AUTO(own_close) int fd = role_take_fd(&idp->start, "agent");
-	struct endpoint endpoint;
+	struct endpoint_section section;
 
 	idp->news.list = buf_make(WORKLOAD_LIST_MAX);
 	(void)pthread_mutex_init(&idp->news.lock, NULL); /* cannot fail for a default mutex */
 	idp->news.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (idp->news.wake < 0)
 		return FAIL_RC(NO_DESCRIPTORS, errno);
-	TRY(endpoint_section_get(buf_bytes(&idp->start.config), &endpoint));
-	TRY(validator_new(&endpoint, idp->news.wake, &idp->validator));
+	TRY(endpoint_section_get(buf_bytes(&idp->start.config), &section));
+	TRY(validator_new(&section.endpoint, idp->news.wake, &idp->validator));
 	if (fd >= 0)
 		TRY(take_agent(idp, own_take_fd(&fd)));
-	TRY(begin_watch(idp, &endpoint));
+	TRY(begin_watch(idp, &section));
 	if (pthread_create(&idp->watcher, NULL, watch_main, idp) != 0) {
 		workload_watch_free(TAKE(idp->watch));
 		return FAIL(NO_MEMORY);
@@ -371,11 +384,11 @@ static struct status run(struct idp *idp)
 static struct status enter_sandbox(const struct idp *idp)
 {
 	struct sandbox_options options = sandbox_options_none();
-	struct endpoint endpoint;
+	struct endpoint_section section;
 
 	/* One that cannot be used is told of later, from inside. */
-	options.needs_network = endpoint_section_get(buf_bytes(&idp->start.config), &endpoint).code == STATUS_OK &&
-				endpoint.kind == ENDPOINT_TCP;
+	options.needs_network = endpoint_section_get(buf_bytes(&idp->start.config), &section).code == STATUS_OK &&
+				section.endpoint.kind == ENDPOINT_TCP;
 	return sandbox_enter(SANDBOX_IDP, &options, NULL);
 }
 

@@ -106,9 +106,12 @@ static void check_worker(struct bytes section)
 
 static void check_idp(struct bytes section)
 {
-	struct endpoint e = { 0 };
+	struct endpoint_section s = { 0 };
+	struct endpoint e;
+	struct status st = endpoint_section_get(section, &s);
 
-	if (endpoint_section_get(section, &e).code != STATUS_OK) {
+	e = s.endpoint;
+	if (st.code != STATUS_OK) {
 		FUZZ_CHECK(e.kind == ENDPOINT_NONE);
 		return;
 	}

@@ -8,7 +8,7 @@ from rig import *
 
 PROBE = os.path.join(BUILD, 'tests', 'keyreeve-probe')
 ACTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'sandbox-acts.tsv')
-ROLES = ('keyreeved', 'agent', 'old-agent', 'idp', 'soft', 'tpm', 'swtpm', 'p11', 'config')
+ROLES = ('keyreeved', 'agent', 'old-agent', 'idp', 'soft', 'tpm', 'swtpm', 'p11', 'fetch', 'config')
 REFUSED = 3                                                         # the probe's exit
 FEWEST = 40                                                         # refusals of a role
 PTRACE_ATTACH, PTRACE_DETACH, PTRACE_SECCOMP_GET_FILTER = 16, 17, 0x420C

@@ -10,16 +10,20 @@ PREFIXES = {
     'crypto_worker': 'worker wrap',
     'worker_config': 'worker_config softhsm',
     'wire': 'frame opcode provider auth wire',
-    'spiffe': 'spiffe bundle strict endpoint workload_endpoint',
+    'spiffe_id': 'spiffe',
+    'endpoint': 'endpoint',
+    'spiffe': 'bundle strict',
     'spiffe_workload': 'workload',
     'x509': 'x509svid',
+    'fetch_source': 'fetch',
+    'fetch_http': 'fetch',
     'jwtsvid': 'jws jwk keyset jwtsvid',
     'keystore': 'keystore key_record namespace fact intent record schema stmt',
     'policy': 'config policy tenant pattern condition explain account',
     'config_yaml': 'config',
     'doctor': 'doctor',
     'request': 'principal account admin agent audit authn begin bind compute conn count damaged deadline decode '
-               'durable finish floor holder intent_record issuer key keyfact keyindex lane link listen listener loop op ops '
+               'download durable finish floor holder intent_record issuer key keyfact keyindex lane link listen listener loop op ops '
                'owner penalty post quota random recovery remote replay request revocation revoke strength suspend '
                'trust turns wall watch ',
 }

@@ -3,8 +3,8 @@
  * keyreeve-probe: enters a role's sandbox, with exactly the release build's filter and the role's own options, inside
  * that of keyreeved as the roles are, and tries one act.
  *
- *   keyreeve-probe ROLE ACT DIRECTORY    ROLE keyreeved, agent, old-agent, idp, soft, tpm, swtpm, p11, config, none
- *   keyreeve-probe --list                the acts
+ *   keyreeve-probe ROLE ACT DIRECTORY    ROLE keyreeved, agent, old-agent, idp, soft, tpm, swtpm, p11, fetch, config,
+ * none keyreeve-probe --list                the acts
  *
  * Exit 0 and "done": the act was possible.  3 and "errno NAME": it was refused.  A signal: the filter ended the
  * process. 2: usage.  4: what the act needs is not there.  The directory is the caller's, empty, and removed by him. */
@@ -158,6 +158,13 @@ static const struct {
 	{ "swtpm", SANDBOX_TPM, { .write_fd = -1, .execute_fd = -1, .needs_unix_sockets = true } },
 	{ "p11", SANDBOX_P11,
 		{ .write = { probe_target.tokens }, .write_fd = -1, .execute_fd = -1, .closed = probe_target.state } },
+	{ "fetch", SANDBOX_FETCH,
+		{ .read = { "/etc/resolv.conf", "/etc/hosts" },
+			.write_fd = -1,
+			.execute_fd = -1,
+			.needs_network = true,
+			.ports = { 53, 443 },
+			.port_count = 2 } },
 	{ "config", SANDBOX_CONFIG, { .write_fd = -1, .execute_fd = -1 } },
 };
 

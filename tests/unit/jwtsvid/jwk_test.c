@@ -17,6 +17,8 @@
 	"0cnVlfQ"
 #define A3_SIGNATURE "DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q"
 
+#define A3_PRINT "oKIywvGUpTVTyxMQ3bwIIeQUudfr_CkLMjCE19ECD-U"
+
 /* RFC 7515, A.2: RS256. */
 #define A2_N                                                                                                           \
 	"ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZ" \
@@ -285,7 +287,43 @@ static void identities_differ_in_every_member(void **state)
 	assert_memory_not_equal(first, other, sizeof(first));
 }
 
+/* RFC 7638, 3.1; and RFC 7515's elliptic key, by another program: openssl and basenc over the members written out. */
+static void thumbprints_are_those_of_the_standard(void **state)
+{
+	static const char rsa_n[] = "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6"
+				    "tSoc_BJECPebWKRXjBZCiFV4n3"
+				    "oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_"
+				    "FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdA"
+				    "ZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-"
+				    "G_xBniIqbw0Ls1jF44-csFCur-"
+				    "kEgU8awapJzKnqDKgw";
+	static const struct {
+		enum bundle_kty kty;
+		enum bundle_curve curve;
+		const char *a, *b, *print;
+	} rows[] = {
+		{ BUNDLE_KTY_RSA, BUNDLE_CURVE_NONE, rsa_n, "AQAB", "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs" },
+		{ BUNDLE_KTY_EC, BUNDLE_P256, A3_X, A3_Y, A3_PRINT },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint8_t a[NUMBER_MAX], b[NUMBER_MAX], want[NUMBER_MAX], print[JWK_ID_BYTES];
+		struct bundle_key key = { .kty = rows[i].kty, .curve = rows[i].curve, .kid = BYTES_LITERAL("any") };
+		size_t a_len, b_len, len;
+
+		assert_true(strict_base64url(bytes_from_text(rows[i].a), a, &a_len));
+		assert_true(strict_base64url(bytes_from_text(rows[i].b), b, &b_len));
+		assert_true(strict_base64url(bytes_from_text(rows[i].print), want, &len) && len == JWK_ID_BYTES);
+		*(key.kty == BUNDLE_KTY_RSA ? &key.n : &key.x) = bytes_of(a, a_len);
+		*(key.kty == BUNDLE_KTY_RSA ? &key.e : &key.y) = bytes_of(b, b_len);
+		assert_ok(jwk_thumbprint(&key, print));
+		assert_memory_equal(print, want, JWK_ID_BYTES);
+	}
+}
+
 static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(thumbprints_are_those_of_the_standard),
 	cmocka_unit_test(algorithms_have_nine_names),
 	cmocka_unit_test(the_standards_es256_example_verifies),
 	cmocka_unit_test(the_standards_rs256_example_verifies),

@@ -476,6 +476,55 @@ static void TV_SB_09_keys_for_wit_svids_verify_nothing_here(void **state)
 	bundle_set_unref(set);
 }
 
+/* TV-SB-05, and the hint by the same rule. */
+static void a_sequence_number_is_whole_and_has_64_bits(void **state)
+{
+	static const struct {
+		const char *head;
+		bool is_read;
+		uint64_t sequence;
+	} rows[] = {
+		{ "\"spiffe_sequence\":18446744073709551615", true, UINT64_MAX },
+		{ "\"spiffe_sequence\" :\t0 ", true, 0 },
+		{ "\"a\":{\"spiffe_sequence\":\"x\"},\"b\":\"\\\"spiffe_sequence\\\":7\",\"spiffe_sequence\":3", true,
+			3 },
+		{ "\"a\":[\"spiffe_sequence\"],\"spiffe_sequence\":3", true, 3 },
+		{ "\"spiffe_sequence\":18446744073709551616", false, 0 },
+		{ "\"spiffe_sequence\":100000000000000000000", false, 0 },
+		{ "\"spiffe_sequence\":1.5", false, 0 },
+		{ "\"spiffe_sequence\":1e3", false, 0 },
+		{ "\"spiffe_sequence\":\"3\"", false, 0 },
+		{ "\"spiffe_sequence\":-1", false, 0 },
+		{ "\"spiffe_sequence\":null", false, 0 },
+		{ "\"spiffe_sequence\":[3]", false, 0 },
+		{ "\"spiffe_\\u0073equence\":3", false, 0 },
+		{ "\"spiffe_sequence\":3,\"spiffe_refresh_hint\":0.5", false, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char *document =
+			mint_printf("{%s,\"keys\":[" EC_WITH("\"kid\":\"k1\",\"use\":\"jwt-svid\"") "]}", rows[i].head);
+		struct bundle_set *set = NULL;
+		const struct bundle *bundle;
+
+		assert_ok(decode("example.org", document, BUNDLE_SPIFFE_DOCUMENT, &set));
+		bundle = bundle_set_at(set, 0);
+		if (bundle->is_malformed == rows[i].is_read || (bundle->key_count == 1) != rows[i].is_read)
+			fail_msg("%s", rows[i].head);
+		if (rows[i].is_read) {
+			assert_true(bundle->has_sequence && !bundle->has_refresh_hint);
+			assert_true(bundle->sequence == rows[i].sequence);
+		}
+		bundle_set_unref(set);
+		/* The Workload API's sets have no such members: what they say there is nobody's business. */
+		assert_ok(decode("example.org", document, BUNDLE_STRICT, &set));
+		assert_false(bundle_set_at(set, 0)->is_malformed);
+		bundle_set_unref(set);
+		free(document);
+	}
+}
+
 static void an_authority_of_no_use_costs_only_itself(void **state)
 {
 	static const struct {
@@ -522,6 +571,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(reports_are_bounded_and_printable),
 	cmocka_unit_test(a_set_lives_as_long_as_its_last_reader),
 	cmocka_unit_test(TV_SB_01_to_03_a_bundle_document_holds_authorities_too),
+	cmocka_unit_test(a_sequence_number_is_whole_and_has_64_bits),
 	cmocka_unit_test(an_authority_of_no_use_costs_only_itself),
 	cmocka_unit_test(TV_SB_04_a_bundle_document_without_keys_is_none),
 	cmocka_unit_test(TV_SB_09_keys_for_wit_svids_verify_nothing_here),

@@ -3,6 +3,7 @@
  * Workload Endpoint addresses: every row of the vector catalogue, TV-EA. */
 #include "tests/support/unit.h"
 
+#include "base/own.h"
 #include "spiffe/endpoint.h"
 
 #include <stdlib.h>
@@ -183,17 +184,23 @@ static void the_configuration_wins_over_the_environment(void **state)
 
 static void a_section_is_one_address_and_nothing_else(void **state)
 {
-	static const char good[] = "\x0c\0\0\0unix:///r/a.", more[] = "\x0c\0\0\0unix:///r/a.x";
-	struct endpoint e = { 0 };
+	static const char more[] = "\x0c\0\0\0unix:///r/a.\x0a\0\0\0\x07\0\0\0x",
+			  ageless[] = "\x0c\0\0\0unix:///r/a.\0\0\0\0\x07\0\0\0";
+	AUTO(buf_done) struct buf good = buf_make(64);
+	struct endpoint_section s = { 0 };
 
 	(void)state;
-	assert_fails(endpoint_section_get(bytes_of(more, sizeof(more) - 1), &e), CONFIG_SYNTAX);
-	for (size_t len = 0; len < sizeof(good) - 1; len++)
-		assert_fails(endpoint_section_get(bytes_of(good, len), &e), CONFIG_SYNTAX);
-	assert_fails(endpoint_section_get(BYTES_LITERAL("\0\0\0\0"), &e), CLIENT_ENDPOINT);
-	assert_int_equal(e.kind, ENDPOINT_NONE);
-	assert_ok(endpoint_section_get(bytes_of(good, sizeof(good) - 1), &e));
-	assert_string_equal(e.path, "/r/a.");
+	assert_fails(endpoint_section_get(bytes_of(more, sizeof(more) - 1), &s), CONFIG_SYNTAX);
+	assert_fails(endpoint_section_get(bytes_of(ageless, sizeof(ageless) - 1), &s), CONFIG_SYNTAX);
+	endpoint_section_put(&good, BYTES_LITERAL("unix:///r/a."), 10, 7);
+	for (size_t len = 0; len < good.len; len++)
+		assert_fails(endpoint_section_get(bytes_of(good.data, len), &s), CONFIG_SYNTAX);
+	assert_fails(endpoint_section_get(BYTES_LITERAL("\0\0\0\0\x0a\0\0\0\x07\0\0\0"), &s), CLIENT_ENDPOINT);
+	assert_int_equal(s.endpoint.kind, ENDPOINT_NONE);
+	assert_ok(endpoint_section_get(buf_bytes(&good), &s));
+	assert_string_equal(s.endpoint.path, "/r/a.");
+	assert_int_equal(s.max_age_s, 10);
+	assert_int_equal(s.server_uid, 7);
 }
 
 static const struct CMUnitTest tests[] = {

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What trust.c, trust_keep.c and trust_poll.c share. */
+#ifndef AGENT_TRUST_PARTS_H
+#define AGENT_TRUST_PARTS_H
+
+#include "agent/trust.h"
+#include "spiffe/fetch_source.h"
+
+/* A document, or the stream's list of them, on its way to the book. */
+struct trust_update {
+	struct trust_update *next;
+	enum trust_origin origin;
+	char name[SPIFFE_TRUST_DOMAIN_MAX_BYTES + 1]; /* of the trust domain; the stream's is empty */
+	struct buf bytes;
+	bool is_void; /* withdrawn meanwhile */
+	struct bundle_set *set;
+	struct status result;
+	struct fault fault;
+};
+
+struct trust_time trust_now(const struct trust *trust);
+struct trust_rules trust_rules_of(const struct trust *trust, struct bytes name);
+/* The one source that the configuration gives the domain. */
+enum trust_origin trust_origin_of(const struct trust *trust, struct bytes name);
+/* Content of a file of the configuration; empty: there is none. */
+struct bytes trust_file_find(const struct trust *trust, const char *kind, const char *name);
+/* Queue a document for decoding; a waiting one of the same source is replaced. */
+void trust_submit(struct trust *trust, enum trust_origin origin, const char *name, struct bytes document);
+/* A line in log and audit log about a domain's document. */
+void trust_tell(struct trust *trust, const char *event, const struct trust_domain *domain, const char *what);
+
+/* trust_keep.c: bring the store up to what the book says. */
+void trust_keep(struct trust *trust, struct trust_domain *domain);
+void trust_erase(struct trust *trust, struct trust_domain *domain);
+
+/* trust_poll.c */
+void trust_polls_configure(struct trust *trust);
+void trust_polls_second(struct trust *trust);
+void trust_polls_done(struct trust *trust);
+/* A document was taken: when to ask next. */
+void trust_poll_taken(struct trust *trust, const struct trust_domain *domain);
+
+#endif
