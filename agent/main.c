@@ -259,7 +259,7 @@ static struct status reload(struct agent *agent, struct bytes tree)
 	agent->policy = TAKE(policy);
 	agent->config = TAKE(config);
 	set_limits(agent);
-	issuers_configure(&agent->issuers, config);
+	issuers_configure(&agent->issuers, agent->config);
 	log_notice("new configuration in force");
 	audit_event(agent->events, "reload", (struct bytes){ 0 }, NULL, 0);
 	audit_event_accepts(agent->events, agent->config);
