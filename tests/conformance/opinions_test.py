@@ -175,10 +175,10 @@ def our_verdict_of_each_vector_is_the_catalogues():
         if not re.match('TV-(ID|JS|JH|JC|JK|SB)', line):
             continue
         row, programs, verdict = line.rstrip('\n').split('\t')
-        if programs == 'open':
-            continue
+        if not any(f'{name}_test.c' in programs.replace('/', '_') for name in VECTORS):
+            continue        # open, or no question of one document
         assert seen[row], f'{row} is not in the corpus'
-        wanted = {'accept', 'reject'} if verdict == 'both' else set() if row.startswith('TV-SB') else {verdict}
+        wanted = set() if row.startswith('TV-SB') else {'accept', 'reject'} if verdict == 'both' else {verdict}
         assert wanted <= seen[row], (row, verdict, seen[row])
 
 

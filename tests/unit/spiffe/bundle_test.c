@@ -508,7 +508,7 @@ static void a_sequence_number_is_whole_and_has_64_bits(void **state)
 		struct bundle_set *set = NULL;
 		const struct bundle *bundle;
 
-		assert_ok(decode("example.org", document, BUNDLE_SPIFFE_DOCUMENT, &set));
+		assert_ok(decode("TV-SB-05", document, BUNDLE_SPIFFE_DOCUMENT, &set));
 		bundle = bundle_set_at(set, 0);
 		if (bundle->is_malformed == rows[i].is_read || (bundle->key_count == 1) != rows[i].is_read)
 			fail_msg("%s", rows[i].head);
@@ -518,7 +518,7 @@ static void a_sequence_number_is_whole_and_has_64_bits(void **state)
 		}
 		bundle_set_unref(set);
 		/* The Workload API's sets have no such members: what they say there is nobody's business. */
-		assert_ok(decode("example.org", document, BUNDLE_STRICT, &set));
+		assert_ok(decode("control", document, BUNDLE_STRICT, &set));
 		assert_false(bundle_set_at(set, 0)->is_malformed);
 		bundle_set_unref(set);
 		free(document);
