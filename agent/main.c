@@ -235,7 +235,8 @@ static struct status change_listeners(struct agent *agent, const struct config *
 		if (!stays)
 			listener_close(agent->listeners[i]);
 	}
-	memcpy(agent->listeners, kept, now->listener_count * sizeof(kept[0]));
+	for (uint32_t i = 0; i < now->listener_count; i++)
+		agent->listeners[i] = kept[i];
 	agent->listener_count = now->listener_count;
 	if (agent->is_open && !agent->accept_paused)
 		agent_accept_resume(agent);

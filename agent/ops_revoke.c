@@ -58,7 +58,7 @@ static struct status revocation_of(struct agent *agent, const struct request *rq
 	int64_t now_s = wall_now_us(&agent->wall) / US_PER_S;
 	struct revocation r = { .since_s = now_s, .by = rq->caller.who.name, .because = op->because };
 
-	ENSURE(op->issued_before_s <= INT32_MAX * 16ll && op->lasts_s <= INT32_MAX, REVOKE_INVALID);
+	ENSURE(op->issued_before_s <= INT32_MAX * 16LL && op->lasts_s <= INT32_MAX, REVOKE_INVALID);
 	r.issued_before_s = (int64_t)op->issued_before_s;
 	r.until_s = op->lasts_s > 0 ? now_s + (int64_t)op->lasts_s : 0;
 	TRY(selector_of(rq, &r.what));

@@ -39,9 +39,9 @@ struct owner owner_parse(struct bytes text, const struct identity *admin)
 
 	if (cut(text, shared, &owner.name))
 		return (struct owner){ .is_shared = true, .name = owner.name };
-	for (uint8_t i = 1; i < PREFIXES; i++)
+	for (int i = 1; i < PREFIXES; i++)
 		if (cut(text, prefixes[i], &owner.name)) {
-			owner.authenticator = i;
+			owner.authenticator = (uint8_t)i;
 			owner.issuer = (struct bytes){ 0 };
 			if (i == AUTHENTICATOR_ISSUER)
 				issuer_cut(&owner);
