@@ -327,7 +327,7 @@ def an_answer_that_is_not_out_yet_is_not_given():
         for name, act, back, want in rows:
             auth_type, auth = me.credentials()
             worker = rig.roles()['soft']
-            os.kill(worker, signal.SIGSTOP)
+            stand_still(worker)
             with me.connect() as s:
                 s.sendall(frame(4, pb((1, name), (2, sign_alg('ecdsa')), (3, b'h' * 32)), SOFT, auth_type, auth))
                 time.sleep(0.2)
@@ -615,7 +615,7 @@ def no_request_is_looked_at_before_its_account_is():
     with Account() as account, soft_rig(tenants=TENANTS) as rig:
         rig.start()
         assert as_uid(UID, lambda: status_of(Client(rig.socket).generate, SOFT, 'k')) == 0
-        os.kill(rig.daemon.pid, signal.SIGSTOP)
+        stand_still(rig.daemon.pid)
         try:
             account.remove('keyreeve-a', '-r')
             account.add('keyreeve-b')

@@ -99,7 +99,7 @@ def every_exit_code_is_the_daemons_answer():
         rig.stop_swtpm()
         assert '(1145 ' in cli.says(6, 'sign', 'web', message) or '(1147 ' in cli.says(6, 'sign', 'web', message)
         # 2: stuck, then gone
-        os.kill(rig.roles()['agent'], signal.SIGSTOP)
+        stand_still(rig.roles()['agent'])
         assert 'no answer in time' in cli.says(2, 'ping', '--timeout', '0.3')
         os.kill(rig.roles()['agent'], signal.SIGCONT)
         assert 'opened by uid' in cli.says(2, 'ping', '--server-user', '12345')

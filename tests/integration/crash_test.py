@@ -222,7 +222,7 @@ class Hunt:
             seen = look()
             self.start()
             return seen
-        os.kill(rig.daemon.pid, signal.SIGSTOP)        # nobody is started anew before we have looked
+        stand_still(rig.daemon.pid)        # nobody is started anew before we have looked
         pid = rig.roles()['agent']
         os.kill(pid, signal.SIGKILL)
         wait_for('the agent to die', lambda: not alive(pid))

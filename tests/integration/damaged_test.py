@@ -186,7 +186,7 @@ def a_damaged_row_of_the_journal_holds_nothing_up():
         rig.start()
         client = Client(rig.socket)
         client.generate(SOFT, 'good')
-        os.kill(rig.roles()['soft'], signal.SIGSTOP)               # creates stop between intent and worker's answer
+        stand_still(rig.roles()['soft'])               # creates stop between intent and worker's answer
         creates = [threading.Thread(target=unanswered, args=(rig, name)) for name in (*columns, 'sound')]
         for thread in creates:
             thread.start()

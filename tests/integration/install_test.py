@@ -124,7 +124,7 @@ def needed(program):
 def every_program_names_its_version_its_build_and_its_libraries():
     with Installed() as it:
         programs = [it.path('bin', name) for name in it.files('bin')] + [it.path('libexec/keyreeve', name) for name in it.files('libexec/keyreeve')]
-        assert len(programs) == 8, programs
+        assert len(programs) == 9, programs
         builds = set()
         for program in programs + [os.path.join(BUILD, 'tests', 'keyreeve-test-issuer')]:
             first, *lines = run(program, '--version').rstrip('\n').split('\n')

@@ -313,7 +313,7 @@ def failures_for_want_of_a_key_are_forgiven_when_the_key_comes():
         rig = setup.rig
         setup.issuer = Issuer(rig)
         good = setup.issuer.token(GOOD)
-        setup.issuer.process.send_signal(signal.SIGSTOP)
+        stand_still(setup.issuer.process.pid)
         assert 'trust domains' not in rig.tail(1000), 'trust came too soon for this test'
         r, w = os.pipe()
 

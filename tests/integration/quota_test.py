@@ -77,7 +77,7 @@ def creates_under_way_count():
     with Tenants('{keys: 1}') as rig:
         rig.start()
         worker, answers = rig.roles()['soft'], []
-        os.kill(worker, signal.SIGSTOP)
+        stand_still(worker)
         try:
             first = threading.Thread(target=lambda: answers.append(status_of(rig.client('a/one').generate, SOFT, 'k1')))
             first.start()
@@ -127,7 +127,7 @@ def requests_at_a_time_are_counted_until_they_are_over():
         rig.client('a/one').generate(SOFT, 'k')
         rig.client('b/one').generate(SOFT, 'k')
         worker, answers = rig.roles()['soft'], []
-        os.kill(worker, signal.SIGSTOP)
+        stand_still(worker)
         try:
             waiting = [threading.Thread(target=lambda: answers.append(status_of(rig.client('a/one').sign, SOFT, 'k', DIGEST)))
                        for _ in range(2)]

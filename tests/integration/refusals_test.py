@@ -32,7 +32,7 @@ def a_device_that_hangs_leaves_its_request_undecided():
         client.generate(TPM, 'k')
         client.generate(SOFT, 'k2')
         worker = rig.roles()['tpm']
-        rig.swtpm.send_signal(signal.SIGSTOP)
+        stand_still(rig.swtpm.pid)
         try:
             began = time.monotonic()
             assert status_of(client.sign, TPM, 'k', DIGEST) == 1145

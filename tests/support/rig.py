@@ -507,6 +507,13 @@ def alive(pid):
         return False
 
 
+def stand_still(pid):
+    """SIGSTOP, and only back when it has reached every thread: until then one of them may still answer."""
+    os.kill(pid, signal.SIGSTOP)
+    wait_for(f'{pid} stands still', lambda: all(open(stat).read().rsplit(')', 1)[1].split()[0] in 'TZ'
+                                                for stat in glob.glob(f'/proc/{pid}/task/*/stat')))
+
+
 def children(pid):
     try:
         return [int(c) for c in open(f'/proc/{pid}/task/{pid}/children').read().split()]
