@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The state of the role keyreeve-agent, built by its main and freed in reverse.  Everything here belongs to the
- * loop's thread; what other threads see is said at the part (compute, durable) that owns them. */
+ * The state of the role keyreeve-agent, made and ended in build.c.  Everything here belongs to the loop's thread;
+ * what other threads see is said at the part (compute, durable) that owns them. */
 #ifndef AGENT_AGENT_H
 #define AGENT_AGENT_H
 

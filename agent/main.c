@@ -1,25 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * keyreeve-agent, the request path: builds its parts, runs the loop, tears down in reverse.  It holds no key, no
- * device and no vendor library. */
+ * keyreeve-agent, the request path: what comes from keyreeved, and what each turn of the loop and each second does.  It
+ * holds no key, no device and no vendor library. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <fcntl.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include "agent/agent.h"
 #include "agent/authn.h"
+#include "agent/build.h"
+#include "agent/reload.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/own.h"
-#include "base/sandbox.h"
-#include "crypto/digest.h"
 
 enum {
-	AGENT_KEYS_MAX = 1000000,
 	RANDOM_CALL_US = 5 * US_PER_S,
 	TURN_ROUNDS = 4, /* of answers whose connections begin anew, before other descriptors are looked at */
 };
@@ -157,116 +153,6 @@ static void fetch_random(struct agent *agent)
 	}
 }
 
-/* ---- configurations ----------------------------------------------------------------------------- */
-
-static void free_config(struct config **config)
-{
-	config_free(*config);
-}
-
-static void unref_policy(struct policy **policy)
-{
-	policy_unref(*policy);
-}
-
-static void set_limits(struct agent *agent)
-{
-	agent->conn_max = agent->config->limits.connections;
-	if (agent->conn_max > agent->conn_possible)
-		agent->conn_max = agent->conn_possible;
-	agent->uid_max = agent->config->limits.connections_per_uid;
-	penalty_limit(agent->penalties, agent->config->limits.failures);
-	for (size_t i = 0; i < agent->lane_count; i++)
-		agent->lanes[i].queue_max = agent->config->limits.queue;
-	for (size_t i = 0; i < agent->listener_count; i++) {
-		struct listener *listener = agent->listeners[i];
-		const struct config_listener *from = &agent->config->listeners[i];
-
-		listener->is_admin = from->is_admin;
-		listener->authenticator_count = from->authenticator_count;
-		for (uint32_t a = 0; a < from->authenticator_count; a++)
-			listener->authenticators[a] = from->authenticators[a];
-	}
-}
-
-static struct listener *listener_find(const struct agent *agent, const char *path)
-{
-	for (size_t i = 0; i < agent->listener_count; i++)
-		if (strcmp(agent->listeners[i]->path, path) == 0)
-			return agent->listeners[i];
-	return NULL;
-}
-
-static void close_listeners(struct listener *const listeners[], size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		listener_close(listeners[i]);
-}
-
-/* Listener n of the configuration: the one that is there, or the descriptor that came for it. */
-static struct status open_listener(struct agent *agent, const char *path, uint32_t n, struct listener **ret_opened)
-{
-	if (listener_find(agent, path) != NULL)
-		return OK;
-	ENSURE(agent->listener_fds[n] >= 0, IPC_MALFORMED);
-	return listener_open(agent, path, own_take_fd(&agent->listener_fds[n]), ret_opened);
-}
-
-/* Those that stay keep their connections; what the configuration does not name is closed.  All or nothing. */
-static struct status change_listeners(struct agent *agent, const struct config *now)
-{
-	struct listener *opened[CONFIG_LISTENERS_MAX] = { NULL }, *kept[CONFIG_LISTENERS_MAX];
-
-	for (uint32_t i = 0; i < now->listener_count; i++) {
-		struct status st = open_listener(agent, now->listeners[i].path, i, &opened[i]);
-
-		if (st.code != STATUS_OK) {
-			close_listeners(opened, i);
-			return st;
-		}
-	}
-	for (uint32_t i = 0; i < now->listener_count; i++)
-		kept[i] = opened[i] != NULL ? opened[i] : listener_find(agent, now->listeners[i].path);
-	for (size_t i = 0; i < agent->listener_count; i++) {
-		bool stays = false;
-
-		for (uint32_t k = 0; k < now->listener_count; k++)
-			stays = stays || kept[k] == agent->listeners[i];
-		if (!stays)
-			listener_close(agent->listeners[i]);
-	}
-	for (uint32_t i = 0; i < now->listener_count; i++)
-		agent->listeners[i] = kept[i];
-	agent->listener_count = now->listener_count;
-	if (agent->is_open && !agent->accept_paused)
-		agent_accept_resume(agent);
-	return OK;
-}
-
-/* A new snapshot beside the old one: requests under way finish on theirs. */
-static struct status reload(struct agent *agent, struct bytes tree)
-{
-	AUTO(free_config) struct config *config = NULL;
-	AUTO(unref_policy) struct policy *policy = NULL;
-
-	TRY(config_get(tree, &config));
-	TRY(policy_new(config, &policy));
-	TRY(lanes_check(agent, config));
-	TRY(change_listeners(agent, config));
-	trust_configure(&agent->trust, config);
-	lanes_change(agent, agent->config, config);
-	unref_policy(&agent->policy);
-	free_config(&agent->config);
-	agent->policy = TAKE(policy);
-	agent->config = TAKE(config);
-	set_limits(agent);
-	issuers_configure(&agent->issuers, agent->config);
-	log_notice("new configuration in force");
-	audit_event(agent->events, "reload", (struct bytes){ 0 }, NULL, 0);
-	audit_event_accepts(agent->events, agent->config);
-	return OK;
-}
-
 /* ---- keyreeved ---------------------------------------------------------------------------------- */
 
 static struct status fetch_came(struct agent *agent, int fd)
@@ -301,8 +187,7 @@ static void begin_stop(struct agent *agent)
 {
 	agent->stopping = true;
 	agent->stop_at_us = agent->loop.now_us + (uint64_t)AGENT_STOP_MS * US_PER_MS;
-	close_listeners(agent->listeners, agent->listener_count);
-	agent->listener_count = 0;
+	agent_listeners_close(agent);
 	log_notice("draining: %zu requests are open", agent->requests_active);
 }
 
@@ -318,7 +203,7 @@ static struct status ctl_message(struct agent *agent, struct ipc_message *messag
 		ENSURE(message->fd >= 0, IPC_MALFORMED);
 		return take_descriptor(agent, message->part[0], ipc_take_fd(agent->role->ctl, message));
 	case ROLE_RELOAD:
-		st = reload(agent, message->part[1]);
+		st = agent_reload(agent, message->part[1]);
 		if (st.code != STATUS_OK)
 			audit_event_refused(agent->events, st);
 		return st;
@@ -472,287 +357,13 @@ static void second(void *context)
 	quotas_second(agent);
 }
 
-/* ---- build -------------------------------------------------------------------------------------- */
-
-static struct status load_key(void *context, struct key_record *record)
+/* What the loop does beside its descriptors, and the first of these. */
+static struct status attend(struct agent *agent)
 {
-	struct agent *agent = context;
-	struct keyindex_space *space;
-	struct keyindex_entry *entry;
-	struct status st = keyindex_space_make(agent->index, &record->space, &space);
-
-	if (st.code == STATUS_OK)
-		st = keyindex_take(agent->index, space, record->name, &entry);
-	if (st.code == STATUS_OK) {
-		space->id = record->ns;
-		space->id_known = true;
-		keyindex_publish(entry, record);
-		keyfacts_apply(agent->keyfacts, entry);
-	}
-	key_record_unref(record);
-	return st;
-}
-
-static struct status load_space(void *context, const struct namespace_record *record)
-{
-	struct agent *agent = context;
-	struct keyindex_space *space;
-
-	TRY(keyindex_space_make(agent->index, &record->space, &space));
-	return keyindex_parent_put(space, record->provider, record->parent);
-}
-
-static struct status load_revocation(struct agent *agent, const struct fact *fact)
-{
-	struct revocation revocation;
-
-	TRY(revocation_get(fact->id, fact->value, &revocation));
-	return revocations_put(agent->revoked, &revocation);
-}
-
-static struct status load_fact(void *context, const struct fact *fact)
-{
-	struct agent *agent = context;
-
-	switch (fact->kind) {
-	case FACT_KEY_USE:
-	case FACT_KEY_SUSPENDED:
-		return keyfacts_load(agent->keyfacts, fact);
-	case FACT_TENANT_SUSPENDED:
-		return suspend_load(&agent->suspended, fact);
-	case FACT_QUOTA:
-		return quota_restore(agent->quota, fact);
-	case FACT_LINK:
-		return link_load(agent->index, fact);
-	case FACT_ACCOUNT:
-		return holder_load(agent->index, fact);
-	case FACT_STRENGTH:
-		return strength_load(agent->index, fact);
-	case FACT_CLOCK:
-		return wall_load(&agent->wall, fact);
-	case FACT_REVOCATION:
-		return load_revocation(agent, fact);
-	case FACT_TRUST:
-		return trust_load(&agent->trust, fact);
-	case FACT_NONE:
-	case FACT_KIND_COUNT:
-		break;
-	}
-	return FAIL(RECORD_CORRUPT);
-}
-
-static struct status open_log(struct agent *agent, struct audit_log **ret_log)
-{
-	char path[CONFIG_TEXT_MAX + 16];
-	struct audit_options options = { .directory = path,
-		.segment_bytes = agent->config->audit.segment_bytes,
-		.keep = agent->config->audit.keep,
-		.reserve_bytes = agent->config->audit.reserve_bytes };
-
-	(void)snprintf(path, sizeof(path), "%s/audit", agent->config->paths.state);
-	TRY(audit_log_open(&options, ret_log));
-	agent->first_number = audit_log_next(*ret_log);
-	return OK;
-}
-
-static struct status begin_trust(struct agent *agent)
-{
-	int files = role_take_fd(agent->role, "bundles");
-
-	if (files >= 0)
-		TRY(trust_files(&agent->trust, files));
-	trust_open(&agent->trust, agent->durable, agent->events);
-	trust_configure(&agent->trust, agent->config);
-	return OK;
-}
-
-/* Records first, then the journal's rows, which change what is usable. */
-static struct status open_state(struct agent *agent)
-{
-	const struct keystore_visitor rows = {
-		.context = agent, .fact = load_fact, .key = load_key, .space = load_space, .damaged = damaged_row
-	};
-	struct keystore *store = NULL;
-	struct audit_log *log = NULL;
-
-	TRY(keystore_open(agent->config->paths.state, &store));
-	agent->store = store;
-	TRY(keyindex_new(AGENT_KEYS_MAX, &agent->index));
-	TRY(keyfacts_new(agent->index, &agent->keyfacts));
-	TRY(quota_new(QUOTA_TENANTS_MAX, &agent->quota));
-	TRY(open_log(agent, &log));
-	TRY(keystore_load(store, &rows));
-	TRY(wall_begin(&agent->wall, agent->boot));
-	TRY(damaged_enter(agent));
-	TRY(recovery_load(agent, store));
-	TRY(lanes_load(agent, store));
-	TRY(durable_start(&agent->loop, store, log, &agent->durable));
-	keyfacts_begin(agent->keyfacts, agent->durable);
-	agent->quota_keep = (struct quota_keep){ .quota = agent->quota, .durable = agent->durable };
-	TRY(audit_events_new(agent->durable, agent->boot, &agent->events));
-	audit_event(agent->events, "start", (struct bytes){ 0 },
-		agent->config->posture == POSTURE_STRICT ? "posture strict" : "posture permissive", 0);
-	audit_event_accepts(agent->events, agent->config);
-	damaged_report(&agent->damaged, agent->events);
-	TRY(begin_trust(agent));
-	return audit_counts_new(agent->durable, agent->boot, &agent->audit);
-}
-
-static void read_boot_id(struct agent *agent)
-{
-	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-	char text[40] = "";
-	size_t at = 0;
-
-	if (fd >= 0 && read(fd, text, sizeof(text) - 1) > 0)
-		for (const char *c = text; *c != '\0' && at < AGENT_BOOT_BYTES - 1; c++)
-			if (*c != '-' && *c != '\n')
-				agent->boot[at++] = *c;
-	agent->boot[at] = '\0';
-	own_close(&fd);
-}
-
-static struct status build_loop(struct agent *agent)
-{
-	static const uint64_t lengths_ms[DEADLINE_KIND_COUNT] = { [DEADLINE_ARRIVE] = CONN_ARRIVE_MS,
-		[DEADLINE_IDLE] = CONN_IDLE_MS,
-		[DEADLINE_FINISH] = AGENT_FINISH_MS,
-		[DEADLINE_GENERATE] = AGENT_GENERATE_MS,
-		[DEADLINE_LINE] = AGENT_LINE_MS,
-		[DEADLINE_HELD] = CONN_HELD_MS,
-		[DEADLINE_TURN] = AUTHN_TURN_MS,
-		[DEADLINE_DRAIN] = CONN_DRAIN_MS };
-
-	TRY(loop_init(&agent->loop));
-	for (int i = 0; i < DEADLINE_KIND_COUNT; i++)
-		agent->loop.length_us[i] = lengths_ms[i] * US_PER_MS;
-	agent->loop.context = agent;
 	agent->loop.turn = turn;
 	agent->loop.second = second;
 	agent->ctl = (struct watch){ .fd = ipc_fd(agent->role->ctl), .events = EPOLLIN, .ready = ctl_ready };
 	return watch_add(&agent->loop, &agent->ctl);
-}
-
-static struct status build_identity(struct agent *agent)
-{
-	TRY(penalty_new(agent->config->limits.failures, &agent->penalties));
-	TRY(turns_new(&agent->turns));
-	TRY(jwtsvid_cache_new(AGENT_TOKENS, &agent->tokens));
-	TRY(revocations_new(&agent->revoked));
-	TRY(replays_new(clock_wall_us() / US_PER_S, &agent->used));
-	TRY(binds_new(&agent->facts, agent->pin_descriptors, &agent->binds));
-	TRY(public_cache_new(AGENT_PUBLIC_KEYS, &agent->public_keys));
-	TRY(jwtsvid_cache_new(AGENT_TOKENS, &agent->issued));
-	TRY(issuers_init(&agent->issuers, agent->compute, agent->issued));
-	issuers_configure(&agent->issuers, agent->config);
-	downloads_init(&agent->downloads, &agent->loop);
-	TRY(trust_init(&agent->trust, &agent->loop, agent->compute, agent->tokens, &agent->downloads, &agent->wall,
-		agent->config));
-	remote_init(&agent->remote, &agent->trust);
-	return random_pool_init(&agent->random);
-}
-
-static struct status build_listeners(struct agent *agent)
-{
-	for (uint32_t i = 0; i < agent->config->listener_count; i++) {
-		char name[ROLE_NAME_BYTES];
-
-		(void)snprintf(name, sizeof(name), "listen:%u", i);
-		agent->listener_fds[i] = role_take_fd(agent->role, name);
-	}
-	TRY(change_listeners(agent, agent->config));
-	set_limits(agent);
-	agent->settle_until_us = agent->loop.now_us + (uint64_t)AGENT_SETTLE_MS * US_PER_MS;
-	return OK;
-}
-
-/* A connection has two descriptors, its socket and its peer's pidfd, and a part of them all is kept for the ends of
- * processes that share tokens.  Beyond what is possible the connection that has kept us waiting longest makes room, as
- * beyond what is configured. */
-static void share_descriptors(struct agent *agent)
-{
-	const size_t each = agent->facts.has_pidfd ? 2 : 1;
-	struct rlimit files;
-	size_t left;
-
-	agent->pin_descriptors = BIND_DESCRIPTORS_MAX;
-	agent->conn_possible = SIZE_MAX;
-	if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur == RLIM_INFINITY)
-		return;
-	left = files.rlim_cur > AGENT_DESCRIPTORS ? files.rlim_cur - AGENT_DESCRIPTORS : 0;
-	if (agent->pin_descriptors > left / 4)
-		agent->pin_descriptors = left / 4;
-	left -= agent->pin_descriptors;
-	agent->conn_possible = left >= each ? left / each : 1;
-	if (agent->conn_possible < agent->config->limits.connections)
-		log_warning("%ju descriptors are enough for %zu connections, not for limits.connections",
-			(uintmax_t)files.rlim_cur, agent->conn_possible);
-}
-
-/* The sandbox comes first: everything after it, threads included, lives inside. */
-static struct status build(struct agent *agent)
-{
-	struct sandbox_options options = sandbox_options_none();
-
-	TRY(config_get(buf_bytes(&agent->role->config), &agent->config));
-	read_boot_id(agent);
-	agent->started_wall_us = clock_wall_us();
-	agent->started_us = clock_mono_us();
-	TRY(digest_init());
-	principal_probe(&agent->facts);
-	share_descriptors(agent);
-	options.write[0] = agent->config->paths.state;
-	options.reads_proc = principal_needs_proc(&agent->facts);
-	TRY(sandbox_enter(SANDBOX_AGENT, &options, &agent->posture));
-	TRY(policy_new(agent->config, &agent->policy));
-	TRY(build_loop(agent));
-	TRY(lanes_build(agent));
-	TRY(compute_start(&agent->loop, &agent->compute));
-	TRY(build_identity(agent));
-	TRY(open_state(agent));
-	return build_listeners(agent);
-}
-
-static void tear_down(struct agent *agent)
-{
-	compute_stop(agent->compute);
-	if (agent->audit != NULL)
-		audit_counts_flush(agent->audit);
-	audit_event(agent->events, "stop", (struct bytes){ 0 }, agent->stopping ? "asked to" : "keyreeved is gone",
-		(int64_t)agent->requests_active);
-	wall_save(&agent->wall, agent->durable);
-	keyfacts_stop(agent->keyfacts);
-	quota_keep_stop(&agent->quota_keep);
-	durable_stop(agent->durable);
-	wall_done(&agent->wall);
-	quota_keep_done(&agent->quota_keep);
-	quota_free(agent->quota);
-	keyfacts_free(agent->keyfacts);
-	suspend_done(&agent->suspended);
-	account_table_done(&agent->accounts);
-	audit_counts_free(agent->audit);
-	audit_events_free(agent->events);
-	close_listeners(agent->listeners, agent->listener_count);
-	for (size_t i = 0; i < CONFIG_LISTENERS_MAX; i++)
-		own_close(&agent->listener_fds[i]);
-	conn_bury(agent);
-	lanes_done(agent);
-	trust_done(&agent->trust);
-	issuers_done(&agent->issuers);
-	jwtsvid_cache_free(agent->issued);
-	downloads_done(&agent->downloads);
-	public_cache_free(agent->public_keys);
-	jwtsvid_cache_free(agent->tokens);
-	revocations_free(agent->revoked);
-	replays_free(agent->used);
-	binds_free(agent->binds);
-	turns_free(agent->turns);
-	penalty_free(agent->penalties);
-	keyindex_free(agent->index);
-	damaged_done(&agent->damaged);
-	policy_unref(agent->policy);
-	config_free(agent->config);
-	loop_done(&agent->loop);
 }
 
 int main(int argc, char **argv)
@@ -767,13 +378,10 @@ int main(int argc, char **argv)
 		return 1;
 	agent = calloc(1, sizeof(*agent));
 	st = agent != NULL ? OK : FAIL(NO_MEMORY);
-	if (st.code == STATUS_OK) {
-		agent->role = &role;
-		agent->loop.epoll_fd = agent->loop.wake_fd = -1;
-		for (size_t i = 0; i < CONFIG_LISTENERS_MAX; i++)
-			agent->listener_fds[i] = -1;
-		st = build(agent);
-	}
+	if (st.code == STATUS_OK)
+		st = agent_build(agent, &role);
+	if (st.code == STATUS_OK)
+		st = attend(agent);
 	if (st.code == STATUS_OK)
 		st = role_ready(
 			&role, agent->posture.landlock_abi > 0 ? "serving" : "serving; this kernel has no Landlock");
@@ -782,7 +390,7 @@ int main(int argc, char **argv)
 	else
 		st = loop_run(&agent->loop);
 	if (agent != NULL)
-		tear_down(agent);
+		agent_tear_down(agent);
 	free(agent);
 	role_end(&role);
 	return st.code == STATUS_OK ? 0 : 1;
