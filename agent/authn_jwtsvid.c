@@ -83,6 +83,8 @@ static struct status verdict_of(struct request *rq, enum status_code verdict, st
 		raise_alarm(rq, "its signature and claims are good, the Workload API refuses it");
 		return FAIL(JWT_DISAGREE);
 	}
+	if (verdict == STATUS_JWT_STRANGER)
+		return FAIL(JWT_STRANGER);
 	return verdict == STATUS_JWT_REMOTE ? FAIL(JWT_REMOTE) : FAIL(JWT_UNDECIDED);
 }
 

@@ -181,7 +181,10 @@ struct config_bundle {
 };
 
 struct config_spiffe {
-	char *endpoint; /* unix:///path */
+	char *endpoint;	     /* unix:///path */
+	uint32_t server_uid; /* who serves it; CONFIG_UNSET: not stated */
+	char *server_user;   /* the same, by name */
+	uint32_t server;     /* the one of them, or root, by config_resolve(); CONFIG_UNSET before */
 	char **audiences;
 	uint32_t audience_count;
 	uint32_t validation; /* enum config_validation */
@@ -414,6 +417,8 @@ enum config_message {
 	CONFIG_MESSAGE_ERRORS = 101, /* status; part 0: text, one line per error */
 };
 
+/* Somebody may present a JWT-SVID. */
+bool config_needs_idp(const struct config *config);
 /* NULL: no such issuer. */
 const struct config_issuer *config_issuer_find(const struct config *config, struct bytes issuer);
 

@@ -145,6 +145,8 @@ static void spiffe_check(struct check *c)
 		path += 2;
 	if (path[0] != '/' || path[1] == '/' || path[1] == '\0' || strlen(path) > CONFIG_SOCKET_MAX)
 		report(c, "is not of the form unix:///path/of/socket", "spiffe.endpoint");
+	if (spiffe->server_uid != CONFIG_UNSET && spiffe->server_user != NULL)
+		report(c, "stands beside server_uid: one of them", "spiffe.server_user");
 	if (spiffe->validation == VALIDATION_REMOTE && c->config->posture == POSTURE_STRICT)
 		report(c, "is remote, where a forged answer lets anybody in: strict has local and both",
 			"spiffe.validation");
@@ -152,6 +154,15 @@ static void spiffe_check(struct check *c)
 		for (uint32_t j = 0; j < i; j++)
 			if (same(spiffe->audiences[i], spiffe->audiences[j]))
 				report(c, "stands there twice", "spiffe.audience[%u]", i);
+}
+
+bool config_needs_idp(const struct config *config)
+{
+	for (uint32_t i = 0; i < config->listener_count; i++)
+		for (uint32_t a = 0; a < config->listeners[i].authenticator_count; a++)
+			if (config->listeners[i].authenticators[a] == AUTHENTICATOR_JWT_SVID)
+				return config->spiffe.endpoint != NULL;
+	return false;
 }
 
 /* ---- issuers -------------------------------------------------------------------------------------------------- */

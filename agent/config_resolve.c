@@ -60,11 +60,21 @@ struct status config_resolve_users(struct config *config, char ret_text[CONFIG_T
 	return OK;
 }
 
+/* Nobody stated: root, as whom SPIRE's agent usually runs. */
+static struct status server_resolve(struct config_spiffe *spiffe, char *ret_text)
+{
+	if (spiffe->server_user != NULL)
+		return user_find(spiffe->server_user, "spiffe.server_user", &spiffe->server, NULL, ret_text);
+	spiffe->server = spiffe->server_uid != CONFIG_UNSET ? spiffe->server_uid : 0;
+	return OK;
+}
+
 struct status config_resolve(struct config *config, char ret_text[CONFIG_TEXT_BYTES])
 {
 	char path[64];
 
 	TRY(user_find(config->user, "user", &config->uid, &config->gid, ret_text));
+	TRY(server_resolve(&config->spiffe, ret_text));
 	for (uint32_t i = 0; i < config->listener_count; i++) {
 		(void)snprintf(path, sizeof(path), "listeners[%u].group", i);
 		if (config->listeners[i].group != NULL)

@@ -181,7 +181,12 @@ static const struct config_shape bundle = { "bundles", sizeof(struct config_bund
 static const struct config_field spiffe_fields[] = {
 	{ .name = "endpoint", .type = CONFIG_TYPE_TEXT, AT(config_spiffe, endpoint), BOUNDS(1, 120),
 	  .standard = "unix:///run/spire/agent-sockets/spire-agent.sock",
-	  .text = "The Workload API's socket, from which the keys of trust domains are had." },
+	  .text = "The Workload API's socket, from which the keys of trust domains are had. A port (`tcp:`) is refused: nobody can tell who serves it." },
+	{ .name = "server_uid", .type = CONFIG_TYPE_NUMBER, AT(config_spiffe, server_uid), BOUNDS(0, UINT32_MAX - 1),
+	  .text = "The uid of the process that listens at `endpoint`, as the kernel reports it here; without it and `server_user`: root. It is compared "
+		  "at each connection, under every posture; to another one nothing is said, and an alarm is raised." },
+	{ .name = "server_user", .type = CONFIG_TYPE_TEXT, AT(config_spiffe, server_user), BOUNDS(1, 32),
+	  .text = "The same by the account's name, looked up when the file is read." },
 	{ .name = "audience", .type = CONFIG_TYPE_TEXTS, LIST_AT(config_spiffe, audiences, audience_count), BOUNDS(1, CONFIG_AUDIENCES_MAX),
 	  .standard = "parsec",
 	  .text = "Audiences that are ours: a token for one of them is accepted. `parsec` is what existing clients ask for." },
@@ -201,6 +206,7 @@ static const struct config_field spiffe_fields[] = {
 	{ .name = "continuity", .type = CONFIG_TYPE_WORD, AT(config_spiffe, continuity), .words = continuities, .standard = "hold",
 	  .text = "What becomes of a set of keys that shares none with the one before: `hold`, none of it is used until one of its keys stands in "
 		  "`bundles`; `alarm`, it is used, with an alarm." },
+	{ .name = "server", .type = CONFIG_TYPE_NUMBER_HIDDEN, AT(config_spiffe, server) },
 	{ 0 } };
 static const struct config_shape spiffe = { "spiffe", sizeof(struct config_spiffe), spiffe_fields };
 

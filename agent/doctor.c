@@ -206,6 +206,7 @@ static const struct row {
 	{ 6, doctor_check_binding, "nobody's tokens are bound: no tenant has any" },
 	{ 11, socket_directories_check, "socket directories are closed to others" },
 	{ 12, sockets_check, "nobody else stands at the sockets' paths" },
+	{ 14, doctor_check_endpoint, "nobody else can put a socket at the Workload API's path" },
 	{ 21, doctor_check_devices, "devices and tokens are closed to others" },
 	{ 22, doctor_check_modules, "modules and their libraries belong to root, and are those that are pinned" },
 	{ 31, doctor_check_accounts, "accounts of tenants that are named by uid cannot log in" },

@@ -51,7 +51,7 @@ enum penalty_cause penalty_cause(enum status_code code)
 		code == STATUS_TOKEN_USED)
 		return PENALTY_NONE;
 	/* Nor is it the client's fault what the Workload API does not know, or says against us. */
-	if (code == STATUS_JWT_UNDECIDED || code == STATUS_JWT_DISAGREE)
+	if (code == STATUS_JWT_UNDECIDED || code == STATUS_JWT_DISAGREE || code == STATUS_JWT_STRANGER)
 		return PENALTY_NONE;
 	return status_wire(code) == 11 ? PENALTY_FAILURE : PENALTY_NONE;
 }

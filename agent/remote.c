@@ -44,9 +44,14 @@ struct status remote_verdict(struct remote *remote, const struct ipc_message *me
 {
 	bool is_good = message->status == STATUS_OK;
 
-	ENSURE(is_good || message->status == STATUS_JWT_REMOTE || message->status == STATUS_JWT_UNDECIDED,
+	bool is_stranger = message->status == STATUS_JWT_STRANGER;
+
+	ENSURE(is_good || is_stranger || message->status == STATUS_JWT_REMOTE ||
+			message->status == STATUS_JWT_UNDECIDED,
 		IPC_MALFORMED);
 	ENSURE(message->part[0].len <= (is_good ? SPIFFE_ID_MAX_BYTES : TEXT_MAX), IPC_MALFORMED);
+	if (message->status != STATUS_JWT_UNDECIDED)
+		trust_server(remote->trust, is_stranger, message->part[0]);
 	for (struct remote_call **link = &remote->waiting; *link != NULL; link = &(*link)->next)
 		if ((*link)->id == message->id) {
 			tell(remote, link, message->status, message->part[0]);

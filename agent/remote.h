@@ -13,7 +13,8 @@ struct remote_call {
 	struct remote_call *next;
 	uint64_t id, deadline_us;
 	/* OK: text is the SPIFFE ID that the Workload API names; JWT_REMOTE: it refuses the token; JWT_UNDECIDED: it
-	 * did not say.  text is borrowed for the call, else why. */
+	 * did not say; JWT_STRANGER: it was not asked, since another account serves its socket.  text is borrowed for
+	 * the call, else why. */
 	void (*done)(struct remote_call *call, enum status_code verdict, struct bytes text);
 };
 

@@ -284,15 +284,6 @@ static void end_all(struct supervisor *s)
 	}
 }
 
-bool supervise_needs_idp(const struct config *config)
-{
-	for (uint32_t i = 0; i < config->listener_count; i++)
-		for (uint32_t a = 0; a < config->listeners[i].authenticator_count; a++)
-			if (config->listeners[i].authenticators[a] == AUTHENTICATOR_JWT_SVID)
-				return config->spiffe.endpoint != NULL;
-	return false;
-}
-
 bool supervise_is_free(const struct child *child)
 {
 	return child->provider < 0 && child->pid == 0;
@@ -324,7 +315,7 @@ static void add_children(struct supervisor *s)
 
 	s->children[CHILD_AGENT] = (struct child){ .name = "agent", .program = "keyreeve-agent", .provider = -1 };
 	s->children[CHILD_IDP] = (struct child){
-		.name = "idp", .program = "keyreeve-idp", .provider = -1, .stays_down = !supervise_needs_idp(config)
+		.name = "idp", .program = "keyreeve-idp", .provider = -1, .stays_down = !config_needs_idp(config)
 	};
 	s->children[CHILD_FETCH] = (struct child){ .name = "fetch",
 		.program = "keyreeve-fetch",

@@ -286,9 +286,10 @@ static void change_children(struct supervisor *s, const struct config *was, cons
 
 static void change_idp(struct child *idp, const struct config *was, const struct config *now)
 {
-	const bool is_needed = supervise_needs_idp(now);
+	const bool is_needed = config_needs_idp(now);
 
-	if (idp->pid != 0 && (!is_needed || is_other_text(was->spiffe.endpoint, now->spiffe.endpoint)))
+	if (idp->pid != 0 && (!is_needed || is_other_text(was->spiffe.endpoint, now->spiffe.endpoint) ||
+				     was->spiffe.server != now->spiffe.server))
 		(void)kill(idp->pid, SIGKILL);
 	idp->stays_down = !is_needed;
 }

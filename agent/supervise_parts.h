@@ -54,8 +54,6 @@ void supervise_add_worker(struct supervisor *s, const struct config *config, uin
 bool supervise_is_out(const struct supervisor *s, const struct child *child);
 /* The agent hears that a provider stays down, and why. */
 void supervise_tell_down(struct supervisor *s, const struct child *child);
-/* Somebody may present a JWT-SVID. */
-bool supervise_needs_idp(const struct config *config);
 /* Execute the role and give it all that it needs.  Fails: the codes of child_start(). */
 struct status supervise_start(struct supervisor *s, struct child *child);
 /* A socket between the agent and idp or fetch; a new one when the agent was started again. */

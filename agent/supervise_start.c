@@ -191,7 +191,7 @@ static struct status give_idp(struct supervisor *s, struct child *child)
 	AUTO(buf_done) struct buf section = buf_make(CONFIG_TEXT_MAX + 16);
 
 	endpoint_section_put(&section, bytes_from_text(s->given->config->spiffe.endpoint),
-		s->given->config->spiffe.max_age_s, UINT32_MAX);
+		s->given->config->spiffe.max_age_s, s->given->config->spiffe.server);
 	TRY(child_send_config(child, buf_bytes(&section)));
 	TRY(supervise_join(s, child));
 	return child_go(child);

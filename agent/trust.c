@@ -550,11 +550,26 @@ static void confirm_stream(struct trust *trust)
 		}
 }
 
+void trust_server(struct trust *trust, bool is_stranger, struct bytes who)
+{
+	char text[TRUST_TEXT_BYTES];
+
+	if (is_stranger && !trust->is_stranger) {
+		(void)snprintf(text, sizeof(text), "%.*s: nothing is said to it", (int)who.len, (const char *)who.data);
+		log_error("ALARM: the Workload API: %s", text);
+		audit_event(trust->events, "endpoint-alarm", (struct bytes){ 0 }, text, 0);
+	}
+	trust->is_stranger = is_stranger;
+}
+
 static void take_state(struct trust *trust, const struct ipc_message *message)
 {
 	bool is_there = message->id == WORKLOAD_CONNECTED || message->id == WORKLOAD_DISCARDED;
+	bool is_stranger = message->id == WORKLOAD_STRANGER;
 
-	if (message->part[0].len > 0) /* keyreeve-idp logs the rest itself */
+	if (is_there || is_stranger)
+		trust_server(trust, is_stranger, message->part[0]);
+	if (message->part[0].len > 0 && !is_stranger) /* keyreeve-idp logs the rest itself */
 		log_info("Workload API: %.*s", (int)message->part[0].len, (const char *)message->part[0].data);
 	if (is_there)
 		trust->was_warned = false;
@@ -801,17 +816,18 @@ static const char *missing_domain(const struct trust *trust)
 bool trust_is_ready(const struct trust *trust, char ret_text[TRUST_TEXT_BYTES])
 {
 	const char *missing = missing_domain(trust);
+	const char *alarm = trust->is_stranger ? "; ALARM: a stranger serves the Workload API's socket" : "";
 	size_t with_keys = 0;
 
 	for (size_t i = 0; i < trust->book.count; i++)
 		with_keys += has_keys(trust, bytes_from_text(trust->book.domains[i]->name));
 	if (missing != NULL)
-		(void)snprintf(ret_text, TRUST_TEXT_BYTES, "not ready: no usable keys of trust domain %.*s",
-			DOMAIN_SHOWN, missing);
+		(void)snprintf(ret_text, TRUST_TEXT_BYTES, "not ready: no usable keys of trust domain %.*s%s",
+			DOMAIN_SHOWN, missing, alarm);
 	else if (with_keys == 0)
-		(void)snprintf(ret_text, TRUST_TEXT_BYTES, "not ready: no usable keys of any trust domain");
+		(void)snprintf(ret_text, TRUST_TEXT_BYTES, "not ready: no usable keys of any trust domain%s", alarm);
 	else
-		(void)snprintf(ret_text, TRUST_TEXT_BYTES, "ready: keys of %zu trust domain%s", with_keys,
-			with_keys == 1 ? "" : "s");
+		(void)snprintf(ret_text, TRUST_TEXT_BYTES, "ready: keys of %zu trust domain%s%s", with_keys,
+			with_keys == 1 ? "" : "s", alarm);
 	return missing == NULL && with_keys > 0;
 }

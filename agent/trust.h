@@ -39,6 +39,7 @@ struct trust {
 	struct buf list;	     /* its last message */
 	char peer[TRUST_TEXT_BYTES]; /* who serves it */
 	uint64_t stream_lost_us;     /* since when it is away; 0: it is there */
+	bool is_stranger;	     /* who stood at its socket last: another account than the configured one */
 	bool was_warned;
 	/* what is believed, and in force */
 	struct trust_book book;
@@ -72,6 +73,9 @@ void trust_open(struct trust *trust, struct durable *durable, struct audit_event
 struct status trust_connect(struct trust *trust, int fd);
 /* A message for keyreeve-idp.  Fails: LANE_DOWN (there is none), and as ipc_send(). */
 struct status trust_send(struct trust *trust, const struct ipc_message *message);
+/* Who stands at the Workload API's socket, when somebody wanted to ask them.  A stranger was told nothing; the first
+ * time it is an alarm.  who: in words. */
+void trust_server(struct trust *trust, bool is_stranger, struct bytes who);
 /* A (new) keyreeve-fetch is there. */
 void trust_fetch_is_there(struct trust *trust);
 /* The files of the configuration, in one; takes the descriptor over; they count from trust_configure() on.  Fails: IO,

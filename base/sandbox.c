@@ -304,7 +304,6 @@ static int add_internet(scmp_filter_ctx ctx)
 static int add_sockets(scmp_filter_ctx ctx, enum sandbox_role role, const struct sandbox_options *o)
 {
 	const bool local = role == SANDBOX_IDP || (role == SANDBOX_TPM && o->needs_unix_sockets);
-	const bool network = role == SANDBOX_IDP && o->needs_network;
 	int rc = 0;
 
 	if (role == SANDBOX_FETCH)
@@ -312,11 +311,8 @@ static int add_sockets(scmp_filter_ctx ctx, enum sandbox_role role, const struct
 	if (!local)
 		return role != SANDBOX_TPM ? 0 : seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(socket), 0);
 	rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, EQUALS(0, AF_UNIX));
-	if (rc == 0 && network)
-		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, EQUALS(0, AF_INET));
 	if (rc == 0)
-		rc = seccomp_rule_add(
-			ctx, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(socket), 1, EXCEEDS(0, network ? AF_INET : AF_UNIX));
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(socket), 1, EXCEEDS(0, AF_UNIX));
 	if (rc == 0 && role == SANDBOX_TPM)
 		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(connect), 0);
 	return rc;

@@ -37,7 +37,7 @@ struct sandbox_options {
 	int execute_fd;			   /* keyreeved: the directory whose programs may be executed; -1 none */
 	bool reads_proc;		   /* agent: may read files below /proc, to know its clients on older kernels */
 	bool needs_unix_sockets;	   /* p11, tpm: may make sockets of the local kind */
-	bool needs_network;		   /* p11, idp, fetch, keyreeved: may make internet sockets */
+	bool needs_network;		   /* p11, fetch, keyreeved: may make internet sockets */
 	uint16_t ports[SANDBOX_PORTS_MAX]; /* TCP: the only ones to connect to, where Landlock knows them; none: all */
 	size_t port_count;
 };

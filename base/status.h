@@ -53,6 +53,7 @@
 	X(JWT_REMOTE,           11,   "Workload API refuses the token") \
 	X(JWT_UNDECIDED,        11,   "Workload API did not decide about the token") \
 	X(JWT_DISAGREE,         11,   "Workload API and our own verification disagree about the token") \
+	X(JWT_STRANGER,         11,   "Workload API's socket is served by another account") \
 	X(X509_LONG,            11,   "certificate or chain over its bound") \
 	X(X509_MALFORMED,       11,   "certificate is malformed") \
 	X(X509_URI,             11,   "certificate has not exactly one URI name") \

@@ -76,7 +76,7 @@ static struct status path_byte(struct bytes path, size_t *at, char *ret_byte)
 /* "unix:" has no authority, so "//" is followed by the path's own '/' (EP-05); without "//" the path stands alone. */
 static struct status unix_parse(struct bytes rest, struct endpoint *ret_endpoint)
 {
-	struct endpoint e = { .kind = ENDPOINT_UNIX };
+	struct endpoint e = { .kind = ENDPOINT_UNIX, .server_uid = ENDPOINT_ANYBODY };
 	size_t len = 0, at = 0;
 
 	if (starts_with(rest, "//"))
@@ -164,10 +164,14 @@ struct status endpoint_section_get(struct bytes section, struct endpoint_section
 {
 	struct reader r = reader_of(section);
 	struct bytes uri = reader_sized(&r, URI_MAX_BYTES);
-	struct endpoint_section s = { .max_age_s = reader_u32(&r), .server_uid = reader_u32(&r) };
+	struct endpoint_section s = { .max_age_s = reader_u32(&r) };
+	uint32_t server_uid = reader_u32(&r);
 
 	ENSURE(reader_done(&r) && s.max_age_s > 0 && s.max_age_s <= ENDPOINT_MAX_AGE_S, CONFIG_SYNTAX);
+	ENSURE(server_uid != ENDPOINT_ANYBODY, CONFIG_SYNTAX);
 	TRY(endpoint_parse(uri, &s.endpoint));
+	ENSURE(s.endpoint.kind == ENDPOINT_UNIX, CLIENT_ENDPOINT);
+	s.endpoint.server_uid = server_uid;
 	*ret_section = s;
 	return OK;
 }

@@ -17,25 +17,28 @@ enum {
 	ENDPOINT_HOST_BYTES = 46, /* longest IPv6 text, with the NUL */
 };
 
+/* As server_uid: a workload takes whoever stands at the address that it was given. */
+#define ENDPOINT_ANYBODY UINT32_MAX
+
 enum endpoint_kind { ENDPOINT_NONE = 0, ENDPOINT_UNIX, ENDPOINT_TCP };
 
 /* Plain values. */
 struct endpoint {
 	enum endpoint_kind kind;
 	char path[ENDPOINT_PATH_BYTES]; /* unix: absolute, percent-escapes decoded, NUL-terminated */
+	uint32_t server_uid;		/* unix: whose the server must be */
 	char host[ENDPOINT_HOST_BYTES]; /* tcp: IP literal without brackets, NUL-terminated */
 	bool is_ipv6;			/* tcp */
 	uint16_t port;			/* tcp: 1 to 65535 */
 };
 
-/* "unix:///path", "unix:/path", "tcp://1.2.3.4:5", "tcp://[::1]:5".  Fails: CLIENT_ENDPOINT. */
+/* "unix:///path", "unix:/path", "tcp://1.2.3.4:5", "tcp://[::1]:5"; served by anybody.  Fails: CLIENT_ENDPOINT. */
 struct status endpoint_parse(struct bytes uri, struct endpoint *ret_endpoint);
 
-/* keyreeve-idp's section of the configuration. */
+/* keyreeve-idp's section of the configuration: a Unix socket, since nobody can tell who serves a port. */
 struct endpoint_section {
-	struct endpoint endpoint;
-	uint32_t max_age_s;  /* how long what was heard counts */
-	uint32_t server_uid; /* unix: who must serve it; UINT32_MAX: anybody but ourselves */
+	struct endpoint endpoint; /* with its server_uid */
+	uint32_t max_age_s;	  /* how long what was heard counts */
 };
 void endpoint_section_put(struct buf *to, struct bytes uri, uint32_t max_age_s, uint32_t server_uid);
 /* Fails: CONFIG_SYNTAX, CLIENT_ENDPOINT. */

@@ -107,6 +107,8 @@ static void log_state(enum workload_state state, const char *reason)
 	case WORKLOAD_REFUSED:
 		log_error("Workload API: %s, next try in minutes: %s", workload_state_name(state), reason);
 		return;
+	case WORKLOAD_STRANGER: /* the agent's alarm */
+		return;
 	}
 }
 
@@ -380,28 +382,18 @@ static struct status run(struct idp *idp)
 	return st;
 }
 
-/* A local socket; the network only where the endpoint is an address. */
-static struct status enter_sandbox(const struct idp *idp)
-{
-	struct sandbox_options options = sandbox_options_none();
-	struct endpoint_section section;
-
-	/* One that cannot be used is told of later, from inside. */
-	options.needs_network = endpoint_section_get(buf_bytes(&idp->start.config), &section).code == STATUS_OK &&
-				section.endpoint.kind == ENDPOINT_TCP;
-	return sandbox_enter(SANDBOX_IDP, &options, NULL);
-}
-
 int main(int argc, char **argv)
 {
 	static struct idp idp;
+	struct sandbox_options options;
 	struct status st;
 
 	if (role_version(argc, argv, "keyreeve-idp"))
 		return 0;
 	if (role_begin("keyreeve-idp", &idp.start).code != STATUS_OK)
 		return 1;
-	st = enter_sandbox(&idp);
+	options = sandbox_options_none();
+	st = sandbox_enter(SANDBOX_IDP, &options, NULL);
 	if (st.code == STATUS_OK) {
 		workload_library_begin(); /* its threads inherit the sandbox */
 		/* Foreign bytes come from here on. */

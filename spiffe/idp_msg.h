@@ -22,7 +22,7 @@ enum idp_message {
 	IDP_VALIDATE,  /* from the agent; id, answered once, at the latest by deadline_us; part 0 audience, part 1 token
 			*/
 	/* status OK: part 0 the SPIFFE ID that the Workload API says; JWT_REMOTE: it refuses, JWT_UNDECIDED: it did not
-	 * say, part 0 why */
+	 * say, JWT_STRANGER: it was not asked, since another account serves the socket; part 0 why */
 	IDP_VERDICT,
 };
 

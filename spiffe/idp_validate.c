@@ -217,7 +217,8 @@ static struct status send_verdict(struct ipc *agent, const struct question *ques
 {
 	static const enum status_code statuses[] = { [WORKLOAD_UNDECIDED] = STATUS_JWT_UNDECIDED,
 		[WORKLOAD_GOOD] = STATUS_OK,
-		[WORKLOAD_BAD] = STATUS_JWT_REMOTE };
+		[WORKLOAD_BAD] = STATUS_JWT_REMOTE,
+		[WORKLOAD_UNASKED] = STATUS_JWT_STRANGER };
 	struct ipc_message message = ipc_message_of(IDP_VERDICT, question->id);
 
 	message.status = statuses[question->verdict];

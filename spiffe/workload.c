@@ -226,6 +226,8 @@ const char *workload_state_name(enum workload_state state)
 		return "backing off";
 	case WORKLOAD_REFUSED:
 		return "refused";
+	case WORKLOAD_STRANGER:
+		return "not spoken to";
 	}
 	return "unknown";
 }
@@ -351,6 +353,9 @@ static uint64_t after_stream(struct workload_watch *watch, const struct stream_e
 	case WORKLOAD_RPC_PERMISSION_DENIED:
 		withdraw(watch, end->reason); /* WA-06; nothing else withdraws */
 		break;
+	case WORKLOAD_RPC_STRANGER:
+		say(watch, WORKLOAD_STRANGER, end->reason);
+		return retry_delay(watch, end);
 	case WORKLOAD_RPC_OK:
 	default: /* EP-18: every other status is the server's or the transport's trouble */
 		break;

@@ -39,6 +39,7 @@ enum workload_state {
 	WORKLOAD_DISCARDED,	 /* connected, but the last message was malformed: the one before it stays in force */
 	WORKLOAD_BACKING_OFF,	 /* will be retried within 30 s */
 	WORKLOAD_REFUSED,	 /* InvalidArgument or Unimplemented: asked again every 5 min (EP-14, EP-17) */
+	WORKLOAD_STRANGER, /* not the endpoint's server_uid serves it: nothing was said; tried again within 30 s */
 };
 const char *workload_state_name(enum workload_state state);
 
@@ -89,7 +90,8 @@ void workload_watch_free(struct workload_watch *watch);
 enum workload_verdict {
 	WORKLOAD_UNDECIDED = 0,
 	WORKLOAD_GOOD,
-	WORKLOAD_BAD, /* InvalidArgument, whatever it is about (WA-22) */
+	WORKLOAD_BAD,	  /* InvalidArgument, whatever it is about (WA-22) */
+	WORKLOAD_UNASKED, /* as WORKLOAD_STRANGER: the token was not sent */
 };
 
 struct workload_question {

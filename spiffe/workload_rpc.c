@@ -9,6 +9,7 @@
 #include <grpc/byte_buffer.h>
 #include <grpc/byte_buffer_reader.h>
 #include <grpc/grpc.h>
+#include <grpc/grpc_posix.h>
 #include <grpc/grpc_security.h>
 #include <grpc/slice.h>
 #include <grpc/support/log.h>
@@ -16,12 +17,13 @@
 
 #include "base/own.h"
 #include "spiffe/endpoint.h"
+#include "spiffe/workload_connect.h"
 
 enum {
-	CONNECT_MS =
-		5000, /* for a server that accepts and says nothing; where nobody listens, the kernel refuses at once */
+	CONNECT_MS = 5000, /* tcp: for a server that accepts and says nothing; where nobody listens, the kernel refuses
+			      at once */
 	VARIABLE_MAX = 256,
-	TARGET_MAX = 8 + 3 * ENDPOINT_PATH_BYTES, /* "unix:" and a path, each byte of it escaped */
+	TARGET_MAX = ENDPOINT_HOST_BYTES + 24, /* "ipv6:%5B", an address, "%5D:", a port */
 };
 
 /* ---- the process --------------------------------------------------------------------------------- */
@@ -89,28 +91,11 @@ const char *workload_library_version(void)
 
 /* ---- addresses ------------------------------------------------------------------------------------- */
 
-static bool is_plain(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr("/-._~", c) != NULL;
-}
-
-/* gRPC reads its target as a URI and decodes it: a path with "%" or "?" in its name has to be escaped again. */
+/* What the library connects to itself; it reads a target as a URI. */
 static void target_from(const struct endpoint *endpoint, char ret_target[TARGET_MAX])
 {
-	size_t at;
-
-	if (endpoint->kind == ENDPOINT_TCP) {
-		(void)snprintf(ret_target, TARGET_MAX, endpoint->is_ipv6 ? "ipv6:%%5B%s%%5D:%u" : "ipv4:%s:%u",
-			endpoint->host, endpoint->port);
-		return;
-	}
-	at = (size_t)snprintf(ret_target, TARGET_MAX, "unix:");
-	for (const char *c = endpoint->path; *c != '\0'; c++)
-		if (is_plain(*c))
-			ret_target[at++] = *c;
-		else
-			at += (size_t)snprintf(ret_target + at, TARGET_MAX - at, "%%%02X", (uint8_t)*c);
-	ret_target[at] = '\0';
+	(void)snprintf(ret_target, TARGET_MAX, endpoint->is_ipv6 ? "ipv6:%%5B%s%%5D:%u" : "ipv4:%s:%u", endpoint->host,
+		endpoint->port);
 }
 
 /* ---- one call -------------------------------------------------------------------------------------- */
@@ -125,6 +110,7 @@ struct workload_rpc {
 	grpc_byte_buffer *message; /* handed out until the next event; the library's until its batch is drained */
 	bool is_handed_out;
 	grpc_slice whole; /* the message in one piece */
+	bool is_stranger; /* who serves the socket: there is no call */
 	grpc_status_code status;
 	grpc_slice details;
 	unsigned pending; /* batches started and not drained */
@@ -143,7 +129,8 @@ static grpc_arg int_arg(char *key, int value)
 	return (grpc_arg){ .type = GRPC_ARG_INTEGER, .key = key, .value.integer = value };
 }
 
-static grpc_channel *channel_open(const char *target, int connect_ms)
+/* fd: of a Unix socket, which the channel takes over. */
+static grpc_channel *channel_open(const struct endpoint *endpoint, int fd, int connect_ms)
 {
 	char receive[] = GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, least[] = GRPC_ARG_MIN_RECONNECT_BACKOFF_MS,
 	     first[] = GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, most[] = GRPC_ARG_MAX_RECONNECT_BACKOFF_MS,
@@ -162,8 +149,15 @@ static grpc_channel *channel_open(const char *target, int connect_ms)
 	};
 	const grpc_channel_args list = { sizeof(args) / sizeof(args[0]), args };
 	grpc_channel_credentials *none = grpc_insecure_credentials_create();
-	grpc_channel *channel = grpc_channel_create(target, none, &list);
+	char target[TARGET_MAX] = "unix";
+	grpc_channel *channel;
 
+	if (endpoint->kind == ENDPOINT_UNIX) {
+		channel = grpc_channel_create_from_fd(target, fd, none, &list);
+	} else {
+		target_from(endpoint, target);
+		channel = grpc_channel_create(target, none, &list);
+	}
 	grpc_channel_credentials_release(none);
 	return channel;
 }
@@ -207,8 +201,26 @@ static bool start_call(struct workload_rpc *rpc)
 	       start_receiving(rpc);
 }
 
-static struct status open_call(
-	struct workload_rpc *rpc, const char *target, const char *method, struct bytes request, uint32_t deadline_ms)
+/* The call has ended before it began, and nothing was said. */
+static void end_unsaid(struct workload_rpc *rpc, const struct endpoint *endpoint, const struct workload_server *server)
+{
+	char text[WORKLOAD_REASON_BYTES];
+	struct fault fault;
+
+	fault_take(&fault);
+	rpc->status = GRPC_STATUS_UNAVAILABLE;
+	rpc->is_stranger = fault.code == STATUS_JWT_STRANGER;
+	if (rpc->is_stranger)
+		(void)snprintf(text, sizeof(text), "%s is served by uid %u (process %d), not by uid %u", endpoint->path,
+			server->uid, server->pid, endpoint->server_uid);
+	else
+		(void)snprintf(text, sizeof(text), "%s: %s", endpoint->path, strerror((int)fault.native));
+	rpc->details = grpc_slice_from_copied_string(text);
+}
+
+/* fd: connected, for a Unix endpoint. */
+static struct status open_call(struct workload_rpc *rpc, const struct endpoint *endpoint, int fd, const char *method,
+	struct bytes request, uint32_t deadline_ms)
 {
 	int connect_ms = deadline_ms > 0 && deadline_ms < CONNECT_MS ? (int)deadline_ms : CONNECT_MS;
 	grpc_slice body = grpc_slice_from_copied_buffer((const char *)request.data, request.len);
@@ -216,7 +228,7 @@ static struct status open_call(
 	rpc->request = grpc_raw_byte_buffer_create(&body, 1);
 	grpc_slice_unref(body);
 	rpc->queue = grpc_completion_queue_create_for_next(NULL);
-	rpc->channel = channel_open(target, connect_ms);
+	rpc->channel = channel_open(endpoint, fd, connect_ms);
 	rpc->call = grpc_channel_create_call(rpc->channel, NULL, GRPC_PROPAGATE_DEFAULTS, rpc->queue,
 		grpc_slice_from_static_string(method), NULL,
 		deadline_ms > 0 ? in_ms(deadline_ms) : gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
@@ -224,22 +236,36 @@ static struct status open_call(
 	return OK;
 }
 
+static struct status begin(struct workload_rpc *rpc, const struct endpoint *endpoint, const char *method,
+	struct bytes request, uint32_t deadline_ms)
+{
+	struct workload_server server = { 0 };
+	struct status st = OK;
+	int fd = -1;
+
+	if (endpoint->kind == ENDPOINT_UNIX)
+		st = workload_connect(endpoint, &fd, &server);
+	if (st.code == STATUS_OK)
+		return open_call(rpc, endpoint, fd, method, request, deadline_ms);
+	if (st.code != STATUS_IO && st.code != STATUS_JWT_STRANGER)
+		return st;
+	end_unsaid(rpc, endpoint, &server);
+	return OK;
+}
+
 struct status workload_rpc_open(const struct endpoint *endpoint, const char *method, struct bytes request,
 	uint32_t deadline_ms, struct workload_rpc **ret_rpc)
 {
-	char target[TARGET_MAX];
-	struct workload_rpc *rpc;
+	struct workload_rpc *rpc = calloc(1, sizeof(*rpc));
 	struct status st;
 
-	target_from(endpoint, target);
-	rpc = calloc(1, sizeof(*rpc));
 	ENSURE(rpc != NULL, NO_MEMORY);
 	rpc->status = GRPC_STATUS_UNKNOWN;
 	rpc->details = grpc_empty_slice();
 	rpc->whole = grpc_empty_slice();
 	grpc_metadata_array_init(&rpc->initial);
 	grpc_metadata_array_init(&rpc->trailing);
-	st = open_call(rpc, target, method, request, deadline_ms);
+	st = begin(rpc, endpoint, method, request, deadline_ms);
 	if (st.code != STATUS_OK) {
 		workload_rpc_close(rpc);
 		return st;
@@ -287,7 +313,8 @@ enum workload_rpc_event workload_rpc_next(struct workload_rpc *rpc, uint64_t wai
 void workload_rpc_cancel(struct workload_rpc *rpc)
 {
 	/* The one call that the library allows from any thread; it has nothing to report. */
-	(void)grpc_call_cancel(rpc->call, NULL);
+	if (rpc->call != NULL)
+		(void)grpc_call_cancel(rpc->call, NULL);
 }
 
 static void close_call(struct workload_rpc *rpc)
@@ -348,7 +375,7 @@ struct status workload_rpc_message(struct workload_rpc *rpc, struct bytes *ret_m
 
 int workload_rpc_status(const struct workload_rpc *rpc)
 {
-	return (int)rpc->status;
+	return rpc->is_stranger ? WORKLOAD_RPC_STRANGER : (int)rpc->status;
 }
 
 static const char *status_title(int status)
@@ -365,8 +392,8 @@ static const char *status_title(int status)
 void workload_rpc_reason(const struct workload_rpc *rpc, char ret_reason[WORKLOAD_REASON_BYTES])
 {
 	struct bytes details = slice_bytes(&rpc->details);
-	size_t at = (size_t)snprintf(
-		ret_reason, WORKLOAD_REASON_BYTES, "%s%s", status_title((int)rpc->status), details.len > 0 ? ": " : "");
+	const char *title = rpc->is_stranger ? "Stranger" : status_title((int)rpc->status);
+	size_t at = (size_t)snprintf(ret_reason, WORKLOAD_REASON_BYTES, "%s%s", title, details.len > 0 ? ": " : "");
 
 	for (size_t i = 0; i < details.len && at + 1 < WORKLOAD_REASON_BYTES; i++)
 		ret_reason[at++] = details.data[i] >= ' ' && details.data[i] < 0x7f ? (char)details.data[i] : '?';

@@ -3,14 +3,17 @@
  * One call to the Workload API over gRPC C core, and the only file that sees gRPC.  A call has a channel and a queue of
  * its own, made anew for every attempt: nothing of a failed channel's back-off stays (it answers UNAVAILABLE within
  * microseconds and then idles), and the socket is looked up by its path again, whose inode an agent's restart replaced.
+ * A Unix socket is connected here (workload_connect.h); gRPC gets the descriptor of one whose server is the right one.
  * One thread per call, but for workload_rpc_cancel().  Part of spiffe/workload.h, not for others. */
 #ifndef SPIFFE_WORKLOAD_RPC_H
 #define SPIFFE_WORKLOAD_RPC_H
 
 #include "spiffe/workload.h"
 
-/* GR-10: those that decide something. */
+/* GR-10: those that decide something; and what is no status of gRPC: another than the endpoint's server_uid serves the
+ * socket, and nothing was said to it. */
 enum {
+	WORKLOAD_RPC_STRANGER = -1,
 	WORKLOAD_RPC_OK = 0,
 	WORKLOAD_RPC_INVALID_ARGUMENT = 3,
 	WORKLOAD_RPC_DEADLINE_EXCEEDED = 4,
@@ -27,7 +30,8 @@ struct workload_rpc;
  *   method        static text, "/Service/Method"
  *   request       packed message, copied
  *   deadline_ms   of all of it; 0 is none
- * Fails: NO_MEMORY, IO (the library refused). */
+ * Fails: NO_MEMORY, NO_DESCRIPTORS, IO (the library refused).  A server that cannot be reached, or is a stranger, is a
+ * call that ends. */
 struct status workload_rpc_open(const struct endpoint *endpoint, const char *method, struct bytes request,
 	uint32_t deadline_ms, struct workload_rpc **ret_rpc);
 /* Cancel, drain, free; accepts NULL. */

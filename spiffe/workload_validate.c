@@ -71,6 +71,8 @@ static enum workload_verdict await_verdict(
 			status_text(st.code));
 	else
 		workload_rpc_reason(rpc, ret_reason);
+	if (workload_rpc_status(rpc) == WORKLOAD_RPC_STRANGER)
+		return WORKLOAD_UNASKED;
 	return workload_rpc_status(rpc) == WORKLOAD_RPC_INVALID_ARGUMENT ? WORKLOAD_BAD : WORKLOAD_UNDECIDED;
 }
 

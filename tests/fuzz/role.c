@@ -115,12 +115,9 @@ static void check_idp(struct bytes section)
 		FUZZ_CHECK(e.kind == ENDPOINT_NONE);
 		return;
 	}
-	if (e.kind == ENDPOINT_UNIX) {
-		fuzz_plant_count(strlen(e.path), PLANTED_PATH);
-		FUZZ_CHECK(e.path[0] == '/' && e.path[1] != '\0' && memchr(e.path, '\0', sizeof(e.path)) != NULL);
-	} else {
-		FUZZ_CHECK(e.kind == ENDPOINT_TCP && e.port > 0 && memchr(e.host, '\0', sizeof(e.host)) != NULL);
-	}
+	fuzz_plant_count(strlen(e.path), PLANTED_PATH);
+	FUZZ_CHECK(e.kind == ENDPOINT_UNIX && e.server_uid != ENDPOINT_ANYBODY);
+	FUZZ_CHECK(e.path[0] == '/' && e.path[1] != '\0' && memchr(e.path, '\0', sizeof(e.path)) != NULL);
 }
 
 /* ---- the messages ------------------------------------------------------------------------------- */

@@ -99,7 +99,7 @@ static struct ipc_message configure(struct role *role, const char *endpoint)
 	AUTO(buf_done) struct buf config = buf_make(1024);
 	struct ipc_message answer;
 
-	endpoint_section_put(&config, bytes_from_text(endpoint), 24 * 3600, UINT32_MAX);
+	endpoint_section_put(&config, bytes_from_text(endpoint), 24 * 3600, geteuid());
 	assert_ok(ipc_wait(role->ctl, START_MS, &answer));
 	assert_int_equal(answer.type, ROLE_HELLO);
 	say(role, ROLE_HELLO, ipc_build_id(), (struct bytes){ 0 }, -1);

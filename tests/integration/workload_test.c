@@ -6,6 +6,9 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
@@ -479,6 +482,111 @@ static void watch_is_not_drawn_into_a_loop(void **state)
 	}
 }
 
+/* ---- who serves the socket ------------------------------------------------------------------------------------- */
+
+enum { BACKLOG = 64 };
+
+/* Take the issuer's place: from here on it is this process that listens there. */
+static int take_its_place(void)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	(void)issuer_say(&issuer, "stop");
+	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", issuer.socket);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(fd, BACKLOG), 0);
+	return fd;
+}
+
+/* Everybody who came, and how many bytes they said; all have gone. */
+static unsigned came(int listener, size_t *ret_bytes)
+{
+	unsigned count = 0;
+	int fd;
+
+	*ret_bytes = 0;
+	while ((fd = accept(listener, NULL, NULL)) >= 0) {
+		char said[4096];
+		ssize_t n;
+
+		while ((n = recv(fd, said, sizeof(said), 0)) > 0)
+			*ret_bytes += (size_t)n;
+		close(fd);
+		count++;
+	}
+	return count;
+}
+
+static void say_everything(const struct endpoint *endpoint, enum workload_verdict want)
+{
+	AUTO(workload_jwts_done) struct workload_jwts jwts = { 0 };
+	AUTO(buf_done) struct buf id = buf_make(2048);
+	char reason[WORKLOAD_REASON_BYTES] = "";
+	struct fault fault;
+
+	assert_int_equal(validate_with(endpoint, "a.b.c", 300, &id, reason), want);
+	assert_int_equal(strstr(reason, "is served by uid") != NULL, want == WORKLOAD_UNASKED);
+	assert_fails(fetch_for(endpoint, "", &jwts, reason), CLIENT_TOKEN);
+	fault_take(&fault);
+	assert_int_equal(fault.native == -1, want == WORKLOAD_UNASKED);
+}
+
+static void a_server_of_another_account_hears_nothing(void **state)
+{
+	struct endpoint endpoint = here();
+	struct watching w;
+	size_t bytes;
+	int thief;
+
+	(void)state;
+	thief = take_its_place();
+	endpoint.server_uid = geteuid() + 1;
+	w = watching_begin_at(&endpoint, &quick);
+	assert_true(watched_reaches(&watched.states[WORKLOAD_STRANGER], 3)); /* and it is tried again */
+	say_everything(&endpoint, WORKLOAD_UNASKED);
+	watching_end(&w);
+	assert_int_equal(watched_count(&watched.states[WORKLOAD_CONNECTED]), 0);
+	assert_int_equal(watched_count(&watched.withdrawn), 0);
+	assert_in_range(came(thief, &bytes), 5, BACKLOG);
+	assert_int_equal(bytes, 0);
+	/* were it the right one, it would have heard them */
+	endpoint.server_uid = geteuid();
+	say_everything(&endpoint, WORKLOAD_UNDECIDED);
+	assert_int_equal(came(thief, &bytes), 2);
+	assert_true(bytes > 100);
+	close(thief);
+	assert_int_equal(unlink(issuer.socket), 0);
+}
+
+/* A server that takes nobody: its queue is full, and nobody waits for it. */
+static void a_server_that_accepts_nobody_holds_nobody_up(void **state)
+{
+	AUTO(workload_jwts_done) struct workload_jwts jwts = { 0 };
+	const struct endpoint endpoint = here();
+	char reason[WORKLOAD_REASON_BYTES] = "";
+	uint64_t start = clock_mono_us();
+	int server = take_its_place(), waiting[2 * BACKLOG], count = 0;
+
+	(void)state;
+	for (;;) {
+		struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+		assert_true(count < 2 * BACKLOG);
+		waiting[count] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", issuer.socket);
+		if (connect(waiting[count++], (struct sockaddr *)&address, sizeof(address)) < 0)
+			break;
+	}
+	assert_fails(fetch_for(&endpoint, "", &jwts, reason), CLIENT_TOKEN);
+	assert_non_null(strstr(reason, "Unavailable: /"));
+	assert_true(clock_mono_us() - start < US_PER_S);
+	while (count > 0)
+		close(waiting[--count]);
+	close(server);
+	assert_int_equal(unlink(issuer.socket), 0);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
@@ -503,6 +611,8 @@ int main(int argc, char **argv)
 		WITH_ISSUER(watch_decodes_within_a_budget),
 		WITH_ISSUER(watch_takes_256_trust_domains_and_no_more),
 		WITH_ISSUER(watch_is_not_drawn_into_a_loop),
+		WITH_ISSUER(a_server_of_another_account_hears_nothing),
+		WITH_ISSUER(a_server_that_accepts_nobody_holds_nobody_up),
 	};
 	int failed;
 

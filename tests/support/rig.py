@@ -370,7 +370,7 @@ class Rig:
                 f'  - {{path: {self.admin_socket}, mode: "0660", group: keyreeve-rig, admin: true, '
                 f'authenticators: [{o.get("admin_authenticators", "unix-peer")}]}}\n')
         if 'spiffe' in o:
-            text += f'spiffe: {{endpoint: "unix://{o["spiffe"]}", audience: parsec, validation: {o.get("validation", "local")}}}\n'
+            text += f'spiffe: {{endpoint: "unix://{o["spiffe"]}", audience: parsec, validation: {o.get("validation", "local")}{o.get("spiffe_more", "")}}}\n'
         text += 'providers:\n' + ''.join(self.provider_yaml(p) for p in self.providers)
         text += 'tenants:\n' + self.tenants_yaml() + f'admins:\n  - {{uid: {o.get("admin_uid", 0)}}}\n' + o.get('more', '')
         text = self.with_failures(text)

@@ -81,14 +81,20 @@ static void *run_watch(void *watch)
 
 struct watching watching_begin(const char *uri, const struct workload_timing *timing)
 {
-	const struct workload_events events = { NULL, on_bundles, on_withdrawn, on_state };
 	struct endpoint endpoint;
+
+	assert_ok(endpoint_parse(bytes_from_text(uri), &endpoint));
+	return watching_begin_at(&endpoint, timing);
+}
+
+struct watching watching_begin_at(const struct endpoint *endpoint, const struct workload_timing *timing)
+{
+	const struct workload_events events = { NULL, on_bundles, on_withdrawn, on_state };
 	struct watching w;
 
 	watched.bundles = watched.withdrawn = 0;
 	memset(watched.states, 0, sizeof(watched.states));
-	assert_ok(endpoint_parse(bytes_from_text(uri), &endpoint));
-	assert_ok(workload_watch_new(&endpoint, &events, timing, &w.watch));
+	assert_ok(workload_watch_new(endpoint, &events, timing, &w.watch));
 	assert_int_equal(pthread_create(&w.thread, NULL, run_watch, w.watch), 0);
 	return w;
 }

@@ -13,7 +13,7 @@ struct watched {
 	pthread_cond_t changed;
 	unsigned bundles;
 	unsigned withdrawn;
-	unsigned states[WORKLOAD_REFUSED + 1];
+	unsigned states[WORKLOAD_STRANGER + 1];
 	size_t last_len; /* of the last snapshot's list */
 	char reason[WORKLOAD_REASON_BYTES];
 };
@@ -26,6 +26,7 @@ struct watching {
 
 /* Counters at zero, the watch running. */
 struct watching watching_begin(const char *uri, const struct workload_timing *timing);
+struct watching watching_begin_at(const struct endpoint *endpoint, const struct workload_timing *timing);
 /* Also asserts that it stops soon, whatever it is doing. */
 void watching_end(struct watching *w);
 

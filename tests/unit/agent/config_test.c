@@ -290,6 +290,28 @@ static void names_that_do_not_exist_are_named(void **state)
 	assert_string_equal(text, "user: there is no account 'Zoot'");
 }
 
+/* Nobody stated is root, whose account need not have a name here. */
+static void the_workload_api_s_server_is_a_uid_a_name_or_root(void **state)
+{
+	AUTO(auto_config) struct config *config = load(rich);
+	char text[CONFIG_TEXT_BYTES] = "";
+
+	(void)state;
+	assert_int_equal(config->spiffe.server, CONFIG_UNSET);
+	assert_ok(config_resolve(config, text));
+	assert_int_equal(config->spiffe.server, 0);
+	config->spiffe.server_uid = 4711;
+	assert_ok(config_resolve(config, text));
+	assert_int_equal(config->spiffe.server, 4711);
+	config->spiffe.server_uid = CONFIG_UNSET;
+	config->spiffe.server_user = strdup("nobody");
+	assert_ok(config_resolve(config, text));
+	assert_int_equal(config->spiffe.server, 65534);
+	config->spiffe.server_user[0] = 'Z';
+	assert_fails(config_resolve(config, text), CONFIG_SYNTAX);
+	assert_string_equal(text, "spiffe.server_user: there is no account 'Zobody'");
+}
+
 static void words_have_names_both_ways(void **state)
 {
 	(void)state;
@@ -355,6 +377,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_provider_travels_alone),
 	cmocka_unit_test(names_become_numbers),
 	cmocka_unit_test(names_that_do_not_exist_are_named),
+	cmocka_unit_test(the_workload_api_s_server_is_a_uid_a_name_or_root),
 	cmocka_unit_test(words_have_names_both_ways),
 	cmocka_unit_test(the_reference_page_is_current),
 	cmocka_unit_test(the_schema_is_balanced_and_names_every_field),

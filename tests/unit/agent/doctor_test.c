@@ -15,7 +15,7 @@
 #include "agent/doctor.h"
 #include "base/own.h"
 
-enum { OURS = 4711, OURS_GID = 4712, FOREIGN = 4713, FINDINGS_MAX = 64 };
+enum { OURS = 4711, OURS_GID = 4712, FOREIGN = 4713, SERVER = 4714, FINDINGS_MAX = 64 };
 
 /* ---- the machine that is looked at ---------------------------------------------------------------------------------
  */
@@ -83,6 +83,7 @@ static const char yaml[] = "apiVersion: keyreeve/v1\nkind: Agent\n"
 			   "listeners:\n"
 			   "  - {path: %1$s/run/socket}\n"
 			   "  - {path: %1$s/direct/socket, mode: \"0660\", group: trusted, authenticators: direct}\n"
+			   "spiffe: {endpoint: \"unix://%1$s/api/socket\"}\n"
 			   "providers:\n"
 			   "  - {name: tpm, type: tpm, tcti: \"device:%1$s/tpm\"}\n"
 			   "  - {name: soft, type: software}\n"
@@ -108,6 +109,7 @@ static int world_new(void **state)
 	make_directory(w, "run", 0755, OURS);
 	make_directory(w, "direct", 0750, OURS);
 	make_directory(w, "state", 0700, OURS);
+	make_directory(w, "api", 0755, SERVER);
 	make_directory(w, "etc", 0755, 0);
 	make_directory(w, "tokens", 0700, OURS);
 	make_file(w, "tpm", 0660, "");
@@ -126,6 +128,7 @@ static int world_new(void **state)
 		fail_msg("%.*s", (int)errors.len, (const char *)errors.data);
 	w->config->uid = OURS;
 	w->config->gid = OURS_GID;
+	w->config->spiffe.server = SERVER;
 	w->facts = (struct doctor_facts){ w->config_path, false, true, true, 3,
 		{ .has_pidfd = true, .has_inodes = true, .has_info = true, .has_label = true, .cgroups = "/" }, NULL };
 	*state = w;
@@ -200,7 +203,7 @@ static void expect_good(struct world *w)
 
 static void a_machine_in_order_passes_every_check(void **state)
 {
-	static const unsigned checks[] = { 1, 4, 6, 11, 12, 21, 22, 31, 33, 42, 45, 47 };
+	static const unsigned checks[] = { 1, 4, 6, 11, 12, 14, 21, 22, 31, 33, 42, 45, 47 };
 	struct world *w = *state;
 
 	expect_good(w);
@@ -359,6 +362,54 @@ static void doc_12_refuses_a_listener_a_foreign_socket_and_no_socket(void **stat
 	assert_int_equal(unlink(in(w, "run/socket")), 0);
 	make_file(w, "run/socket", 0600, "");
 	expect_refusal(w, 12, "exists and is no socket");
+}
+
+/* Nor by a link, nor while nothing stands there yet. */
+static void doc_14_refuses_a_path_at_which_others_can_put_a_socket(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(chmod(in(w, "api"), 0777), 0);
+	expect_refusal(w, 14, "/api is writable by everybody; chmod o-w it");
+	assert_int_equal(chmod(in(w, "api"), 0775), 0);
+	assert_int_equal(chown(in(w, "api"), SERVER, FOREIGN), 0);
+	expect_refusal(w, 14, "/api is writable by its group");
+	assert_int_equal(chmod(in(w, "api"), 0755), 0);
+	assert_int_equal(chown(in(w, "api"), OURS, OURS_GID), 0); /* a captured role of ours could, too */
+	expect_refusal(w, 14, "/api belongs to uid 4711");
+	assert_int_equal(rmdir(in(w, "api")), 0);
+	expect_good(w);
+	assert_int_equal(symlink(in(w, "etc"), in(w, "api")), 0);
+	expect_refusal(w, 14, "is a symbolic link");
+}
+
+static void doc_14_refuses_a_socket_of_anybody_but_the_configured_account(void **state)
+{
+	struct world *w = *state;
+
+	close(make_socket(w, "api/socket", true));
+	expect_refusal(w, 14, "belongs to uid 0, and its server should be uid 4714");
+	assert_int_equal(chown(in(w, "api/socket"), SERVER, 0), 0);
+	assert_int_equal(chmod(in(w, "api/socket"), 0777), 0); /* to connect is everybody's right */
+	expect_good(w);
+	assert_int_equal(unlink(in(w, "api/socket")), 0);
+	make_file(w, "api/socket", 0666, "");
+	expect_refusal(w, 14, "is no socket");
+	assert_int_equal(unlink(in(w, "api/socket")), 0);
+	w->config->spiffe.server = OURS;
+	assert_int_equal(chown(in(w, "api"), 0, 0), 0);
+	expect_refusal(w, 14, "is that of 'keyreeve', as whom we run");
+}
+
+/* Nobody asks the Workload API for keys then. */
+static void doc_14_looks_only_where_somebody_may_present_a_jwt_svid(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(chmod(in(w, "api"), 0777), 0);
+	for (uint32_t i = 0; i < w->config->listeners[0].authenticator_count; i++)
+		w->config->listeners[0].authenticators[i] = AUTHENTICATOR_UNIX_PEER;
+	expect_good(w);
 }
 
 static void doc_21_refuses_devices_and_files_open_to_others(void **state)
@@ -711,6 +762,7 @@ static void break_all(struct world *w)
 {
 	w->facts.has_seccomp = false;
 	w->config->tenants[0].token.bind.binding = BINDING_NONE;
+	assert_int_equal(chmod(in(w, "api"), 0777), 0);
 	assert_int_equal(chmod(in(w, "tpm"), 0666), 0);
 	assert_int_equal(chmod(in(w, "module.so"), 0757), 0);
 	w->config->listeners[1].mode = 0666;
@@ -733,13 +785,13 @@ static void permissive_warns_except_for_four(void **state)
 
 	break_all(w);
 	look(w);
-	assert_int_equal(w->result.refused, 10);
+	assert_int_equal(w->result.refused, 11);
 	assert_int_equal(w->result.providers_down, 1u << 1 | 1u << 2);
 	w->config->posture = POSTURE_PERMISSIVE;
 	look(w);
 	assert_int_equal(w->result.refused, 4);
 	assert_int_equal(w->result.providers_down, 0);
-	assert_int_equal(w->result.warned, 8);
+	assert_int_equal(w->result.warned, 9);
 	for (size_t i = 0; i < w->count; i++) {
 		unsigned check = w->findings[i].check;
 		bool is_fixed = check == 1 || check == 11 || check == 12 || check == 42;
@@ -855,6 +907,9 @@ static const struct CMUnitTest tests[] = {
 	in_a_world(doc_11_looks_at_every_ancestor),
 	in_a_world(doc_11_refuses_links),
 	in_a_world(doc_12_refuses_a_listener_a_foreign_socket_and_no_socket),
+	in_a_world(doc_14_refuses_a_path_at_which_others_can_put_a_socket),
+	in_a_world(doc_14_refuses_a_socket_of_anybody_but_the_configured_account),
+	in_a_world(doc_14_looks_only_where_somebody_may_present_a_jwt_svid),
 	in_a_world(doc_21_refuses_devices_and_files_open_to_others),
 	in_a_world(doc_21_refuses_a_tpm_on_a_port),
 	in_a_world(doc_21_looks_at_both_nodes_of_a_tpm),

@@ -185,13 +185,17 @@ static void the_configuration_wins_over_the_environment(void **state)
 static void a_section_is_one_address_and_nothing_else(void **state)
 {
 	static const char more[] = "\x0c\0\0\0unix:///r/a.\x0a\0\0\0\x07\0\0\0x",
-			  ageless[] = "\x0c\0\0\0unix:///r/a.\0\0\0\0\x07\0\0\0";
+			  ageless[] = "\x0c\0\0\0unix:///r/a.\0\0\0\0\x07\0\0\0",
+			  anybodys[] = "\x0c\0\0\0unix:///r/a.\x0a\0\0\0\xff\xff\xff\xff",
+			  port[] = "\x0f\0\0\0tcp://1.2.3.4:5\x0a\0\0\0\x07\0\0\0";
 	AUTO(buf_done) struct buf good = buf_make(64);
 	struct endpoint_section s = { 0 };
 
 	(void)state;
 	assert_fails(endpoint_section_get(bytes_of(more, sizeof(more) - 1), &s), CONFIG_SYNTAX);
 	assert_fails(endpoint_section_get(bytes_of(ageless, sizeof(ageless) - 1), &s), CONFIG_SYNTAX);
+	assert_fails(endpoint_section_get(bytes_of(anybodys, sizeof(anybodys) - 1), &s), CONFIG_SYNTAX);
+	assert_fails(endpoint_section_get(bytes_of(port, sizeof(port) - 1), &s), CLIENT_ENDPOINT);
 	endpoint_section_put(&good, BYTES_LITERAL("unix:///r/a."), 10, 7);
 	for (size_t len = 0; len < good.len; len++)
 		assert_fails(endpoint_section_get(bytes_of(good.data, len), &s), CONFIG_SYNTAX);
@@ -200,7 +204,7 @@ static void a_section_is_one_address_and_nothing_else(void **state)
 	assert_ok(endpoint_section_get(buf_bytes(&good), &s));
 	assert_string_equal(s.endpoint.path, "/r/a.");
 	assert_int_equal(s.max_age_s, 10);
-	assert_int_equal(s.server_uid, 7);
+	assert_int_equal(s.endpoint.server_uid, 7);
 }
 
 static const struct CMUnitTest tests[] = {
