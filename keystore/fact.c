@@ -95,6 +95,24 @@ static struct status check_count(struct keystore *store)
 	return OK;
 }
 
+/* What was heard of a trust domain forbids nothing, and is heard anew.  Who can make another fact look like one could
+ * as well delete it. */
+static bool can_be_lost(struct stmt *q)
+{
+	return stmt_column_number(q, 1) == FACT_TRUST;
+}
+
+static struct status fact_damaged(struct stmt *q, const struct keystore_visitor *visitor)
+{
+	struct keystore_damage damage = { .table = KEYSTORE_FACT };
+	struct bytes id = stmt_column(q, 0);
+
+	damage.has_id = id.len == KEYSTORE_ID_BYTES;
+	if (damage.has_id)
+		memcpy(damage.id.bytes, id.data, KEYSTORE_ID_BYTES);
+	return visitor->damaged(visitor->context, &damage);
+}
+
 struct status fact_load(struct keystore *store, const struct keystore_visitor *visitor)
 {
 	AUTO(stmt_end) struct stmt q = stmt_use(&store->statements, STMT_FACT_ALL);
@@ -103,11 +121,16 @@ struct status fact_load(struct keystore *store, const struct keystore_visitor *v
 	TRY(check_count(store));
 	for (;;) {
 		struct fact fact;
+		struct status st;
 
 		TRY(stmt_row(&q, &is_row));
 		if (!is_row)
 			return OK;
-		TRY(fact_of_row(store, &q, &fact));
-		TRY(visitor->fact(visitor->context, &fact));
+		st = fact_of_row(store, &q, &fact);
+		if (st.code == STATUS_OK)
+			st = visitor->fact(visitor->context, &fact);
+		else if (st.code == STATUS_RECORD_CORRUPT && visitor->damaged != NULL && can_be_lost(&q))
+			st = fact_damaged(&q, visitor);
+		TRY(st);
 	}
 }

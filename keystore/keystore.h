@@ -143,15 +143,15 @@ struct status keystore_key_id(
  * a function are left out.  A failing visit stops and is returned.  The record belongs to the visitor (one reference);
  * fact, namespace and intent rows are borrowed for the call.  A row whose record does not open or decode, or whose id
  * is not the HMAC of its names, goes to `damaged` and the others follow.  It is RECORD_CORRUPT without that function,
- * and where it was a fact, since what a fact forbade must not come to be allowed; as is a file that SQLite finds
- * damaged.  More than KEYSTORE_KEYS_MAX keys are LIMIT. */
-enum keystore_table { KEYSTORE_NONE = 0, KEYSTORE_KEY, KEYSTORE_NAMESPACE, KEYSTORE_INTENT };
+ * and where it was a fact, since what a fact forbade must not come to be allowed (FACT_TRUST forbids nothing); as is
+ * a file that SQLite finds damaged.  More than KEYSTORE_KEYS_MAX keys are LIMIT. */
+enum keystore_table { KEYSTORE_NONE = 0, KEYSTORE_KEY, KEYSTORE_NAMESPACE, KEYSTORE_INTENT, KEYSTORE_FACT };
 /* What can be told of a damaged row; borrowed for the call. */
 struct keystore_damage {
 	enum keystore_table table;
 	bool has_id;
-	struct keystore_id id; /* the column, as it stands there: a key's, a namespace's, or the key's of an intent */
-	struct bytes provider; /* the column, likewise; empty for an intent */
+	struct keystore_id id; /* the column, as it stands there; of an intent: its key's */
+	struct bytes provider; /* the column, likewise; empty for an intent and a fact */
 	bool has_names;	       /* of a key: they are those that its id was made of, or made of before it was damaged */
 	/* Of a key: id, generation, is_damaged; its names, if they are known; the rest, as far as it can be read, is
 	 * not proved. */

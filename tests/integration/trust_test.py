@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where trust comes from: the Workload API's stream, endpoints of federated trust domains, files, and the store after a
 restart; what is withdrawn, held, too old or too far back."""
-import hashlib, json, os, sys
+import hashlib, json, os, sqlite3, sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'support'))
 from rig import *
 from bundle_server import Authority, Server, b64url, public_jwk
@@ -179,6 +179,40 @@ def keys_that_nobody_confirms_end_with_their_age():
         assert w.ask(w.issuer.token()) == 11                         # gone from the store as well
         w.api_back()
         w.accepted(w.issuer.token(), 40)
+
+
+def damage_to_what_is_stored_is_reported_and_heard_anew():
+    """Each bit of the stored row may be another: it counts no more, with an alarm, and the Workload API says it again.  While that
+    is away nobody is believed."""
+    with World() as w:
+        w.rig.start()
+        w.accepted(w.issuer.token())
+        for number in range(1, 4):
+            assert w.rig.stop() == 0
+            alter_trust(w.rig, 'record', number * 29)
+            w.rig.start()
+            assert [e['detail'] for e in w.events('record-damaged')] == ['what was believed of a trust domain: it is heard anew'] * number
+            assert not w.events('trust-restored')[number - 1:], w.events('trust-restored')
+            w.accepted(w.issuer.token())
+            w.restart()                                              # and it is stored again
+            assert len(w.events('trust-restored')) == number and len(w.events('record-damaged')) == number
+        assert w.rig.stop() == 0
+        alter_trust(w.rig, 'id', 7)
+        w.api_away()
+        w.rig.start()
+        assert w.ask(w.issuer.token()) == 11
+        w.said('not ready: no usable keys')
+        w.api_back()
+        w.accepted(w.issuer.token(), 40)
+
+
+def alter_trust(rig, column, at):
+    with sqlite3.connect(rig.path('state', 'keys.db')) as db:
+        (rowid, value), = db.execute(f'SELECT rowid, {column} FROM fact WHERE kind = 10').fetchall()
+        raw = bytearray(value)
+        raw[at % len(raw)] ^= 1
+        db.execute(f'UPDATE fact SET {column} = ? WHERE rowid = ?', (bytes(raw), rowid))
+    db.close()
 
 
 # ---- continuity and pins ----------------------------------------------------------------------------------------------
@@ -428,6 +462,7 @@ def the_configuration_gives_each_trust_domain_one_source():
 
 
 main([good_tokens_pass_while_the_workload_api_is_away_and_over_a_restart, a_withdrawal_erases_what_is_stored,
+      damage_to_what_is_stored_is_reported_and_heard_anew,
       keys_that_nobody_confirms_end_with_their_age, a_set_without_any_key_of_the_one_before_is_held,
       a_first_set_without_a_pinned_key_is_refused, an_operator_who_says_so_goes_on_with_an_alarm,
       a_file_is_all_there_is_for_its_trust_domain, without_a_usable_bundle_the_daemon_is_not_ready,

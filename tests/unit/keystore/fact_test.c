@@ -14,6 +14,7 @@ struct found {
 		size_t id_len, value_len;
 	} facts[FACTS_MAX];
 	size_t count;
+	size_t damaged;
 	bool refuse;
 };
 
@@ -189,6 +190,52 @@ static void a_fact_changed_behind_the_stores_back_ends_the_load(void **state)
 	}
 }
 
+static struct status on_damage(void *context, const struct keystore_damage *damage)
+{
+	struct found *found = context;
+
+	assert_int_equal(damage->table, KEYSTORE_FACT);
+	assert_true(damage->has_id);
+	found->damaged++;
+	return OK;
+}
+
+/* It is heard anew; other facts are not lost like that, nor this one where nobody wants to hear of it. */
+static void damage_to_what_was_believed_is_reported_and_the_rest_is_loaded(void **state)
+{
+	struct found found = { 0 };
+	const struct keystore_visitor visitor = { .context = &found, .fact = on_fact, .damaged = on_damage };
+	struct keystore *store;
+	struct fixture f;
+
+	(void)state;
+	fixture_begin(&f);
+	assert_ok(keystore_open(f.directory, &store));
+	assert_ok(put(store, fact_of(FACT_TRUST, "a", "b")));
+	assert_ok(put(store, fact_of(FACT_REVOCATION, "a", "b")));
+	keystore_close(store);
+	fixture_exec(&f, "UPDATE fact SET record = zeroblob(80) WHERE kind = 10");
+	assert_ok(keystore_open(f.directory, &store));
+	assert_fails(load(store, &found), RECORD_CORRUPT);
+	found = (struct found){ 0 };
+	assert_ok(keystore_load(store, &visitor));
+	assert_int_equal(found.count, 1);
+	assert_int_equal(found.facts[0].kind, FACT_REVOCATION);
+	assert_int_equal(found.damaged, 1);
+	assert_ok(put(store, fact_of(FACT_TRUST, "a", "c"))); /* in its place */
+	found = (struct found){ 0 };
+	assert_ok(keystore_load(store, &visitor));
+	assert_int_equal(found.damaged, 0);
+	assert_string_equal(value_of(&found, FACT_TRUST, "a"), "c");
+	keystore_close(store);
+	fixture_exec(&f, "UPDATE fact SET record = zeroblob(80) WHERE kind = 1");
+	assert_ok(keystore_open(f.directory, &store));
+	found = (struct found){ 0 };
+	assert_fails(keystore_load(store, &visitor), RECORD_CORRUPT);
+	keystore_close(store);
+	fixture_end(&f);
+}
+
 static void no_id_stands_in_a_column(void **state)
 {
 	char text[64];
@@ -216,6 +263,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(outside_a_transaction_nothing_is_written),
 	cmocka_unit_test(a_visitor_that_fails_stops_the_load),
 	cmocka_unit_test(a_fact_changed_behind_the_stores_back_ends_the_load),
+	cmocka_unit_test(damage_to_what_was_believed_is_reported_and_the_rest_is_loaded),
 	cmocka_unit_test(no_id_stands_in_a_column),
 };
 
