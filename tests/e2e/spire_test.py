@@ -4,6 +4,7 @@
 the service, which has an entry of its own.  Nothing but JWT-SVIDs goes to keyreeve, fetched under the accounts."""
 import hashlib, os, struct, sys, threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'support'))
 from rig import *
 from peers import run
@@ -173,28 +174,53 @@ def the_services_own_entry_removed_ends_trust_and_restored_restores_it():
         wait_for('trust again', lambda: s.ask(token) == ACCEPTED, TRUST_SECONDS)
 
 
-def an_agent_killed_and_restarted_interrupts_nothing():
-    with Setup() as s:
-        web = s.client()
-        web.generate(SOFT, 'web')
-        token = s.spire.token(WEB, WEB_UID)
-        held = Client(s.rig.socket, ('jwt', token))
-        s.spire.kill_agent()
-        end = time.monotonic() + 4
-        while time.monotonic() < end:
-            signs(held, SOFT, 'web')
-            time.sleep(0.1)
-        s.spire.say('agent-start')
-        signs(held, SOFT, 'web')
-        # Not only what was known: a key that is new after the restart arrives, so the stream is back.
+ABSENCE, RESTART, LIFETIME = 60, 40, 600     # seconds; a restart begins back-off anew, so that the end is soon noticed
+
+
+def an_agent_away_for_a_minute_is_missed_by_nobody_and_brings_a_withdrawal():
+    """R-11 in small: under load with tokens from before, with a restart of keyreeve in the middle, which begins with what it has
+    stored.  A key that the server withdrew meanwhile is good until the agent is back."""
+    with Setup(providers=('tpm', 'soft', 'hsm')) as s:
+        s.spire.remove(WEB, WEB_UID)
+        s.spire.register(WEB, WEB_UID, LIFETIME)
+        old = s.spire.token(WEB, WEB_UID, 'parsec,old')    # the agent may have one for parsec alone, of the entry before
         key = s.spire.new_key(WEB_UID)
         s.spire.taint(WEB, WEB_UID)
-        fresh = s.spire.token(WEB, WEB_UID)
-        assert kid(fresh) == key
-        wait_for('the new key', lambda: s.ask(fresh) == ACCEPTED, TRUST_SECONDS)
+        load = Load(s)
+        assert load.kids == {key} and kid(old) != key
+        assert all(part(token, 1)['exp'] - part(token, 1)['iat'] == LIFETIME for token in (old, load.held))
+        wait_for('the new key', lambda: s.ask(load.held) == ACCEPTED == s.ask(old), TRUST_SECONDS)
+        s.spire.kill_agent()
+        begin = time.monotonic()
+        with running(load):
+            s.spire.say('rotate', 'revoke')         # of the old key; nobody is told
+            assert s.spire.published() == {key}
+            asked = accepts_until(s, old, begin + RESTART)
+            load.restart()
+            asked += accepts_until(s, old, begin + ABSENCE)
+            before, away = s.received(), time.monotonic() - begin
+            s.spire.say('agent-start')
+            wait_for('the agent to be heard', lambda: s.received() > before, TRUST_SECONDS)
+            heard = time.monotonic()
+            wait_for('the withdrawal', lambda: s.ask(old) == REFUSED, 5)
+            within = time.monotonic() - heard
+            time.sleep(1)
+        print(f'        away for {away:.0f} s: {load.done} requests of the load and {asked} with the old key, {load.away} while '
+              f'keyreeve was away; refused {within:.2f} s after the agent was heard', flush=True)
+        assert load.answers == {0} and load.done > 10 * ABSENCE and load.away, (load.answers, load.done, load.away)
+        assert within < 1, within
+        refused = [line for line in s.rig.audit() if line.get('wire') == REFUSED]
+        assert {line['status'] for line in refused} <= {'JWT_KEY_UNKNOWN'}, refused[:3]
+        assert [line for line in s.rig.audit() if line.get('event') == 'trust-restored']
+
+
+def accepts_until(s, token, end):
+    asked = 0
+    while time.monotonic() < end:
         assert s.ask(token) == ACCEPTED
-        s.spire.say('rotate', 'revoke')
-        wait_for('the withdrawal', lambda: s.ask(token) == REFUSED, 3)
+        asked += 1
+        time.sleep(0.2)
+    return asked
 
 
 def an_agent_absent_at_the_start_is_found_when_it_comes():
@@ -356,19 +382,13 @@ def six_rotations_in_a_minute_refuse_no_good_token():
     with Setup(providers=('tpm', 'soft', 'hsm')) as s:
         load = Load(s)
         kids, begin = [], time.monotonic()
-        with ThreadPoolExecutor(len(load.clients) + 1) as pool:
-            running = [pool.submit(load.fetch)] + [pool.submit(load.run, client) for client in load.clients]
-            try:
-                for number in range(ROTATIONS):
-                    kids.append(rotate(s.spire))
-                    if number == ROTATIONS // 2 - 1:
-                        load.restart()
-                took = time.monotonic() - begin
-                time.sleep(1)
-            finally:
-                load.stopped = True
-            for one in running:
-                one.result()
+        with running(load, load.fetch):
+            for number in range(ROTATIONS):
+                kids.append(rotate(s.spire))
+                if number == ROTATIONS // 2 - 1:
+                    load.restart()
+            took = time.monotonic() - begin
+            time.sleep(1)
         assert took < MINUTE, took
         print(f'        {ROTATIONS} rotations in {took:.1f} s, {load.done} requests with {len(load.tokens)} tokens of '
               f'{len(load.kids)} keys, {load.away} while keyreeve was away', flush=True)
@@ -433,6 +453,19 @@ class Load:
         self.is_away = False
 
 
+@contextmanager
+def running(load, *others):
+    """Its clients and these, each in a thread of its own; what one of them raised is raised at the end."""
+    with ThreadPoolExecutor(len(load.clients) + len(others)) as pool:
+        threads = [pool.submit(other) for other in others] + [pool.submit(load.run, client) for client in load.clients]
+        try:
+            yield
+        finally:
+            load.stopped = True
+        for thread in threads:
+            thread.result()
+
+
 class Mixed:
     """Requests of every kind in turn, on the three providers."""
 
@@ -461,7 +494,8 @@ limit(570)
 main([a_workload_does_the_main_job_with_nothing_but_its_token, the_command_line_does_the_main_job_under_the_accounts,
       a_new_signing_key_is_trusted_at_once_and_an_old_one_until_it_is_withdrawn,
       a_workload_whose_entry_is_removed_gets_no_more_tokens,
-      the_services_own_entry_removed_ends_trust_and_restored_restores_it, an_agent_killed_and_restarted_interrupts_nothing,
+      the_services_own_entry_removed_ends_trust_and_restored_restores_it,
+      an_agent_away_for_a_minute_is_missed_by_nobody_and_brings_a_withdrawal,
       an_agent_absent_at_the_start_is_found_when_it_comes,
       lifetimes_from_10_s_to_an_hour_meet_the_bounds_of_daemon_and_tenant, tokens_for_others_and_of_others_are_refused,
       a_federated_domain_reaches_no_tenant_unless_a_match_names_it,

@@ -172,6 +172,10 @@ class Setup:
         """A workload that fetches a token for each request."""
         return Client(self.rig.socket, ('jwt', lambda: self.spire.token(identity, uid)))
 
+    def received(self):
+        """How often new key documents came over the Workload API."""
+        return self.rig.tail(1000000).count('key documents received')
+
     def refusals(self, status):
         return [line for line in self.rig.audit() if line.get('wire') == REFUSED and line.get('status') == status]
 
