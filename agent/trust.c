@@ -528,8 +528,10 @@ static void withdraw(struct trust *trust, struct bytes why)
 	turn(trust);
 }
 
-static struct status take_list(struct trust *trust, struct bytes list)
+static struct status take_list(struct trust *trust, struct bytes from, struct bytes list)
 {
+	(void)snprintf(trust->peer, sizeof(trust->peer), "%s%.*s", from.len > 0 ? "the Workload API of " : "",
+		(int)from.len, (const char *)from.data);
 	buf_clear(&trust->list);
 	buf_put(&trust->list, list);
 	TRY(buf_check(&trust->list));
@@ -584,7 +586,7 @@ static struct status take_message(struct trust *trust, const struct ipc_message 
 		ENSURE(bytes_equal(message->part[0], ipc_build_id()), IPC_BUILD);
 		return OK;
 	case IDP_BUNDLES:
-		return take_list(trust, message->part[1]);
+		return take_list(trust, message->part[0], message->part[1]);
 	case IDP_CONFIRMED:
 		confirm_stream(trust);
 		return OK;

@@ -26,7 +26,9 @@
 /* What is in force.  The watching thread writes, the main thread reads. */
 struct news {
 	pthread_mutex_t lock;
-	int wake; /* eventfd: something below has changed */
+	int wake;			    /* eventfd: something below has changed */
+	char server[WORKLOAD_REASON_BYTES]; /* whose words come now */
+	char from[WORKLOAD_REASON_BYTES];   /* said the list */
 	struct buf list;
 	bool has_list;
 	bool was_withdrawn; /* and has not been replaced since */
@@ -69,6 +71,7 @@ static void on_bundles(void *context, struct bytes list)
 
 	log_info("key documents received bytes=%zu", list.len);
 	(void)pthread_mutex_lock(&news->lock);
+	copy_text(news->from, news->server);
 	buf_clear(&news->list);
 	buf_put(&news->list, list);
 	/* No memory for new keys is no reason to go on with old ones. */
@@ -77,6 +80,13 @@ static void on_bundles(void *context, struct bytes list)
 	copy_text(news->why, news->list.bad ? "out of memory" : "");
 	news->version++;
 	changed(news);
+}
+
+static void on_server(void *context, const char *who)
+{
+	struct news *news = context;
+
+	copy_text(news->server, who); /* the watching thread's own */
 }
 
 static void on_withdrawn(void *context, const char *reason)
@@ -149,11 +159,12 @@ static struct status send_text(struct ipc *agent, uint16_t type, uint64_t id, co
 	return ipc_send(agent, &message);
 }
 
-static struct status send_list(struct ipc *agent, struct bytes list)
+static struct status send_list(struct ipc *agent, const struct news *news)
 {
 	struct ipc_message message = ipc_message_of(IDP_BUNDLES, 0);
 
-	message.part[1] = list;
+	message.part[0] = bytes_from_text(news->from);
+	message.part[1] = buf_bytes(&news->list);
 	return ipc_send(agent, &message);
 }
 
@@ -172,7 +183,7 @@ static struct status send_news(struct idp *idp)
 
 	if (news->version > idp->sent_version) {
 		if (news->has_list)
-			TRY(send_list(idp->agent, buf_bytes(&news->list)));
+			TRY(send_list(idp->agent, news));
 		else
 			TRY(send_text(idp->agent, IDP_WITHDRAWN, 0, news->why));
 		idp->sent_version = news->version;
@@ -325,7 +336,7 @@ static struct status serve(struct idp *idp)
 
 static struct status begin_watch(struct idp *idp, const struct endpoint_section *section)
 {
-	const struct workload_events events = { &idp->news, on_bundles, on_withdrawn, on_state };
+	const struct workload_events events = { &idp->news, on_bundles, on_withdrawn, on_state, on_server };
 	struct workload_timing timing = { .max_age_ms = section->max_age_s * 1000 };
 
 	timing.confirm_ms = timing.max_age_ms / 2; /* heard again before it is too old */

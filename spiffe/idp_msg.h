@@ -15,7 +15,8 @@ enum {
 enum idp_message {
 	IDP_NONE = 0,
 	IDP_HELLO,     /* both ways; part 0: build id; first on every socket */
-	IDP_BUNDLES,   /* part 1: a complete snapshot, pairs of sized values: map key, document (spiffe/workload.h) */
+	IDP_BUNDLES,   /* part 0: who said it, in words; part 1: a complete snapshot, pairs of sized values: map key,
+			  document (spiffe/workload.h) */
 	IDP_CONFIRMED, /* the snapshot was received once more, the same */
 	IDP_WITHDRAWN, /* part 0: why; forget every snapshot, at once */
 	IDP_STATE,     /* part 0: text for log and status; id: enum workload_state */

@@ -300,12 +300,15 @@ static void run_stream(struct workload_watch *watch, struct stream_end *end)
 {
 	struct workload_rpc *rpc = NULL;
 	struct status st = workload_rpc_open(&watch->endpoint, watch->stream->method, (struct bytes){ 0 }, 0, &rpc);
+	char who[WORKLOAD_REASON_BYTES];
 
 	if (st.code != STATUS_OK) {
 		end->status = WORKLOAD_RPC_INTERNAL;
 		(void)snprintf(end->reason, sizeof(end->reason), "%s", status_text(st.code));
 		return;
 	}
+	if (watch->events.server != NULL && workload_rpc_server(rpc, who))
+		watch->events.server(watch->events.context, who);
 	publish_rpc(watch, rpc);
 	read_stream(watch, rpc, end);
 	publish_rpc(watch, NULL);

@@ -56,6 +56,8 @@ struct workload_events {
 	void (*withdrawn)(void *context, const char *reason);
 	/* reason is printable text of less than WORKLOAD_REASON_BYTES. */
 	void (*state)(void *context, enum workload_state state, const char *reason);
+	/* Whose all that follows is, until the next of these, as such a text; NULL: not told. */
+	void (*server)(void *context, const char *who);
 };
 
 /* How long things may take; zeros stand for the defaults in brackets.  All in milliseconds. */

@@ -109,8 +109,9 @@ struct workload_rpc {
 	grpc_byte_buffer *request;
 	grpc_byte_buffer *message; /* handed out until the next event; the library's until its batch is drained */
 	bool is_handed_out;
-	grpc_slice whole; /* the message in one piece */
-	bool is_stranger; /* who serves the socket: there is no call */
+	grpc_slice whole;		 /* the message in one piece */
+	bool is_stranger;		 /* who serves the socket: there is no call */
+	char who[WORKLOAD_REASON_BYTES]; /* serves it; empty: nobody, a stranger, or not known */
 	grpc_status_code status;
 	grpc_slice details;
 	unsigned pending; /* batches started and not drained */
@@ -245,6 +246,9 @@ static struct status begin(struct workload_rpc *rpc, const struct endpoint *endp
 
 	if (endpoint->kind == ENDPOINT_UNIX)
 		st = workload_connect(endpoint, &fd, &server);
+	if (st.code == STATUS_OK && endpoint->kind == ENDPOINT_UNIX)
+		(void)snprintf(rpc->who, sizeof(rpc->who), "uid %u (process %d) at %s", server.uid, server.pid,
+			endpoint->path);
 	if (st.code == STATUS_OK)
 		return open_call(rpc, endpoint, fd, method, request, deadline_ms);
 	if (st.code != STATUS_IO && st.code != STATUS_JWT_STRANGER)
@@ -378,6 +382,19 @@ int workload_rpc_status(const struct workload_rpc *rpc)
 	return rpc->is_stranger ? WORKLOAD_RPC_STRANGER : (int)rpc->status;
 }
 
+static void print_text(struct bytes text, size_t at, char ret_text[WORKLOAD_REASON_BYTES])
+{
+	for (size_t i = 0; i < text.len && at + 1 < WORKLOAD_REASON_BYTES; i++)
+		ret_text[at++] = text.data[i] >= ' ' && text.data[i] < 0x7f ? (char)text.data[i] : '?';
+	ret_text[at] = '\0';
+}
+
+bool workload_rpc_server(const struct workload_rpc *rpc, char ret_who[WORKLOAD_REASON_BYTES])
+{
+	print_text(bytes_from_text(rpc->who), 0, ret_who);
+	return ret_who[0] != '\0';
+}
+
 static const char *status_title(int status)
 {
 	static const char *const titles[] = { "OK", "Cancelled", "Unknown", "InvalidArgument", "DeadlineExceeded",
@@ -395,7 +412,5 @@ void workload_rpc_reason(const struct workload_rpc *rpc, char ret_reason[WORKLOA
 	const char *title = rpc->is_stranger ? "Stranger" : status_title((int)rpc->status);
 	size_t at = (size_t)snprintf(ret_reason, WORKLOAD_REASON_BYTES, "%s%s", title, details.len > 0 ? ": " : "");
 
-	for (size_t i = 0; i < details.len && at + 1 < WORKLOAD_REASON_BYTES; i++)
-		ret_reason[at++] = details.data[i] >= ' ' && details.data[i] < 0x7f ? (char)details.data[i] : '?';
-	ret_reason[at] = '\0';
+	print_text(details, at, ret_reason);
 }

@@ -43,6 +43,8 @@ void workload_rpc_cancel(struct workload_rpc *rpc);
 enum workload_rpc_event workload_rpc_next(struct workload_rpc *rpc, uint64_t wait_ms);
 /* After WORKLOAD_RPC_MESSAGE: the message, borrowed until the next call.  Fails: LIMIT (compressed), NO_MEMORY. */
 struct status workload_rpc_message(struct workload_rpc *rpc, struct bytes *ret_message);
+/* Who serves a Unix endpoint, in printable text; false where nobody can tell, or nothing is said. */
+bool workload_rpc_server(const struct workload_rpc *rpc, char ret_who[WORKLOAD_REASON_BYTES]);
 /* After WORKLOAD_RPC_ENDED: gRPC status, and it with the server's words in printable text. */
 int workload_rpc_status(const struct workload_rpc *rpc);
 void workload_rpc_reason(const struct workload_rpc *rpc, char ret_reason[WORKLOAD_REASON_BYTES]);

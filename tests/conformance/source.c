@@ -166,8 +166,8 @@ static void *watch_main(void *watch)
 
 static struct status watches_begin(struct source *source, const struct endpoint *endpoint)
 {
-	const struct workload_events x509 = { source, x509_arrived, x509_withdrawn, state_changed };
-	const struct workload_events jwt = { source, jwt_arrived, jwt_withdrawn, state_changed };
+	const struct workload_events x509 = { source, x509_arrived, x509_withdrawn, state_changed, NULL };
+	const struct workload_events jwt = { source, jwt_arrived, jwt_withdrawn, state_changed, NULL };
 
 	TRY(workload_x509_watch_new(endpoint, &x509, NULL, &source->watch[0]));
 	TRY(workload_watch_new(endpoint, &jwt, NULL, &source->watch[1]));

@@ -253,7 +253,7 @@ static void TV_WA_11_of_several_certificates_the_first_is_the_default(void **sta
 	for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
 		AUTO(buf_done) struct buf response = buf_make(H2_ANSWER_MAX), answer = { 0 };
 		struct heard heard = { 0 };
-		const struct workload_events events = { &heard, x509_heard, x509_withdrawn, x509_state };
+		const struct workload_events events = { &heard, x509_heard, x509_withdrawn, x509_state, NULL };
 		struct h2_server server;
 		struct endpoint endpoint;
 

@@ -240,6 +240,8 @@ def a_set_without_any_key_of_the_one_before_is_held():
         w.rig.start()
         w.accepted(w.issuer.token())
         assert any('first use' in e['detail'] for e in w.events('trust-accepted'))
+        who = f'from the Workload API of uid 0 (process {w.issuer.process.pid}) at {w.issuer.socket};'
+        assert all(who in e['detail'] for e in w.events('trust-accepted')), w.events('trust-accepted')
         for kid, gone in (('k2', 'k1'), ('k3', 'k2')):               # as SPIRE rotates
             w.issuer.say('add-key', kid, 'ES256')
             w.issuer.say('activate', kid)

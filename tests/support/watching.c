@@ -89,7 +89,7 @@ struct watching watching_begin(const char *uri, const struct workload_timing *ti
 
 struct watching watching_begin_at(const struct endpoint *endpoint, const struct workload_timing *timing)
 {
-	const struct workload_events events = { NULL, on_bundles, on_withdrawn, on_state };
+	const struct workload_events events = { NULL, on_bundles, on_withdrawn, on_state, NULL };
 	struct watching w;
 
 	watched.bundles = watched.withdrawn = 0;
