@@ -111,29 +111,57 @@ struct keyindex_space *keyindex_space_find(struct keyindex *index, const struct 
 	return find_encoded(index, hash_keyed(&index->seed, 0, encoded), encoded);
 }
 
+static struct bytes tenant_encode(const struct namespace_name *name, uint8_t raw[ENCODED_MAX])
+{
+	struct namespace_name without = *name;
+
+	without.identity = (struct bytes){ 0 };
+	return encode(&without, raw);
+}
+
+static struct keyindex_tenant *tenant_find(struct keyindex *index, uint64_t hash, struct bytes encoded)
+{
+	struct keyindex_tenant *tenant = index->tenants[hash % SPACE_BUCKETS];
+
+	while (tenant != NULL && !(tenant->hash == hash && bytes_equal(tenant->encoded, encoded)))
+		tenant = tenant->next;
+	return tenant;
+}
+
+struct keyindex_tenant *keyindex_tenant_find(struct keyindex *index, const struct namespace_name *name)
+{
+	uint8_t raw[ENCODED_MAX];
+	struct bytes encoded = tenant_encode(name, raw);
+
+	return encoded.len > 0 ? tenant_find(index, hash_keyed(&index->seed, 0, encoded), encoded) : NULL;
+}
+
+void keyindex_tenants(const struct keyindex *index, keyindex_tenant_fn *visit, void *context)
+{
+	for (size_t i = 0; i < SPACE_BUCKETS; i++)
+		for (const struct keyindex_tenant *tenant = index->tenants[i]; tenant != NULL; tenant = tenant->next)
+			visit(context, tenant);
+}
+
 /* The one that a namespace belongs to, made when it is not there. */
 static struct status tenant_make(
 	struct keyindex *index, const struct namespace_name *name, struct keyindex_tenant **ret_tenant)
 {
-	struct namespace_name without = *name;
 	struct keyindex_tenant *tenant;
 	uint8_t raw[ENCODED_MAX];
-	struct bytes encoded;
+	struct bytes encoded = tenant_encode(name, raw);
 	uint64_t hash;
 
-	without.identity = (struct bytes){ 0 };
-	encoded = encode(&without, raw);
 	ENSURE(encoded.len > 0, LIMIT);
 	hash = hash_keyed(&index->seed, 0, encoded);
-	tenant = index->tenants[hash % SPACE_BUCKETS];
-	while (tenant != NULL && !(tenant->hash == hash && bytes_equal(tenant->encoded, encoded)))
-		tenant = tenant->next;
+	tenant = tenant_find(index, hash, encoded);
 	if (tenant == NULL) {
 		tenant = calloc(1, sizeof(*tenant) + encoded.len);
 		ENSURE(tenant != NULL, NO_MEMORY);
 		memcpy(tenant + 1, encoded.data, encoded.len);
 		tenant->encoded = bytes_of(tenant + 1, encoded.len);
 		tenant->hash = hash;
+		tenant->names_max = UINT32_MAX;
 		tenant->next = index->tenants[hash % SPACE_BUCKETS];
 		index->tenants[hash % SPACE_BUCKETS] = tenant;
 	}

@@ -44,6 +44,7 @@ struct keyindex_tenant {
 	struct keyindex_tenant *next;
 	uint64_t hash;
 	size_t names;	      /* taken, in all of them */
+	uint32_t names_max;   /* as the quota said that its last request met; UINT32_MAX: not known, or none */
 	struct bytes encoded; /* owned, behind the tenant */
 };
 
@@ -75,6 +76,12 @@ struct status keyindex_space_make(
 /* NULL when nothing was ever made there. */
 struct keyindex_space *keyindex_space_find(struct keyindex *index, const struct namespace_name *name);
 struct keyindex_space *keyindex_spaces(struct keyindex *index); /* chained by all_next, in order of making */
+
+/* Of a namespace; NULL when nothing was ever made there by any identity of it. */
+struct keyindex_tenant *keyindex_tenant_find(struct keyindex *index, const struct namespace_name *name);
+/* All of them, in no order. */
+typedef void keyindex_tenant_fn(void *context, const struct keyindex_tenant *tenant);
+void keyindex_tenants(const struct keyindex *index, keyindex_tenant_fn *visit, void *context);
 
 /* NULL when the name is free. */
 struct keyindex_entry *keyindex_find(struct keyindex *index, const struct keyindex_space *space, struct bytes name);

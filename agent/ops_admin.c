@@ -379,25 +379,53 @@ struct status finish_admin_pins(struct agent *agent, struct request *rq)
 static void put_quota(void *context, const struct quota_view *from)
 {
 	struct slice *slice = context;
-	const struct wire_admin_quota quota = { .tenant = from->tenant.tenant,
+	const struct config_quota *limits = &from->limits;
+	const struct keyindex_tenant *keys;
+	struct wire_admin_quota quota;
+
+	if (!slice_takes(slice))
+		return;
+	keys = keyindex_tenant_find(slice->rq->agent->index, &from->tenant);
+	quota = (struct wire_admin_quota){ .tenant = from->tenant.tenant,
 		.authenticator = from->tenant.authenticator,
 		.domain = from->tenant.domain,
 		.in_flight = from->in_flight,
-		.in_flight_max = from->limits.in_flight == CONFIG_UNSET ? 0 : from->limits.in_flight,
+		.in_flight_max = limits->in_flight == CONFIG_UNSET ? 0 : limits->in_flight,
 		.day = from->day > 0 ? (uint64_t)from->day : 0,
 		.requests = from->requests,
-		.requests_max = from->limits.requests.per_d };
+		.requests_max = limits->requests.per_d,
+		.requests_second = from->requests_second,
+		.requests_second_max = limits->requests.per_s,
+		.bytes_second = from->bytes_second,
+		.bytes_second_max = limits->bytes_per_s == CONFIG_UNSET ? 0 : limits->bytes_per_s,
+		.keys = keys != NULL ? keys->names : 0,
+		.has_keys_max = limits->keys != CONFIG_UNSET,
+		.keys_max = limits->keys == CONFIG_UNSET ? 0 : limits->keys };
+	slice->st = wire_admin_quota_put(&slice->rq->answer, &quota);
+}
 
-	if (slice_takes(slice))
-		slice->st = wire_admin_quota_put(&slice->rq->answer, &quota);
+/* Keys count also while nothing else of the tenant does. */
+static void put_key_quota(void *context, const struct keyindex_tenant *from)
+{
+	struct slice *slice = context;
+	struct quota_view view = {
+		.limits = { .keys = from->names_max, .in_flight = CONFIG_UNSET, .bytes_per_s = CONFIG_UNSET }
+	};
+	struct reader r = reader_of(from->encoded);
+
+	if (from->names_max != CONFIG_UNSET && namespace_name_get(&r, &view.tenant).code == STATUS_OK &&
+		!quota_remembers(slice->rq->agent->quota, &view.tenant))
+		put_quota(slice, &view);
 }
 
 struct status finish_admin_quotas(struct agent *agent, struct request *rq)
 {
+	const struct quota_time now = { .mono_us = clock_mono_us(), .wall_s = wall_now_us(&agent->wall) / US_PER_S };
 	struct slice slice;
 
 	TRY(slice_begin(rq, &slice));
-	quota_visit(agent->quota, put_quota, &slice);
+	quota_visit(agent->quota, &now, put_quota, &slice);
+	keyindex_tenants(agent->index, put_key_quota, &slice);
 	return slice_end(rq, &slice);
 }
 

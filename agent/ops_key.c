@@ -284,6 +284,7 @@ static struct status keys_check(struct agent *agent, struct request *rq)
 	const char *rule;
 	const struct config_quota *limits = tenant_quota(&rq->tenant, &rule);
 
+	rq->space->tenant->names_max = limits->keys;
 	if (limits->keys == CONFIG_UNSET || rq->space->tenant->names <= limits->keys)
 		return OK;
 	keyindex_drop(agent->index, rq->entry);

@@ -183,17 +183,25 @@ static struct status use_new(struct quota *quota, uint64_t hash, struct bytes id
 	return OK;
 }
 
+/* The tenant of a namespace, encoded into `raw`, behind `id`. */
+static struct status id_put(const struct namespace_name *space, uint8_t raw[ID_MAX], struct buf *id)
+{
+	struct namespace_name tenant = *space;
+
+	*id = (struct buf){ .data = raw, .room = ID_MAX, .max_bytes = ID_MAX };
+	tenant.identity = (struct bytes){ 0 };
+	namespace_name_put(id, &tenant);
+	return buf_check(id);
+}
+
 static struct status use_get(struct quota *quota, const struct namespace_name *space, const struct quota_time *now,
 	struct quota_use **ret_use)
 {
 	uint8_t raw[ID_MAX];
-	struct buf id = { .data = raw, .room = sizeof(raw), .max_bytes = sizeof(raw) };
-	struct namespace_name tenant = *space;
+	struct buf id;
 	uint64_t hash;
 
-	tenant.identity = (struct bytes){ 0 };
-	namespace_name_put(&id, &tenant);
-	TRY(buf_check(&id));
+	TRY(id_put(space, raw, &id));
 	hash = hash_keyed(&quota->seed, 0, buf_bytes(&id));
 	*ret_use = use_find(quota, hash, buf_bytes(&id));
 	if (*ret_use != NULL)
@@ -354,16 +362,40 @@ struct status quota_restore(struct quota *quota, const struct fact *fact)
 
 /* ---- for administrators ------------------------------------------------------------------------------------------ */
 
-void quota_visit(const struct quota *quota, quota_visit_fn *visit, void *context)
+/* What of a second's worth is used, in units of which a second has `per_s`, rounded up. */
+static uint64_t used_of(uint64_t empty_ns, uint64_t now_ns, uint32_t per_s)
 {
+	uint64_t left_ns = later(empty_ns, now_ns) - now_ns;
+
+	if (per_s == 0 || per_s == CONFIG_UNSET)
+		return 0;
+	return left_ns / NS_PER_S * per_s + (left_ns % NS_PER_S * per_s + NS_PER_S - 1) / NS_PER_S;
+}
+
+void quota_visit(const struct quota *quota, const struct quota_time *now, quota_visit_fn *visit, void *context)
+{
+	uint64_t now_ns = now->mono_us * NS_PER_US;
+
 	for (size_t i = 0; i < quota->count; i++) {
 		const struct quota_use *use = quota->uses[i];
-		struct quota_view view = {
-			.limits = use->limits, .in_flight = use->in_flight, .day = use->day, .requests = use->requests
-		};
+		struct quota_view view = { .limits = use->limits,
+			.in_flight = use->in_flight,
+			.day = use->day,
+			.requests = use->requests,
+			.requests_second = used_of(use->rate_empty_ns, now_ns, use->limits.requests.per_s),
+			.bytes_second = used_of(use->bytes_empty_ns, now_ns, use->limits.bytes_per_s) };
 		struct reader id = reader_of(use->id);
 
 		if (namespace_name_get(&id, &view.tenant).code == STATUS_OK)
 			visit(context, &view);
 	}
+}
+
+bool quota_remembers(const struct quota *quota, const struct namespace_name *space)
+{
+	uint8_t raw[ID_MAX];
+	struct buf id;
+
+	return id_put(space, raw, &id).code == STATUS_OK &&
+	       use_find(quota, hash_keyed(&quota->seed, 0, buf_bytes(&id)), buf_bytes(&id)) != NULL;
 }

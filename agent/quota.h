@@ -55,15 +55,19 @@ void quota_keep_again(struct quota *quota);
 /* At the start: a count that was kept.  Fails: RECORD_CORRUPT (no such value), QUOTA_TENANTS, NO_MEMORY. */
 struct status quota_restore(struct quota *quota, const struct fact *fact);
 
-/* For administrators: the use of every tenant that is remembered. */
+/* For administrators: the use of every tenant that is remembered, as of now. */
 struct quota_view {
 	struct namespace_name tenant; /* borrowed for the call; no identity */
 	struct config_quota limits;   /* of the entry that its last request matched; what was restored has none */
 	uint32_t in_flight;
 	int64_t day;	   /* since 1970, UTC, that the count is of */
 	uint64_t requests; /* in that day; 0 where a day has no limit */
+	/* Of a second's worth, what was used and has not come back; 0 without such a limit.  Bytes may be beyond it. */
+	uint64_t requests_second, bytes_second;
 };
 typedef void quota_visit_fn(void *context, const struct quota_view *view);
-void quota_visit(const struct quota *quota, quota_visit_fn *visit, void *context);
+void quota_visit(const struct quota *quota, const struct quota_time *now, quota_visit_fn *visit, void *context);
+/* Is the tenant of that namespace among them? */
+bool quota_remembers(const struct quota *quota, const struct namespace_name *space);
 
 #endif

@@ -250,8 +250,10 @@ static struct status tenant_check(struct agent *agent, struct request *rq)
 		TRY(damaged_named(agent, &rq->ns, rq->key_name));
 	rq->space = rq->own_space = keyindex_space_find(agent->index, &rq->ns);
 	TRY(account_held(agent, rq));
-	if (rq->space != NULL)
+	if (rq->space != NULL) {
+		rq->space->tenant->names_max = tenant_quota(&rq->tenant, &rule)->keys;
 		TRY(space_held(rq, rq->space));
+	}
 	if (rq->op->is_core)
 		return OK;
 	instance = tenant_provider(&rq->tenant, rq->header.provider);

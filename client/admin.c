@@ -444,6 +444,13 @@ static struct status quotas_fill(const struct wire_admin_quota_list *from, struc
 		out->day_s = (int64_t)in->day * SECONDS_OF_DAY;
 		out->requests = in->requests;
 		out->requests_max = in->requests_max;
+		out->requests_second = in->requests_second;
+		out->requests_second_max = in->requests_second_max;
+		out->bytes_second = in->bytes_second;
+		out->bytes_second_max = in->bytes_second_max;
+		out->keys = in->keys;
+		out->keys_max = in->keys_max;
+		out->has_keys_max = in->has_keys_max;
 	}
 	to->next = from->next;
 	return OK;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * keyreeve admin status | keys | suspend | resume | pins | quotas | penalties: on the admin socket. */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -360,16 +361,39 @@ static json_t *quota_json(const struct keyreeve_admin_quota *quota)
 	set_time(o, "day", quota->day_s);
 	json_object_set_new(o, "requests", json_integer((json_int_t)quota->requests));
 	json_object_set_new(o, "requests_max", json_integer((json_int_t)quota->requests_max));
+	json_object_set_new(o, "requests_second", json_integer((json_int_t)quota->requests_second));
+	json_object_set_new(o, "requests_second_max", json_integer((json_int_t)quota->requests_second_max));
+	json_object_set_new(o, "bytes_second", json_integer((json_int_t)quota->bytes_second));
+	json_object_set_new(o, "bytes_second_max", json_integer((json_int_t)quota->bytes_second_max));
+	json_object_set_new(o, "keys", json_integer((json_int_t)quota->keys));
+	if (quota->has_keys_max)
+		json_object_set_new(o, "keys_max", json_integer((json_int_t)quota->keys_max));
 	return o;
+}
+
+/* "3/200", or "3" where there is no limit. */
+static void use_print(int width, uint64_t used, bool has_max, uint64_t max)
+{
+	char text[48];
+
+	if (has_max)
+		(void)snprintf(text, sizeof(text), "%" PRIu64 "/%" PRIu64, used, max);
+	else
+		(void)snprintf(text, sizeof(text), "%" PRIu64, used);
+	(void)printf("  %*s", width, text);
 }
 
 static void quota_print(const struct keyreeve_admin_quota *quota)
 {
 	int used = cli_put(stdout, quota->tenant);
 
-	(void)printf("%*s  %4u of %-6u  %8llu of %-8llu  %s  ", used < 20 ? 20 - used : 0, "", quota->in_flight,
-		quota->in_flight_max, (unsigned long long)quota->requests, (unsigned long long)quota->requests_max,
-		auth_row((uint32_t)quota->auth)->name);
+	(void)printf("%*s", used < 20 ? 20 - used : 0, "");
+	use_print(9, quota->keys, quota->has_keys_max, quota->keys_max);
+	use_print(9, quota->in_flight, quota->in_flight_max > 0, quota->in_flight_max);
+	use_print(11, quota->requests_second, quota->requests_second_max > 0, quota->requests_second_max);
+	use_print(15, quota->requests, quota->requests_max > 0, quota->requests_max);
+	use_print(19, quota->bytes_second, quota->bytes_second_max > 0, quota->bytes_second_max);
+	(void)printf("  %s  ", auth_row((uint32_t)quota->auth)->name);
 	(void)cli_put(stdout, quota->domain);
 	(void)putchar('\n');
 }
@@ -387,7 +411,8 @@ int cmd_admin_quotas(struct cli *cli, const char *const *argument)
 	if (cli->json)
 		all = json_array();
 	else
-		(void)printf("%-20s  %-14s  %-20s  %s\n", "TENANT", "IN FLIGHT", "REQUESTS TODAY", "AUTHENTICATOR");
+		(void)printf("%-20s  %9s  %9s  %11s  %15s  %19s  %s\n", "TENANT", "KEYS", "IN FLIGHT", "REQUESTS/S",
+			"REQUESTS TODAY", "BYTES/S", "AUTHENTICATOR");
 	do {
 		if (keyreeve_admin_quotas(cli->handle, skip, &page) != KEYREEVE_OK) {
 			json_decref(all);

@@ -169,6 +169,10 @@ struct keyreeve_admin_quota {
 	unsigned in_flight, in_flight_max;
 	int64_t day_s;			 /* the count's day, UTC: its first second */
 	uint64_t requests, requests_max; /* max 0: none is known */
+	/* Used of a second's worth, which bytes may be beyond; max 0: none is known. */
+	uint64_t requests_second, requests_second_max, bytes_second, bytes_second_max;
+	uint64_t keys, keys_max; /* names taken */
+	int has_keys_max;	 /* 0: none is known */
 };
 struct keyreeve_admin_quotas {
 	struct keyreeve_admin_quota *items;

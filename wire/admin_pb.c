@@ -472,6 +472,13 @@ struct status wire_admin_quota_put(struct buf *to, const struct wire_admin_quota
 	entry.day = quota->day;
 	entry.requests = quota->requests;
 	entry.requests_max = quota->requests_max;
+	entry.requests_second = quota->requests_second;
+	entry.requests_second_max = quota->requests_second_max;
+	entry.bytes_second = quota->bytes_second;
+	entry.bytes_second_max = quota->bytes_second_max;
+	entry.keys = quota->keys;
+	entry.has_keys_max = quota->has_keys_max;
+	entry.keys_max = quota->keys_max;
 	message.n_quotas = 1;
 	message.quotas = &only;
 	return wire_pack(to, &message.base);
@@ -495,7 +502,14 @@ struct status wire_admin_quota_list_decode(
 			.in_flight_max = from->in_flight_max,
 			.day = from->day,
 			.requests = from->requests,
-			.requests_max = from->requests_max };
+			.requests_max = from->requests_max,
+			.requests_second = from->requests_second,
+			.bytes_second = from->bytes_second,
+			.requests_second_max = from->requests_second_max,
+			.bytes_second_max = from->bytes_second_max,
+			.keys = from->keys,
+			.has_keys_max = from->has_keys_max,
+			.keys_max = from->keys_max };
 	}
 	*ret_list = (struct wire_admin_quota_list){ item, result->n_quotas, result->next };
 	return OK;

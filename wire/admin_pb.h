@@ -195,6 +195,11 @@ struct wire_admin_quota {
 	uint32_t in_flight, in_flight_max;
 	uint64_t day; /* since 1970, UTC, that the count is of */
 	uint64_t requests, requests_max;
+	uint64_t requests_second, bytes_second; /* used of a second's worth */
+	uint32_t requests_second_max, bytes_second_max;
+	uint64_t keys;
+	bool has_keys_max; /* which may be 0; of the others 0 is none */
+	uint32_t keys_max;
 };
 struct wire_admin_quota_list {
 	const struct wire_admin_quota *item; /* in the arena */

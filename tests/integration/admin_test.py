@@ -719,7 +719,8 @@ def pins_show_whose_a_token_is():
 
 
 def quotas_and_penalties_in_force_are_shown():
-    quota = (f'  - {{match: {{uid: 2001}}, tenant: counted, providers: [soft], quota: {{requests: [50/s, 200/d], in_flight: 7}}}}\n'
+    quota = (f'  - {{match: {{uid: 2001}}, tenant: counted, providers: [soft], quota: {{requests: [5/s, 200/d], in_flight: 7, bytes: 1MiB/s, keys: 5}}}}\n'
+             '  - {match: {uid: 2002}, tenant: keys-only, providers: [soft], quota: {keys: 2}}\n'
              '  - {match: {uid: 0}, tenant: uid0, providers: [soft]}\n')
     with soft_rig(tenants=quota, failures=3) as rig:
         rig.start()
@@ -727,7 +728,33 @@ def quotas_and_penalties_in_force_are_shown():
         rows = {q['tenant']: q for q in shown(rig, 'admin', 'quotas')}
         assert (rows['counted']['requests'], rows['counted']['requests_max'], rows['counted']['in_flight_max']) == (4, 200, 7), rows
         assert rows['counted']['authenticator'] == 'unix-peer' and rows['counted']['day'] == time.strftime('%Y-%m-%dT00:00:00Z', time.gmtime()), rows
-        assert 'counted' in keyreeve(rig, 'admin', 'quotas').stdout
+        assert (rows['counted']['requests_second_max'], rows['counted']['bytes_second_max'], rows['counted']['keys'],
+                rows['counted']['keys_max']) == (5, 2**20, 0, 5), rows
+        time.sleep(1.1)                                # a new second of requests
+        for uid, names in ((2001, 'abc'), (2002, 'de')):
+            as_uid(uid, lambda: [Client(rig.socket).generate(SOFT, name) for name in names])
+        assert as_uid(2002, lambda: status_of(Client(rig.socket).generate, SOFT, 'f')) == 1142
+        text = keyreeve(rig, 'admin', 'quotas').stdout.splitlines()
+        assert [line.split()[:3] for line in text if line.startswith(('counted', 'keys-only'))] == [
+            ['counted', '3/5', '0/7'], ['keys-only', '2/2', '0']], text
+        time.sleep(1.1)
+        # a second's worth of requests, and almost one of bytes, less what comes back until it is shown
+        assert as_uid(2001, lambda: [len(Client(rig.socket).keys()) for _ in range(4)]) == [3] * 4
+        assert as_uid(2001, lambda: status_of(Client(rig.socket).sign_message, SOFT, 'a', b'x' * 900000)) == 0
+        rows = {q['tenant']: q for q in shown(rig, 'admin', 'quotas')}
+        assert 0 < rows['counted']['bytes_second'] <= 901000 and 0 < rows['counted']['requests_second'] <= 5, rows
+        assert (rows['counted']['requests'], rows['counted']['keys']) == (12, 3), rows
+        assert (rows['keys-only']['keys'], rows['keys-only']['keys_max'], rows['keys-only']['requests_max']) == (2, 2, 0), rows
+        assert 'uid0' not in rows, rows
+        as_uid(2002, lambda: Client(rig.socket).destroy(SOFT, 'd'))
+        # after a restart the keys are counted still, and what they may be is known with the tenant's next request
+        rig.stop()
+        rig.start()
+        rows = {q['tenant']: q for q in shown(rig, 'admin', 'quotas')}
+        assert (rows['counted']['keys'], rows['counted']['requests'], 'keys_max' in rows['counted'], 'keys-only' in rows) == (3, 12, False, False), rows
+        as_uid(2002, lambda: Client(rig.socket).keys())
+        row = [q for q in shown(rig, 'admin', 'quotas') if q['tenant'] == 'keys-only']
+        assert len(row) == 1 and (row[0]['keys'], row[0]['keys_max'], row[0]['authenticator']) == (1, 2, 'unix-peer'), row
         assert shown(rig, 'admin', 'penalties') == []
         as_uid(2002, lambda: [Client(rig.socket, ('jwt', 'no token')).exchange(26)['status'] for _ in range(10)])
         boxed = [p for p in shown(rig, 'admin', 'penalties') if p['uid'] == 2002]

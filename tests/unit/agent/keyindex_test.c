@@ -261,8 +261,15 @@ static void used_keys_come_once_and_in_order_and_not_when_dropped(void **state)
 	keyindex_free(index);
 }
 
+static void count_tenant(void *context, const struct keyindex_tenant *tenant)
+{
+	(void)tenant;
+	(*(unsigned *)context)++;
+}
+
 static void a_tenant_s_names_are_counted_over_all_identities(void **state)
 {
+	unsigned tenants = 0;
 	struct keyindex *index = index_of(10);
 	struct namespace_name name = space_name("a"), foreign = space_name("a");
 	struct keyindex_space *shared = space_of(index, "a"), *own = NULL, *abroad = NULL;
@@ -280,6 +287,13 @@ static void a_tenant_s_names_are_counted_over_all_identities(void **state)
 	second = take(index, own, "x");
 	assert_int_equal(shared->tenant->names, 2);
 	assert_int_equal(abroad->tenant->names, 0);
+	assert_int_equal(shared->tenant->names_max, UINT32_MAX); /* not known */
+	assert_ptr_equal(keyindex_tenant_find(index, &name), shared->tenant);
+	assert_ptr_equal(keyindex_tenant_find(index, &foreign), abroad->tenant);
+	foreign.tenant = BYTES_LITERAL("b");
+	assert_null(keyindex_tenant_find(index, &foreign));
+	keyindex_tenants(index, count_tenant, &tenants);
+	assert_int_equal(tenants, 2);
 	/* usable or withdrawn, it is taken */
 	keyindex_publish(first, record);
 	keyindex_withdraw(first);

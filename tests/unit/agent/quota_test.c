@@ -354,7 +354,7 @@ static void an_administrator_sees_what_a_tenant_uses(void **state)
 	(void)state;
 	assert_int_equal(once(quota, "a", &limits, 0, now), STATUS_OK);
 	assert_ok(quota_enter(quota, &space, &limits, 0, &now, &use));
-	quota_visit(quota, see, &seen);
+	quota_visit(quota, &now, see, &seen);
 	assert_int_equal(seen.count, 1);
 	assert_bytes(seen.last.tenant.tenant, BYTES_LITERAL("a"));
 	assert_bytes(seen.last.tenant.domain, BYTES_LITERAL("example.org"));
@@ -363,7 +363,51 @@ static void an_administrator_sees_what_a_tenant_uses(void **state)
 	assert_int_equal(seen.last.requests, 2);
 	assert_int_equal(seen.last.day, NOON_S / DAY_S);
 	assert_int_equal(seen.last.limits.in_flight, 7);
+	assert_int_equal(seen.last.requests_second, 0);
+	assert_int_equal(seen.last.bytes_second, 0);
+	assert_true(quota_remembers(quota, &space));
+	space.tenant = BYTES_LITERAL("b");
+	assert_false(quota_remembers(quota, &space));
 	quota_leave(use, &limits, 0, &now);
+}
+
+static void what_is_used_of_a_second_is_seen_and_comes_back(void **state)
+{
+	static const struct {
+		uint64_t at_us, requests, bytes;
+	} rows[] = { { 0, 3, 2500 }, { 1, 3, 2500 }, { 100000, 2, 2400 }, { S_US, 0, 1500 }, { 5 * S_US / 2, 0, 0 } };
+	AUTO(auto_quota) struct quota *quota = table(10);
+	struct config_quota limits = limits_of(10, 0, CONFIG_UNSET, 1000);
+
+	(void)state;
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(once(quota, "a", &limits, 250, at(0)), STATUS_OK);
+	assert_int_equal(once(quota, "a", &limits, 2000, at(0)), STATUS_OK);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct quota_time now = at(rows[i].at_us);
+		struct seen seen = { 0 };
+
+		quota_visit(quota, &now, see, &seen);
+		assert_int_equal(seen.last.requests_second, rows[i].requests);
+		assert_int_equal(seen.last.bytes_second, rows[i].bytes);
+		assert_int_equal(seen.last.limits.requests.per_s, 10);
+		assert_int_equal(seen.last.limits.bytes_per_s, 1000);
+	}
+	/* a second of one entry's worth, seen with another's limit: no number overflows */
+	limits.bytes_per_s = 1;
+	limits.requests.per_s = 1;
+	assert_int_equal(once(quota, "b", &limits, UINT32_MAX, at(0)), STATUS_OK);
+	limits.bytes_per_s = CONFIG_FLOW_MAX;
+	limits.requests.per_s = CONFIG_RATE_MAX;
+	assert_int_equal(once(quota, "b", &limits, 0, at(0)), STATUS_QUOTA_RATE);
+	{
+		const struct quota_time now = at(0);
+		struct seen seen = { 0 };
+
+		quota_visit(quota, &now, see, &seen);
+		assert_int_equal(seen.last.bytes_second, (uint64_t)UINT32_MAX * CONFIG_FLOW_MAX);
+		assert_int_equal(seen.last.requests_second, CONFIG_RATE_MAX);
+	}
 }
 
 static const struct CMUnitTest tests[] = {
@@ -381,6 +425,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_day_that_is_over_is_forgotten_after_a_restart),
 	cmocka_unit_test(a_fact_that_is_none_is_refused),
 	cmocka_unit_test(an_administrator_sees_what_a_tenant_uses),
+	cmocka_unit_test(what_is_used_of_a_second_is_seen_and_comes_back),
 };
 
 UNIT_MAIN(tests)

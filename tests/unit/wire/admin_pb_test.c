@@ -367,7 +367,8 @@ static void pins_are_read_as_they_were_written(void **state)
 
 static void quotas_and_penalties_are_read_as_they_were_written(void **state)
 {
-	const struct wire_admin_quota quota = { BYTES_LITERAL("t"), 4, BYTES_LITERAL("a.example"), 1, 2, 3, 4, 5 };
+	const struct wire_admin_quota quota = { BYTES_LITERAL("t"), 4, BYTES_LITERAL("a.example"), 1, 2, 3, 4, 5, 6, 7,
+		8, 9, 10, true, 11 };
 	const struct wire_admin_penalty penalty = { 2001, 17, true, 9, 60 };
 	struct buf quotas = buf_make(4096), penalties = buf_make(4096);
 	struct wire_arena arena = { 0 };
@@ -388,6 +389,13 @@ static void quotas_and_penalties_are_read_as_they_were_written(void **state)
 	assert_int_equal(quota_list.item[0].day, 3);
 	assert_int_equal(quota_list.item[0].requests, 4);
 	assert_int_equal(quota_list.item[0].requests_max, 5);
+	assert_int_equal(quota_list.item[0].requests_second, 6);
+	assert_int_equal(quota_list.item[0].bytes_second, 7);
+	assert_int_equal(quota_list.item[0].requests_second_max, 8);
+	assert_int_equal(quota_list.item[0].bytes_second_max, 9);
+	assert_int_equal(quota_list.item[0].keys, 10);
+	assert_true(quota_list.item[0].has_keys_max);
+	assert_int_equal(quota_list.item[0].keys_max, 11);
 	assert_ok(wire_admin_penalty_put(&penalties, &penalty));
 	assert_ok(wire_admin_penalty_list_decode(buf_bytes(&penalties), &arena, &penalty_list));
 	assert_int_equal(penalty_list.count, 1);
