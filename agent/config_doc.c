@@ -41,14 +41,24 @@ static void range_put(struct buf *to, const struct config_field *field, const ch
 	unit_put(to, field->max, field->type);
 }
 
+/* Types that say the same of every field. */
+static const char *const type_texts[CONFIG_TYPE_NEVER + 1] = {
+	[CONFIG_TYPE_PATH] = "absolute path",
+	[CONFIG_TYPE_BOOL] = "`true`, `false`",
+	[CONFIG_TYPE_CLOCK] = "time of day, `00:00` to `24:00`",
+	[CONFIG_TYPE_MOMENT] = "moment in UTC, `2026-11-23` or `2026-11-23T15:04:05Z`",
+	[CONFIG_TYPE_RATES] = "list of a number per second, `50/s`, and a number per day, `20000/d`",
+	[CONFIG_TYPE_MODE] = "octal mode",
+	[CONFIG_TYPE_ENV] = "map of texts",
+	[CONFIG_TYPE_MAP] = "map, see below",
+	[CONFIG_TYPE_LATER] = "not supported yet",
+};
+
 static void type_put(struct buf *to, const struct config_field *field)
 {
 	switch (field->type) {
 	case CONFIG_TYPE_TEXT:
 		buf_printf(to, "text, at most %llu bytes", (unsigned long long)field->max);
-		return;
-	case CONFIG_TYPE_PATH:
-		buf_put_text(to, "absolute path");
 		return;
 	case CONFIG_TYPE_WORD:
 		words_put(to, field->words);
@@ -58,20 +68,11 @@ static void type_put(struct buf *to, const struct config_field *field)
 		buf_put_text(to, "list of ");
 		words_put(to, field->words);
 		return;
-	case CONFIG_TYPE_BOOL:
-		buf_put_text(to, "`true`, `false`");
-		return;
 	case CONFIG_TYPE_NUMBER:
 		range_put(to, field, "number");
 		return;
 	case CONFIG_TYPE_SECONDS:
 		range_put(to, field, "time");
-		return;
-	case CONFIG_TYPE_CLOCK:
-		buf_put_text(to, "time of day, `00:00` to `24:00`");
-		return;
-	case CONFIG_TYPE_MOMENT:
-		buf_put_text(to, "moment in UTC, `2026-11-23` or `2026-11-23T15:04:05Z`");
 		return;
 	case CONFIG_TYPE_SIZE:
 		range_put(to, field, "size");
@@ -79,26 +80,22 @@ static void type_put(struct buf *to, const struct config_field *field)
 	case CONFIG_TYPE_FLOW:
 		range_put(to, field, "size per second");
 		return;
-	case CONFIG_TYPE_RATES:
-		buf_put_text(to, "list of a number per second, `50/s`, and a number per day, `20000/d`");
-		return;
-	case CONFIG_TYPE_MODE:
-		buf_put_text(to, "octal mode");
-		return;
 	case CONFIG_TYPE_TEXTS:
 		buf_printf(to, "text, or list of at most %llu", (unsigned long long)field->max);
-		return;
-	case CONFIG_TYPE_ENV:
-		buf_put_text(to, "map of texts");
-		return;
-	case CONFIG_TYPE_MAP:
-		buf_put_text(to, "map, see below");
 		return;
 	case CONFIG_TYPE_LIST:
 		buf_printf(to, "list of at most %llu, see below", (unsigned long long)field->max);
 		return;
+	case CONFIG_TYPE_PATH:
+	case CONFIG_TYPE_BOOL:
+	case CONFIG_TYPE_CLOCK:
+	case CONFIG_TYPE_MOMENT:
+	case CONFIG_TYPE_RATES:
+	case CONFIG_TYPE_MODE:
+	case CONFIG_TYPE_ENV:
+	case CONFIG_TYPE_MAP:
 	case CONFIG_TYPE_LATER:
-		buf_put_text(to, "not supported yet");
+		buf_put_text(to, type_texts[field->type]);
 		return;
 	case CONFIG_TYPE_NUMBER_HIDDEN:
 	case CONFIG_TYPE_NEVER:
@@ -325,66 +322,56 @@ static void json_one_or_many(struct buf *to, const struct config_field *field)
 
 static void json_shape(struct buf *to, const struct config_shape *shape);
 
+static const char *const json_types[CONFIG_TYPE_NEVER + 1] = {
+	[CONFIG_TYPE_BOOL] = "\"type\": \"boolean\"",
+	[CONFIG_TYPE_SECONDS] = "\"type\": \"string\", \"pattern\": \"^[0-9]+[smhd]$\"",
+	[CONFIG_TYPE_CLOCK] = "\"type\": \"string\", \"pattern\": \"^([01][0-9]|2[0-4]):[0-5][0-9]$\"",
+	[CONFIG_TYPE_MOMENT] =
+		"\"type\": \"string\", \"pattern\": \"^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)?$\"",
+	[CONFIG_TYPE_SIZE] = "\"type\": [\"string\", \"integer\"], \"pattern\": \"^[0-9]+([KMG]iB)?$\"",
+	[CONFIG_TYPE_FLOW] = "\"type\": \"string\", \"pattern\": \"^[0-9]+([KMG]iB)?/s$\"",
+	[CONFIG_TYPE_RATES] =
+		"\"oneOf\": [{\"type\": \"string\", \"pattern\": \"^[0-9]+/[sd]$\"}, {\"type\": \"array\", "
+		"\"items\": {\"type\": \"string\", \"pattern\": \"^[0-9]+/[sd]$\"}, \"minItems\": 1, "
+		"\"maxItems\": 2}]",
+	[CONFIG_TYPE_MODE] = "\"type\": [\"string\", \"integer\"], \"pattern\": \"^[0-7]+$\"",
+};
+
+/* One of the words, by itself. */
+static void json_word(struct buf *to, const struct config_field *field)
+{
+	buf_put_text(to, "\"allOf\": [");
+	json_words(to, field->words);
+	buf_put_text(to, "]");
+}
+
 static void json_type(struct buf *to, const struct config_field *field)
 {
 	unsigned long long low = field->min, high = field->max;
 
 	switch (field->type) {
 	case CONFIG_TYPE_TEXT:
-		if (field->words != NULL) {
-			buf_put_text(to, "\"allOf\": [");
-			json_words(to, field->words);
-			buf_put_text(to, "]");
-			return;
-		}
-		buf_printf(to, "\"type\": \"string\", \"minLength\": %llu, \"maxLength\": %llu", low, high);
+		if (field->words != NULL)
+			json_word(to, field);
+		else
+			buf_printf(to, "\"type\": \"string\", \"minLength\": %llu, \"maxLength\": %llu", low, high);
 		return;
 	case CONFIG_TYPE_PATH:
 		buf_printf(to, "\"type\": \"string\", \"pattern\": \"^/\", \"maxLength\": %llu", high);
 		return;
 	case CONFIG_TYPE_WORD:
-		buf_put_text(to, "\"allOf\": [");
-		json_words(to, field->words);
-		buf_put_text(to, "]");
+		json_word(to, field);
 		return;
 	case CONFIG_TYPE_BITS:
 	case CONFIG_TYPE_WORDS:
 	case CONFIG_TYPE_TEXTS:
 		json_one_or_many(to, field);
 		return;
-	case CONFIG_TYPE_BOOL:
-		buf_put_text(to, "\"type\": \"boolean\"");
-		return;
 	case CONFIG_TYPE_NUMBER:
 		buf_printf(to,
 			"\"oneOf\": [{\"type\": \"integer\", \"minimum\": %llu, \"maximum\": %llu}, "
 			"{\"type\": \"string\", \"pattern\": \"^(0x[0-9A-Fa-f]+|[0-9]+)$\"}]",
 			low, high);
-		return;
-	case CONFIG_TYPE_SECONDS:
-		buf_put_text(to, "\"type\": \"string\", \"pattern\": \"^[0-9]+[smhd]$\"");
-		return;
-	case CONFIG_TYPE_CLOCK:
-		buf_put_text(to, "\"type\": \"string\", \"pattern\": \"^([01][0-9]|2[0-4]):[0-5][0-9]$\"");
-		return;
-	case CONFIG_TYPE_MOMENT:
-		buf_put_text(to, "\"type\": \"string\", \"pattern\": "
-				 "\"^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)?$\"");
-		return;
-	case CONFIG_TYPE_SIZE:
-		buf_put_text(to, "\"type\": [\"string\", \"integer\"], \"pattern\": \"^[0-9]+([KMG]iB)?$\"");
-		return;
-	case CONFIG_TYPE_FLOW:
-		buf_put_text(to, "\"type\": \"string\", \"pattern\": \"^[0-9]+([KMG]iB)?/s$\"");
-		return;
-	case CONFIG_TYPE_RATES:
-		buf_put_text(to,
-			"\"oneOf\": [{\"type\": \"string\", \"pattern\": \"^[0-9]+/[sd]$\"}, {\"type\": \"array\", "
-			"\"items\": {\"type\": \"string\", \"pattern\": \"^[0-9]+/[sd]$\"}, \"minItems\": 1, "
-			"\"maxItems\": 2}]");
-		return;
-	case CONFIG_TYPE_MODE:
-		buf_put_text(to, "\"type\": [\"string\", \"integer\"], \"pattern\": \"^[0-7]+$\"");
 		return;
 	case CONFIG_TYPE_ENV:
 		buf_printf(to,
@@ -399,6 +386,16 @@ static void json_type(struct buf *to, const struct config_field *field)
 		buf_printf(to, "\"type\": \"array\", \"minItems\": %llu, \"maxItems\": %llu, \"items\": {", low, high);
 		json_shape(to, field->shape);
 		buf_put_text(to, "}");
+		return;
+	case CONFIG_TYPE_BOOL:
+	case CONFIG_TYPE_SECONDS:
+	case CONFIG_TYPE_CLOCK:
+	case CONFIG_TYPE_MOMENT:
+	case CONFIG_TYPE_SIZE:
+	case CONFIG_TYPE_FLOW:
+	case CONFIG_TYPE_RATES:
+	case CONFIG_TYPE_MODE:
+		buf_put_text(to, json_types[field->type]);
 		return;
 	case CONFIG_TYPE_NUMBER_HIDDEN:
 	case CONFIG_TYPE_LATER:
