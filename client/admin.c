@@ -152,9 +152,7 @@ enum keyreeve_result keyreeve_admin_keys(struct keyreeve *k, const char *tenant,
 	call_begin(k);
 	if (after != NULL)
 		op.after = bytes_of(after->next, after->next_len);
-	st = wire_admin_keys_put(&k->body, &op);
-	if (st.code != STATUS_OK)
-		return call_refuse(k, st);
+	CALL_PUT(wire_admin_keys_put(&k->body, &op));
 	CALL_ASK(OPCODE_ADMIN_KEYS, PROVIDER_ID_CORE, &body);
 	st = wire_admin_key_list_decode(body, &k->arena, &list);
 	if (st.code == STATUS_OK)
@@ -181,17 +179,10 @@ void keyreeve_admin_keys_free(struct keyreeve_admin_keys *list)
 
 static enum keyreeve_result hold(struct keyreeve *k, uint32_t opcode, const struct wire_admin_hold *op)
 {
-	struct bytes body;
-	struct status st;
-
 	call_begin(k);
 	if (op->tenant.len == 0 && op->owner.len == 0)
 		return call_invalid(k, "no tenant and no owner is named", "");
-	st = wire_admin_hold_put(&k->body, op);
-	if (st.code != STATUS_OK)
-		return call_refuse(k, st);
-	CALL_ASK(opcode, PROVIDER_ID_CORE, &body);
-	return call_done(k, OK);
+	return call_act(k, opcode, wire_admin_hold_put(&k->body, op));
 }
 
 enum keyreeve_result keyreeve_admin_suspend_tenant(struct keyreeve *k, const char *tenant)
@@ -264,9 +255,7 @@ enum keyreeve_result keyreeve_admin_spaces(struct keyreeve *k, const char *tenan
 	call_begin(k);
 	if (after != NULL)
 		op.after = bytes_of(after->next, after->next_len);
-	st = wire_admin_spaces_put(&k->body, &op);
-	if (st.code != STATUS_OK)
-		return call_refuse(k, st);
+	CALL_PUT(wire_admin_spaces_put(&k->body, &op));
 	CALL_ASK(OPCODE_ADMIN_SPACES, PROVIDER_ID_CORE, &body);
 	st = wire_admin_space_list_decode(body, &k->arena, &list);
 	if (st.code == STATUS_OK)
@@ -293,17 +282,10 @@ void keyreeve_admin_spaces_free(struct keyreeve_admin_spaces *list)
 
 static enum keyreeve_result link_ask(struct keyreeve *k, uint32_t opcode, const struct wire_admin_link *op)
 {
-	struct bytes body;
-	struct status st;
-
 	call_begin(k);
 	if (op->from.len == 0 || op->to.len == 0)
 		return call_invalid(k, "an owner is empty", "");
-	st = wire_admin_link_put(&k->body, op);
-	if (st.code != STATUS_OK)
-		return call_refuse(k, st);
-	CALL_ASK(opcode, PROVIDER_ID_CORE, &body);
-	return call_done(k, OK);
+	return call_act(k, opcode, wire_admin_link_put(&k->body, op));
 }
 
 enum keyreeve_result keyreeve_admin_link(struct keyreeve *k, const char *from, const char *to, int weaker_too)
@@ -323,32 +305,19 @@ enum keyreeve_result keyreeve_admin_unlink(struct keyreeve *k, const char *from,
 enum keyreeve_result keyreeve_admin_strength(struct keyreeve *k, const char *owner, enum keyreeve_auth auth)
 {
 	const struct wire_admin_strength op = { bytes_from_text(owner), (uint32_t)auth };
-	struct bytes body;
-	struct status st;
 
 	call_begin(k);
 	if (op.owner.len == 0 || auth <= KEYREEVE_AUTH_NONE || auth > KEYREEVE_AUTH_JWT_SVID)
 		return call_invalid(k, "an owner and a way to authenticate are needed", "");
-	st = wire_admin_strength_put(&k->body, &op);
-	if (st.code != STATUS_OK)
-		return call_refuse(k, st);
-	CALL_ASK(OPCODE_ADMIN_STRENGTH, PROVIDER_ID_CORE, &body);
-	return call_done(k, OK);
+	return call_act(k, OPCODE_ADMIN_STRENGTH, wire_admin_strength_put(&k->body, &op));
 }
 
 static enum keyreeve_result owner_ask(struct keyreeve *k, uint32_t opcode, const char *owner)
 {
-	struct bytes body;
-	struct status st;
-
 	call_begin(k);
 	if (owner[0] == '\0')
 		return call_invalid(k, "the owner is empty", "");
-	st = wire_admin_owner_put(&k->body, bytes_from_text(owner));
-	if (st.code != STATUS_OK)
-		return call_refuse(k, st);
-	CALL_ASK(opcode, PROVIDER_ID_CORE, &body);
-	return call_done(k, OK);
+	return call_act(k, opcode, wire_admin_owner_put(&k->body, bytes_from_text(owner)));
 }
 
 enum keyreeve_result keyreeve_admin_confirm(struct keyreeve *k, const char *owner)
@@ -392,18 +361,22 @@ static struct status pins_fill(const struct wire_admin_pin_list *from, struct ke
 	return OK;
 }
 
-enum keyreeve_result keyreeve_admin_pins(struct keyreeve *k, uint64_t skip, struct keyreeve_admin_pins *ret_list)
+static struct status slice_put(struct keyreeve *k, uint64_t skip)
 {
 	const struct wire_admin_slice op = { .skip = skip };
+
+	return wire_admin_slice_put(&k->body, &op);
+}
+
+enum keyreeve_result keyreeve_admin_pins(struct keyreeve *k, uint64_t skip, struct keyreeve_admin_pins *ret_list)
+{
 	struct keyreeve_admin_pins pins = { .count = 0 };
 	struct wire_admin_pin_list list;
 	struct bytes body;
 	struct status st;
 
 	call_begin(k);
-	st = wire_admin_slice_put(&k->body, &op);
-	if (st.code != STATUS_OK)
-		return call_refuse(k, st);
+	CALL_PUT(slice_put(k, skip));
 	CALL_ASK(OPCODE_ADMIN_PINS, PROVIDER_ID_CORE, &body);
 	st = wire_admin_pin_list_decode(body, &k->arena, &list);
 	if (st.code == STATUS_OK)
@@ -456,13 +429,6 @@ static struct status quotas_fill(const struct wire_admin_quota_list *from, struc
 	return OK;
 }
 
-static struct status slice_put(struct keyreeve *k, uint64_t skip)
-{
-	const struct wire_admin_slice op = { .skip = skip };
-
-	return wire_admin_slice_put(&k->body, &op);
-}
-
 enum keyreeve_result keyreeve_admin_quotas(struct keyreeve *k, uint64_t skip, struct keyreeve_admin_quotas *ret_list)
 {
 	struct keyreeve_admin_quotas quotas = { .count = 0 };
@@ -471,9 +437,7 @@ enum keyreeve_result keyreeve_admin_quotas(struct keyreeve *k, uint64_t skip, st
 	struct status st;
 
 	call_begin(k);
-	st = slice_put(k, skip);
-	if (st.code != STATUS_OK)
-		return call_refuse(k, st);
+	CALL_PUT(slice_put(k, skip));
 	CALL_ASK(OPCODE_ADMIN_QUOTAS, PROVIDER_ID_CORE, &body);
 	st = wire_admin_quota_list_decode(body, &k->arena, &list);
 	if (st.code == STATUS_OK)
@@ -514,9 +478,7 @@ enum keyreeve_result keyreeve_admin_penalties(
 	struct status st;
 
 	call_begin(k);
-	st = slice_put(k, skip);
-	if (st.code != STATUS_OK)
-		return call_refuse(k, st);
+	CALL_PUT(slice_put(k, skip));
 	CALL_ASK(OPCODE_ADMIN_PENALTIES, PROVIDER_ID_CORE, &body);
 	st = wire_admin_penalty_list_decode(body, &k->arena, &list);
 	if (st.code == STATUS_OK)

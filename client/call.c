@@ -449,6 +449,15 @@ enum keyreeve_result call_done(struct keyreeve *k, struct status st)
 	return result;
 }
 
+enum keyreeve_result call_act(struct keyreeve *k, uint32_t opcode, struct status put)
+{
+	struct bytes body;
+
+	CALL_PUT(put);
+	CALL_ASK(opcode, PROVIDER_ID_CORE, &body);
+	return call_done(k, OK);
+}
+
 enum keyreeve_result call_refuse(struct keyreeve *k, struct status st)
 {
 	enum keyreeve_result result = call_failed(k, st);

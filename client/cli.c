@@ -107,6 +107,27 @@ const char *cli_provider_name(int id)
 	return row != NULL ? row->name : "unknown";
 }
 
+int cli_list(struct cli *cli, const char *what, const char *head, cli_page_fn *page, void *context)
+{
+	struct cli_list list = { .context = context };
+	enum keyreeve_result result;
+	int code = cli_open_admin(cli);
+
+	if (code != 0)
+		return code;
+	if (cli->json)
+		list.all = json_array();
+	else if (head != NULL)
+		(void)puts(head);
+	do
+		result = page(cli, &list);
+	while (result == KEYREEVE_OK && list.has_more);
+	if (result == KEYREEVE_OK)
+		return list.all != NULL ? cli_json(list.all) : 0;
+	json_decref(list.all);
+	return cli_failed(cli, what);
+}
+
 int cli_key_find(struct cli *cli, const char *name, struct keyreeve_key *ret_key)
 {
 	struct keyreeve_keys list = { 0 };

@@ -45,6 +45,8 @@ struct cli_command {
 
 /* The handle, opened as the options say; else an exit code. */
 int cli_open(struct cli *cli);
+/* The same on the administrators' socket, unless another was named. */
+int cli_open_admin(struct cli *cli);
 /* The source of tokens, opened when it is first needed; NULL and a message when there is none. */
 struct keyreeve_spiffe *cli_spiffe(struct cli *cli);
 
@@ -66,6 +68,17 @@ int cli_json(json_t *value);
 /* { "WHAT": "name" } */
 int cli_json_named(const char *what, const char *name);
 json_t *cli_json_text(const char *text);
+
+/* A list of administrators that comes in pages: printed below `head` (NULL: none), or with --json as one array. */
+struct cli_list {
+	json_t *all;   /* where entries go; NULL: they are printed */
+	void *context; /* of the list: what it needs from the page before */
+	uint64_t skip; /* the same where that is a number */
+	bool has_more;
+};
+/* Asks for the next page and shows its entries; what fails has none. */
+typedef enum keyreeve_result cli_page_fn(struct cli *cli, struct cli_list *list);
+int cli_list(struct cli *cli, const char *what, const char *head, cli_page_fn *page, void *context);
 
 /* One of the caller's keys by name: fills ret_key and turns the handle to its provider.  With --provider only that
  * one counts.  ret_key->type is empty when the list does not show it (policy may hide it): not a failure. */

@@ -11,13 +11,6 @@
 
 enum { TIME_BYTES = 32 };
 
-/* The handle, on the administrators' socket unless another was named. */
-static int open_admin(struct cli *cli)
-{
-	cli->is_admin = true;
-	return cli_open(cli);
-}
-
 /* "2026-11-23T15:04:05Z" */
 static const char *time_text(int64_t unix_s, char text[TIME_BYTES])
 {
@@ -117,7 +110,7 @@ static void status_print(const struct keyreeve_admin_status *status)
 int cmd_admin_status(struct cli *cli, const char *const *argument)
 {
 	struct keyreeve_admin_status status;
-	int code = open_admin(cli);
+	int code = cli_open_admin(cli);
 
 	(void)argument;
 	if (code != 0)
@@ -189,47 +182,41 @@ static void key_print(const struct keyreeve_admin_key *key)
 	(void)putchar('\n');
 }
 
-static void page_show(const struct keyreeve_admin_keys *page, json_t *all)
+struct keys_walk {
+	const char *provider;		 /* instance; NULL: of all */
+	struct keyreeve_admin_keys page; /* the one before; owned */
+};
+
+static enum keyreeve_result keys_page(struct cli *cli, struct cli_list *list)
 {
-	for (size_t i = 0; i < page->count; i++) {
-		if (all != NULL)
-			json_array_append_new(all, key_json(&page->items[i]));
+	struct keys_walk *walk = list->context;
+	struct keyreeve_admin_keys page = { .count = 0 };
+	enum keyreeve_result result = keyreeve_admin_keys(
+		cli->handle, cli->tenant, walk->provider, walk->page.next != NULL ? &walk->page : NULL, &page);
+
+	for (size_t i = 0; i < page.count; i++) {
+		if (list->all != NULL)
+			json_array_append_new(list->all, key_json(&page.items[i]));
 		else
-			key_print(&page->items[i]);
+			key_print(&page.items[i]);
 	}
+	keyreeve_admin_keys_free(&walk->page);
+	walk->page = page;
+	list->has_more = page.next != NULL;
+	return result;
 }
 
 int cmd_admin_keys(struct cli *cli, const char *const *argument)
 {
-	struct keyreeve_admin_keys page = { .count = 0 }, next;
-	const char *provider = cli->provider; /* an instance here, not a kind */
-	enum keyreeve_result result;
-	json_t *all = NULL;
+	struct keys_walk walk = { .provider = cli->provider }; /* an instance here, not a kind */
 	int code;
 
 	(void)argument;
 	cli->provider = NULL;
-	code = open_admin(cli);
-	if (code != 0)
-		return code;
-	if (cli->json)
-		all = json_array();
-	else
-		(void)printf("%-20s  %-20s  %-12s  %s\n", "CREATED", "LAST USED", "PROVIDER", "OWNER  KEY");
-	result = keyreeve_admin_keys(cli->handle, cli->tenant, provider, NULL, &page);
-	while (result == KEYREEVE_OK) {
-		page_show(&page, all);
-		if (page.next == NULL)
-			break;
-		result = keyreeve_admin_keys(cli->handle, cli->tenant, provider, &page, &next);
-		keyreeve_admin_keys_free(&page);
-		page = result == KEYREEVE_OK ? next : (struct keyreeve_admin_keys){ .count = 0 };
-	}
-	keyreeve_admin_keys_free(&page);
-	if (result == KEYREEVE_OK && all != NULL)
-		return cli_json(all);
-	json_decref(all);
-	return result == KEYREEVE_OK ? 0 : cli_failed(cli, "admin keys");
+	code = cli_list(cli, "admin keys", "CREATED               LAST USED             PROVIDER      OWNER  KEY",
+		keys_page, &walk);
+	keyreeve_admin_keys_free(&walk.page);
+	return code;
 }
 
 /* ---- suspend and resume ------------------------------------------------------------------------------ */
@@ -244,7 +231,7 @@ static int hold(struct cli *cli, const char *const *argument, bool resume)
 	if (!is_tenant && (cli->tenant != NULL || argument[0] == NULL || argument[1] == NULL))
 		return cli_refuse(cli, KEYREEVE_INVALID, resume ? "admin resume" : "admin suspend",
 			"it is about a tenant, or about a key of an owner", "--tenant NAME, or OWNER KEY");
-	code = open_admin(cli);
+	code = cli_open_admin(cli);
 	if (code != 0)
 		return code;
 	if (is_tenant)
@@ -315,35 +302,28 @@ static void pin_print(const struct keyreeve_admin_pin *pin)
 	(void)putchar('\n');
 }
 
-int cmd_admin_pins(struct cli *cli, const char *const *argument)
+static enum keyreeve_result pins_page(struct cli *cli, struct cli_list *list)
 {
 	struct keyreeve_admin_pins page = { .count = 0 };
-	json_t *all = NULL;
-	uint64_t skip = 0;
-	int code = open_admin(cli);
+	enum keyreeve_result result = keyreeve_admin_pins(cli->handle, list->skip, &page);
 
+	for (size_t i = 0; i < page.count; i++) {
+		if (list->all != NULL)
+			json_array_append_new(list->all, pin_json(&page.items[i]));
+		else
+			pin_print(&page.items[i]);
+	}
+	list->skip = page.next;
+	list->has_more = page.next != 0;
+	keyreeve_admin_pins_free(&page);
+	return result;
+}
+
+int cmd_admin_pins(struct cli *cli, const char *const *argument)
+{
 	(void)argument;
-	if (code != 0)
-		return code;
-	if (cli->json)
-		all = json_array();
-	else
-		(void)printf("%-16s  %-20s  %7s  %s\n", "TOKEN", "UNTIL", "REFUSED", "UID:GID  IDENTITY");
-	do {
-		if (keyreeve_admin_pins(cli->handle, skip, &page) != KEYREEVE_OK) {
-			json_decref(all);
-			return cli_failed(cli, "admin pins");
-		}
-		for (size_t i = 0; i < page.count; i++) {
-			if (all != NULL)
-				json_array_append_new(all, pin_json(&page.items[i]));
-			else
-				pin_print(&page.items[i]);
-		}
-		skip = page.next;
-		keyreeve_admin_pins_free(&page);
-	} while (skip != 0);
-	return all != NULL ? cli_json(all) : 0;
+	return cli_list(cli, "admin pins", "TOKEN             UNTIL                 REFUSED  UID:GID  IDENTITY",
+		pins_page, NULL);
 }
 
 /* ---- quotas and penalties ---------------------------------------------------------------------------- */
@@ -398,36 +378,30 @@ static void quota_print(const struct keyreeve_admin_quota *quota)
 	(void)putchar('\n');
 }
 
-int cmd_admin_quotas(struct cli *cli, const char *const *argument)
+static enum keyreeve_result quotas_page(struct cli *cli, struct cli_list *list)
 {
 	struct keyreeve_admin_quotas page = { .count = 0 };
-	json_t *all = NULL;
-	uint64_t skip = 0;
-	int code = open_admin(cli);
+	enum keyreeve_result result = keyreeve_admin_quotas(cli->handle, list->skip, &page);
 
+	for (size_t i = 0; i < page.count; i++) {
+		if (list->all != NULL)
+			json_array_append_new(list->all, quota_json(&page.items[i]));
+		else
+			quota_print(&page.items[i]);
+	}
+	list->skip = page.next;
+	list->has_more = page.next != 0;
+	keyreeve_admin_quotas_free(&page);
+	return result;
+}
+
+int cmd_admin_quotas(struct cli *cli, const char *const *argument)
+{
 	(void)argument;
-	if (code != 0)
-		return code;
-	if (cli->json)
-		all = json_array();
-	else
-		(void)printf("%-20s  %9s  %9s  %11s  %15s  %19s  %s\n", "TENANT", "KEYS", "IN FLIGHT", "REQUESTS/S",
-			"REQUESTS TODAY", "BYTES/S", "AUTHENTICATOR");
-	do {
-		if (keyreeve_admin_quotas(cli->handle, skip, &page) != KEYREEVE_OK) {
-			json_decref(all);
-			return cli_failed(cli, "admin quotas");
-		}
-		for (size_t i = 0; i < page.count; i++) {
-			if (all != NULL)
-				json_array_append_new(all, quota_json(&page.items[i]));
-			else
-				quota_print(&page.items[i]);
-		}
-		skip = page.next;
-		keyreeve_admin_quotas_free(&page);
-	} while (skip != 0);
-	return all != NULL ? cli_json(all) : 0;
+	return cli_list(cli, "admin quotas",
+		"TENANT                     KEYS  IN FLIGHT   REQUESTS/S   REQUESTS TODAY              BYTES/S  "
+		"AUTHENTICATOR",
+		quotas_page, NULL);
 }
 
 static json_t *penalty_json(const struct keyreeve_admin_penalty *penalty)
@@ -449,33 +423,26 @@ static void penalty_print(const struct keyreeve_admin_penalty *penalty)
 		penalty->is_uid ? "throttled" : "boxed", penalty->failures, penalty->left_s);
 }
 
-int cmd_admin_penalties(struct cli *cli, const char *const *argument)
+static enum keyreeve_result penalties_page(struct cli *cli, struct cli_list *list)
 {
 	struct keyreeve_admin_penalties page = { .count = 0 };
-	json_t *all = NULL;
-	uint64_t skip = 0;
-	int code = open_admin(cli);
+	enum keyreeve_result result = keyreeve_admin_penalties(cli->handle, list->skip, &page);
 
+	for (size_t i = 0; i < page.count; i++) {
+		if (list->all != NULL)
+			json_array_append_new(list->all, penalty_json(&page.items[i]));
+		else
+			penalty_print(&page.items[i]);
+	}
+	list->skip = page.next;
+	list->has_more = page.next != 0;
+	keyreeve_admin_penalties_free(&page);
+	return result;
+}
+
+int cmd_admin_penalties(struct cli *cli, const char *const *argument)
+{
 	(void)argument;
-	if (code != 0)
-		return code;
-	if (cli->json)
-		all = json_array();
-	else
-		(void)printf("%-10s  %-10s  %-9s  %8s  %s\n", "UID", "PID", "KIND", "FAILURES", "LEFT");
-	do {
-		if (keyreeve_admin_penalties(cli->handle, skip, &page) != KEYREEVE_OK) {
-			json_decref(all);
-			return cli_failed(cli, "admin penalties");
-		}
-		for (size_t i = 0; i < page.count; i++) {
-			if (all != NULL)
-				json_array_append_new(all, penalty_json(&page.items[i]));
-			else
-				penalty_print(&page.items[i]);
-		}
-		skip = page.next;
-		keyreeve_admin_penalties_free(&page);
-	} while (skip != 0);
-	return all != NULL ? cli_json(all) : 0;
+	return cli_list(
+		cli, "admin penalties", "UID         PID         KIND       FAILURES  LEFT", penalties_page, NULL);
 }

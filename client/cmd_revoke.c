@@ -13,12 +13,6 @@
 
 enum { HEX_BYTES = 2 * DIGEST_SHA256_BYTES + 1, TIME_TEXT = 24 };
 
-static int open_admin(struct cli *cli)
-{
-	cli->is_admin = true;
-	return cli_open(cli);
-}
-
 /* ---- what is revoked --------------------------------------------------------------------------------- */
 
 static bool jti_hash(const char *jti, char ret_hex[HEX_BYTES])
@@ -157,7 +151,7 @@ static int act(struct cli *cli, const char *what, const char *done,
 	if (code == 0)
 		code = times_parse(cli, &w.revocation);
 	if (code == 0)
-		code = open_admin(cli);
+		code = cli_open_admin(cli);
 	if (code != 0)
 		return code;
 	memcpy(&w.revocation.because, &cli->because, sizeof(cli->because));
@@ -189,7 +183,7 @@ int cmd_clock(struct cli *cli, const char *const *argument)
 	if (!cli->lower)
 		return cli_refuse(cli, KEYREEVE_INVALID, "admin clock", "it is not said what to do",
 			"--lower: the machine's clock is right, judge by it");
-	code = open_admin(cli);
+	code = cli_open_admin(cli);
 	if (code != 0)
 		return code;
 	if (keyreeve_admin_clock_lower(cli->handle) != KEYREEVE_OK)
@@ -259,35 +253,26 @@ static void revocation_print(const struct keyreeve_revocation *r)
 	(void)putchar('\n');
 }
 
+static enum keyreeve_result revocations_page(struct cli *cli, struct cli_list *list)
+{
+	const struct keyreeve_revocations before = { .next = (uint32_t)list->skip };
+	struct keyreeve_revocations page = { .count = 0 };
+	enum keyreeve_result result = keyreeve_admin_revocations(cli->handle, &before, &page);
+
+	for (size_t i = 0; i < page.count; i++) {
+		if (list->all != NULL)
+			json_array_append_new(list->all, revocation_json(&page.items[i]));
+		else
+			revocation_print(&page.items[i]);
+	}
+	list->skip = page.next;
+	list->has_more = page.next != 0;
+	keyreeve_admin_revocations_free(&page);
+	return result;
+}
+
 int cmd_revocations(struct cli *cli, const char *const *argument)
 {
-	struct keyreeve_revocations page = { .count = 0 }, next;
-	enum keyreeve_result result;
-	json_t *all = NULL;
-	int code = open_admin(cli);
-
 	(void)argument;
-	if (code != 0)
-		return code;
-	if (cli->json)
-		all = json_array();
-	result = keyreeve_admin_revocations(cli->handle, NULL, &page);
-	while (result == KEYREEVE_OK) {
-		for (size_t i = 0; i < page.count; i++) {
-			if (all != NULL)
-				json_array_append_new(all, revocation_json(&page.items[i]));
-			else
-				revocation_print(&page.items[i]);
-		}
-		if (page.next == 0)
-			break;
-		result = keyreeve_admin_revocations(cli->handle, &page, &next);
-		keyreeve_admin_revocations_free(&page);
-		page = result == KEYREEVE_OK ? next : (struct keyreeve_revocations){ .count = 0 };
-	}
-	keyreeve_admin_revocations_free(&page);
-	if (result == KEYREEVE_OK && all != NULL)
-		return cli_json(all);
-	json_decref(all);
-	return result == KEYREEVE_OK ? 0 : cli_failed(cli, "admin revocations");
+	return cli_list(cli, "admin revocations", NULL, revocations_page, NULL);
 }

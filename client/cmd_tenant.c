@@ -7,12 +7,6 @@
 #include "client/keyreeve_admin.h"
 #include "wire/opcode.h"
 
-static int open_admin(struct cli *cli)
-{
-	cli->is_admin = true;
-	return cli_open(cli);
-}
-
 /* ---- list -------------------------------------------------------------------------------------------- */
 
 static const struct {
@@ -72,44 +66,33 @@ static void space_print(const struct keyreeve_admin_space *space)
 	(void)putchar('\n');
 }
 
-static void page_show(const struct keyreeve_admin_spaces *page, json_t *all)
+static enum keyreeve_result spaces_page(struct cli *cli, struct cli_list *list)
 {
-	for (size_t i = 0; i < page->count; i++) {
-		if (all != NULL)
-			json_array_append_new(all, space_json(&page->items[i]));
+	struct keyreeve_admin_spaces *before = list->context, page = { .count = 0 };
+	enum keyreeve_result result =
+		keyreeve_admin_spaces(cli->handle, cli->tenant, before->next != NULL ? before : NULL, &page);
+
+	for (size_t i = 0; i < page.count; i++) {
+		if (list->all != NULL)
+			json_array_append_new(list->all, space_json(&page.items[i]));
 		else
-			space_print(&page->items[i]);
+			space_print(&page.items[i]);
 	}
+	keyreeve_admin_spaces_free(before);
+	*before = page;
+	list->has_more = page.next != NULL;
+	return result;
 }
 
 int cmd_tenant_list(struct cli *cli, const char *const *argument)
 {
-	struct keyreeve_admin_spaces page = { .count = 0 }, next;
-	enum keyreeve_result result;
-	json_t *all = NULL;
-	int code = open_admin(cli);
+	struct keyreeve_admin_spaces before = { .count = 0 };
+	int code;
 
 	(void)argument;
-	if (code != 0)
-		return code;
-	if (cli->json)
-		all = json_array();
-	else
-		(void)printf("%-20s  %6s  %-9s  %s\n", "TENANT", "KEYS", "NEEDS", "OWNER");
-	result = keyreeve_admin_spaces(cli->handle, cli->tenant, NULL, &page);
-	while (result == KEYREEVE_OK) {
-		page_show(&page, all);
-		if (page.next == NULL)
-			break;
-		result = keyreeve_admin_spaces(cli->handle, cli->tenant, &page, &next);
-		keyreeve_admin_spaces_free(&page);
-		page = result == KEYREEVE_OK ? next : (struct keyreeve_admin_spaces){ .count = 0 };
-	}
-	keyreeve_admin_spaces_free(&page);
-	if (result == KEYREEVE_OK && all != NULL)
-		return cli_json(all);
-	json_decref(all);
-	return result == KEYREEVE_OK ? 0 : cli_failed(cli, "tenant list");
+	code = cli_list(cli, "tenant list", "TENANT                  KEYS  NEEDS      OWNER", spaces_page, &before);
+	keyreeve_admin_spaces_free(&before);
+	return code;
 }
 
 /* ---- link and unlink --------------------------------------------------------------------------------- */
@@ -129,7 +112,7 @@ static int link_done(struct cli *cli, const char *const *argument, bool is_linke
 
 int cmd_tenant_link(struct cli *cli, const char *const *argument)
 {
-	int code = open_admin(cli);
+	int code = cli_open_admin(cli);
 
 	if (code != 0)
 		return code;
@@ -140,7 +123,7 @@ int cmd_tenant_link(struct cli *cli, const char *const *argument)
 
 int cmd_tenant_unlink(struct cli *cli, const char *const *argument)
 {
-	int code = open_admin(cli);
+	int code = cli_open_admin(cli);
 
 	if (code != 0)
 		return code;
@@ -167,7 +150,7 @@ int cmd_tenant_strength(struct cli *cli, const char *const *argument)
 	if (auth == KEYREEVE_AUTH_NONE)
 		return cli_refuse(cli, KEYREEVE_INVALID, argument[1], "no such way to authenticate",
 			"direct, unix-peer, issuer or jwt-svid");
-	code = open_admin(cli);
+	code = cli_open_admin(cli);
 	if (code != 0)
 		return code;
 	if (keyreeve_admin_strength(cli->handle, argument[0], auth) != KEYREEVE_OK)
@@ -187,7 +170,7 @@ int cmd_tenant_strength(struct cli *cli, const char *const *argument)
 
 int cmd_tenant_confirm(struct cli *cli, const char *const *argument)
 {
-	int code = open_admin(cli);
+	int code = cli_open_admin(cli);
 
 	if (code != 0)
 		return code;
@@ -201,7 +184,7 @@ int cmd_tenant_confirm(struct cli *cli, const char *const *argument)
 
 int cmd_tenant_purge(struct cli *cli, const char *const *argument)
 {
-	int code = open_admin(cli);
+	int code = cli_open_admin(cli);
 
 	if (code != 0)
 		return code;

@@ -34,6 +34,13 @@ void call_begin(struct keyreeve *k);
 enum keyreeve_result call_service(struct keyreeve *k, uint32_t opcode, int provider, struct bytes *ret_body);
 void call_end(struct keyreeve *k);
 
+/* Write the request's body; returns from the caller when that fails. */
+#define CALL_PUT(put)                                \
+	do {                                         \
+		struct status put_ = (put);          \
+		if (put_.code != STATUS_OK)          \
+			return call_refuse(k, put_); \
+	} while (0)
 /* The body is written: ask; returns from the caller when there is no good answer. */
 #define CALL_ASK(opcode, provider, body)                                             \
 	do {                                                                         \
@@ -45,6 +52,9 @@ void call_end(struct keyreeve *k);
 	} while (0)
 /* End of a call whose answer was decoded with st; whatever is wrong with an answer is CLIENT_ANSWER. */
 enum keyreeve_result call_done(struct keyreeve *k, struct status st);
+/* An act of an administrator, whose answer says only that it is done: all that is left of the call once its body is
+ * written with `put`. */
+enum keyreeve_result call_act(struct keyreeve *k, uint32_t opcode, struct status put);
 /* End of a call that was not made: its request could not be written. */
 enum keyreeve_result call_refuse(struct keyreeve *k, struct status st);
 /* The peer's text into ours: cut, terminated, printable. */

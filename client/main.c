@@ -428,6 +428,12 @@ int cli_open(struct cli *cli)
 	return 0;
 }
 
+int cli_open_admin(struct cli *cli)
+{
+	cli->is_admin = true;
+	return cli_open(cli);
+}
+
 int main(int argc, char **argv)
 {
 	struct parsed parsed = { .help = false };

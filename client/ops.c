@@ -114,9 +114,7 @@ enum keyreeve_result keyreeve_list_opcodes(struct keyreeve *k, int provider, str
 	call_begin(k);
 	if (provider < 0)
 		return call_invalid(k, "no such provider", "");
-	st = wire_list_opcodes_put(&k->body, &op);
-	if (st.code != STATUS_OK)
-		return call_refuse(k, st);
+	CALL_PUT(wire_list_opcodes_put(&k->body, &op));
 	CALL_ASK(OPCODE_LIST_OPCODES, PROVIDER_ID_CORE, &body);
 	st = wire_opcodes_decode(body, &k->arena, &list);
 	if (st.code == STATUS_OK) {
@@ -195,7 +193,6 @@ enum keyreeve_result keyreeve_generate_key(
 {
 	struct wire_generate_key op = { .key_name = bytes_from_text(name) };
 	struct bytes body;
-	struct status st;
 
 	call_begin(k);
 	if (!psa_key_from_name(type, &op.attributes))
@@ -207,11 +204,8 @@ enum keyreeve_result keyreeve_generate_key(
 	if ((usage & ~(unsigned)PSA_USAGE_ALL) != 0)
 		return call_invalid(k, "unknown usage flag", "");
 	op.attributes.usage = psa_usage_implied((uint16_t)(usage != 0 ? usage : USAGE_DEFAULT));
-	st = wire_name_check(op.key_name);
-	if (st.code == STATUS_OK)
-		st = wire_generate_key_put(&k->body, &op);
-	if (st.code != STATUS_OK)
-		return call_refuse(k, st);
+	CALL_PUT(wire_name_check(op.key_name));
+	CALL_PUT(wire_generate_key_put(&k->body, &op));
 	CALL_ASK(OPCODE_PSA_GENERATE_KEY, CALL_IMPLICIT, &body);
 	return call_done(k, OK);
 }
@@ -227,12 +221,9 @@ static struct status name_put(struct keyreeve *k, const char *name)
 enum keyreeve_result keyreeve_destroy_key(struct keyreeve *k, const char *name)
 {
 	struct bytes body;
-	struct status st;
 
 	call_begin(k);
-	st = name_put(k, name);
-	if (st.code != STATUS_OK)
-		return call_refuse(k, st);
+	CALL_PUT(name_put(k, name));
 	CALL_ASK(OPCODE_PSA_DESTROY_KEY, CALL_IMPLICIT, &body);
 	return call_done(k, OK);
 }
@@ -259,12 +250,9 @@ enum keyreeve_result keyreeve_export_public_key(
 	struct keyreeve *k, const char *name, uint8_t *ret_data, size_t *ret_len)
 {
 	struct bytes body;
-	struct status st;
 
 	call_begin(k);
-	st = name_put(k, name);
-	if (st.code != STATUS_OK)
-		return call_refuse(k, st);
+	CALL_PUT(name_put(k, name));
 	CALL_ASK(OPCODE_PSA_EXPORT_PUBLIC_KEY, CALL_IMPLICIT, &body);
 	return data_take(k, body, ret_data, ret_len);
 }
@@ -281,16 +269,12 @@ static bool alg_parse(const char *text, struct psa_alg *ret_alg)
 static enum keyreeve_result sign(struct keyreeve *k, struct wire_sign *op, const char *alg, uint8_t *to, size_t *len)
 {
 	struct bytes body;
-	struct status st;
 
 	call_begin(k);
 	if (!alg_parse(alg, &op->alg))
 		return call_invalid(k, "not a signature algorithm with a hash", ALG_HINT);
-	st = wire_name_check(op->key_name);
-	if (st.code == STATUS_OK)
-		st = wire_sign_put(&k->body, op);
-	if (st.code != STATUS_OK)
-		return call_refuse(k, st);
+	CALL_PUT(wire_name_check(op->key_name));
+	CALL_PUT(wire_sign_put(&k->body, op));
 	CALL_ASK(op->is_message ? OPCODE_PSA_SIGN_MESSAGE : OPCODE_PSA_SIGN_HASH, CALL_IMPLICIT, &body);
 	return data_take(k, body, to, len);
 }
@@ -318,16 +302,12 @@ enum keyreeve_result keyreeve_sign_message(struct keyreeve *k, const char *name,
 static enum keyreeve_result verify(struct keyreeve *k, struct wire_verify *op, const char *alg)
 {
 	struct bytes body;
-	struct status st;
 
 	call_begin(k);
 	if (!alg_parse(alg, &op->alg))
 		return call_invalid(k, "not a signature algorithm with a hash", ALG_HINT);
-	st = wire_name_check(op->key_name);
-	if (st.code == STATUS_OK)
-		st = wire_verify_put(&k->body, op);
-	if (st.code != STATUS_OK)
-		return call_refuse(k, st);
+	CALL_PUT(wire_name_check(op->key_name));
+	CALL_PUT(wire_verify_put(&k->body, op));
 	CALL_ASK(op->is_message ? OPCODE_PSA_VERIFY_MESSAGE : OPCODE_PSA_VERIFY_HASH, CALL_IMPLICIT, &body);
 	return call_done(k, OK);
 }
@@ -364,9 +344,7 @@ enum keyreeve_result keyreeve_generate_random(struct keyreeve *k, uint8_t *ret_d
 	call_begin(k);
 	if (len > KEYREEVE_RANDOM_MAX)
 		return call_invalid(k, "more than 1 MiB of random bytes", "ask several times");
-	st = wire_generate_random_put(&k->body, &op);
-	if (st.code != STATUS_OK)
-		return call_refuse(k, st);
+	CALL_PUT(wire_generate_random_put(&k->body, &op));
 	CALL_ASK(OPCODE_PSA_GENERATE_RANDOM, CALL_IMPLICIT, &body);
 	st = wire_data_result_decode(body, &k->arena, &data);
 	if (st.code == STATUS_OK && data.len != len)
@@ -424,13 +402,7 @@ void keyreeve_clients_free(struct keyreeve_clients *list)
 enum keyreeve_result keyreeve_delete_client(struct keyreeve *k, const char *client)
 {
 	struct wire_delete_client op = { .client = bytes_from_text(client) };
-	struct bytes body;
-	struct status st;
 
 	call_begin(k);
-	st = wire_delete_client_put(&k->body, &op);
-	if (st.code != STATUS_OK)
-		return call_refuse(k, st);
-	CALL_ASK(OPCODE_DELETE_CLIENT, PROVIDER_ID_CORE, &body);
-	return call_done(k, OK);
+	return call_act(k, OPCODE_DELETE_CLIENT, wire_delete_client_put(&k->body, &op));
 }

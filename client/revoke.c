@@ -52,8 +52,6 @@ static enum keyreeve_result ask(struct keyreeve *k, uint32_t opcode, const struc
 		.authenticator = (uint32_t)what->auth,
 		.domain = optional(what->domain),
 		.value = optional(what->value) };
-	struct bytes body;
-	struct status st;
 
 	call_begin(k);
 	if (is_hash(what->kind)) {
@@ -66,11 +64,7 @@ static enum keyreeve_result ask(struct keyreeve *k, uint32_t opcode, const struc
 		op.lasts_s = what->lasts_s;
 		op.because = optional(what->because);
 	}
-	st = wire_admin_revoke_put(&k->body, &op);
-	if (st.code != STATUS_OK)
-		return call_refuse(k, st);
-	CALL_ASK(opcode, PROVIDER_ID_CORE, &body);
-	return call_done(k, OK);
+	return call_act(k, opcode, wire_admin_revoke_put(&k->body, &op));
 }
 
 enum keyreeve_result keyreeve_admin_revoke(struct keyreeve *k, const struct keyreeve_revocation *what)
@@ -146,9 +140,7 @@ enum keyreeve_result keyreeve_admin_revocations(
 	struct status st;
 
 	call_begin(k);
-	st = wire_admin_revocations_put(&k->body, after != NULL ? after->next : 0);
-	if (st.code != STATUS_OK)
-		return call_refuse(k, st);
+	CALL_PUT(wire_admin_revocations_put(&k->body, after != NULL ? after->next : 0));
 	CALL_ASK(OPCODE_ADMIN_REVOCATIONS, PROVIDER_ID_CORE, &body);
 	st = wire_admin_revocation_list_decode(body, &k->arena, &list);
 	if (st.code == STATUS_OK)
@@ -176,9 +168,6 @@ void keyreeve_admin_revocations_free(struct keyreeve_revocations *list)
 
 enum keyreeve_result keyreeve_admin_clock_lower(struct keyreeve *k)
 {
-	struct bytes body;
-
 	call_begin(k);
-	CALL_ASK(OPCODE_ADMIN_CLOCK, PROVIDER_ID_CORE, &body);
-	return call_done(k, OK);
+	return call_act(k, OPCODE_ADMIN_CLOCK, OK);
 }
