@@ -1,212 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/config_yaml.h"
 
-#include <stdarg.h>
 #include <stdio.h>
-#include <yaml.h>
+#include <stdlib.h>
 
+#include "agent/config_walk.h"
 #include "base/own.h"
-
-enum { PATH_BYTES = 256, SENTENCE_BYTES = 640 };
-
-/* Where a field stands, so that a later check can point at it. */
-struct place {
-	char *path; /* owned */
-	yaml_mark_t mark;
-	bool is_later; /* refused as not built yet: what a check finds there follows from that */
-};
-
-struct walk {
-	yaml_parser_t parser;
-	yaml_event_t event;
-	bool has_event;
-	bool is_over; /* nothing more can be read */
-	struct bytes text;
-	const char *file;
-	struct buf *errors;
-	unsigned error_count, later_count, depth;
-	bool no_memory;
-	char path[PATH_BYTES];
-	size_t path_len;
-	struct place *places;
-	size_t place_count;
-};
-
-/* ---- errors --------------------------------------------------------------------------------------------------- */
-
-static void report_at(struct walk *w, yaml_mark_t mark, const char *format, ...) __attribute__((format(printf, 3, 4)));
-static void report_at(struct walk *w, yaml_mark_t mark, const char *format, ...)
-{
-	char sentence[SENTENCE_BYTES];
-	va_list args;
-
-	if (++w->error_count > CONFIG_ERRORS_MAX)
-		return;
-	va_start(args, format);
-	(void)vsnprintf(sentence, sizeof(sentence), format, args);
-	va_end(args);
-	buf_printf(w->errors, "%s:%zu:%zu: %s\n", w->file, mark.line + 1, mark.column + 1, sentence);
-}
-
-/* About the field that is being read. */
-static void report(struct walk *w, yaml_mark_t mark, const char *sentence)
-{
-	report_at(w, mark, "%s %s", w->path_len > 0 ? w->path : "the file", sentence);
-}
-
-static void report_later(struct walk *w, yaml_mark_t mark, const char *sentence)
-{
-	w->later_count++;
-	report(w, mark, sentence);
-}
-
-/* ---- the path of the field that is being read ------------------------------------------------------------------ */
-
-static size_t path_push(struct walk *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static size_t path_push(struct walk *w, const char *format, ...)
-{
-	size_t was = w->path_len, room = PATH_BYTES - was;
-	va_list args;
-	int len;
-
-	va_start(args, format);
-	len = vsnprintf(w->path + was, room, format, args);
-	va_end(args);
-	w->path_len = len < 0 ? was : (size_t)len < room ? was + (size_t)len : PATH_BYTES - 1;
-	return was;
-}
-
-static size_t path_push_name(struct walk *w, const char *name)
-{
-	return path_push(w, "%s%s", w->path_len > 0 ? "." : "", name);
-}
-
-static void path_pop(struct walk *w, size_t was)
-{
-	w->path_len = was;
-	w->path[was] = '\0';
-}
-
-static void place_keep(struct walk *w, yaml_mark_t mark, bool is_later)
-{
-	char *path = strdup(w->path);
-
-	if ((w->place_count & (w->place_count - 1)) == 0) {
-		size_t room = w->place_count == 0 ? 1 : w->place_count * 2;
-		struct place *places = reallocarray(w->places, room, sizeof(*places));
-
-		if (places == NULL) {
-			free(path);
-			w->no_memory = true;
-			return;
-		}
-		w->places = places;
-	}
-	w->no_memory |= path == NULL;
-	w->places[w->place_count++] = (struct place){ path, mark, is_later };
-	// cppcheck-suppress memleak ; the place owns it
-}
-
-/* ---- events ---------------------------------------------------------------------------------------------------- */
-
-/* A reader's error has an offset in bytes only. */
-static yaml_mark_t mark_of_offset(const struct walk *w, size_t offset)
-{
-	yaml_mark_t mark = { 0 };
-
-	for (size_t i = 0; i < offset && i < w->text.len; i++) {
-		mark.column = w->text.data[i] == '\n' ? 0 : mark.column + 1;
-		mark.line += w->text.data[i] == '\n';
-	}
-	return mark;
-}
-
-static void syntax_report(struct walk *w)
-{
-	const yaml_parser_t *p = &w->parser;
-	const char *context = p->context != NULL ? p->context : "";
-
-	if (p->error == YAML_MEMORY_ERROR)
-		w->no_memory = true;
-	else if (p->error == YAML_READER_ERROR)
-		report_at(w, mark_of_offset(w, p->problem_offset), "not valid YAML: %s", p->problem);
-	else if (strstr(context, "scanning an alias") != NULL)
-		report_at(w, p->problem_mark, "a value that begins with '*' must be quoted, as in \"**\"");
-	else
-		report_at(w, p->problem_mark, "not valid YAML: %s%s%s", p->problem, context[0] != '\0' ? " " : "",
-			context);
-	w->is_over = true;
-}
-
-/* The next event becomes the current one; w->is_over when there is none that could be used. */
-static void advance(struct walk *w)
-{
-	if (w->is_over)
-		return;
-	if (w->has_event)
-		yaml_event_delete(&w->event);
-	w->has_event = yaml_parser_parse(&w->parser, &w->event) == 1;
-	if (!w->has_event) {
-		syntax_report(w);
-		return;
-	}
-	if (w->event.type == YAML_SEQUENCE_START_EVENT || w->event.type == YAML_MAPPING_START_EVENT)
-		w->depth++;
-	if (w->event.type == YAML_SEQUENCE_END_EVENT || w->event.type == YAML_MAPPING_END_EVENT)
-		w->depth--;
-	if (w->depth > CONFIG_DEPTH_MAX) {
-		report_at(w, w->event.start_mark, "nested deeper than %d", CONFIG_DEPTH_MAX);
-		w->is_over = true;
-	}
-}
-
-/* From the first event of a node to its last. */
-static void skip(struct walk *w)
-{
-	unsigned level = 0;
-
-	while (!w->is_over) {
-		if (w->event.type == YAML_SEQUENCE_START_EVENT || w->event.type == YAML_MAPPING_START_EVENT)
-			level++;
-		if (w->event.type == YAML_SEQUENCE_END_EVENT || w->event.type == YAML_MAPPING_END_EVENT)
-			level--;
-		if (level == 0)
-			return;
-		advance(w);
-	}
-}
-
-/* YAML's own ways of saying the same thing twice, or of another type. */
-static bool is_plain_node(struct walk *w)
-{
-	const yaml_event_t *e = &w->event;
-	const yaml_char_t *anchor = NULL, *tag = NULL;
-
-	if (e->type == YAML_ALIAS_EVENT) {
-		report_at(w, e->start_mark, "aliases are refused; quote a value that begins with '*'");
-		return false;
-	}
-	if (e->type == YAML_SCALAR_EVENT) {
-		anchor = e->data.scalar.anchor;
-		tag = e->data.scalar.tag;
-	} else if (e->type == YAML_SEQUENCE_START_EVENT) {
-		anchor = e->data.sequence_start.anchor;
-		tag = e->data.sequence_start.tag;
-	} else if (e->type == YAML_MAPPING_START_EVENT) {
-		anchor = e->data.mapping_start.anchor;
-		tag = e->data.mapping_start.tag;
-	}
-	if (anchor != NULL)
-		report_at(w, e->start_mark, "anchors are refused; quote a value that begins with '&'");
-	else if (tag != NULL)
-		report_at(w, e->start_mark, "tags are refused; quote a value that begins with '!'");
-	return anchor == NULL && tag == NULL;
-}
-
-static struct bytes scalar_of(const yaml_event_t *event)
-{
-	return bytes_of(event->data.scalar.value, event->data.scalar.length);
-}
 
 /* ---- nodes ------------------------------------------------------------------------------------------------------ */
 
@@ -226,15 +25,15 @@ static bool takes_scalar(const struct config_field *field)
 static void scalar_take(struct walk *w, const struct config_field *field, void *base)
 {
 	char text[CONFIG_TEXT_BYTES] = "";
-	struct status st = config_scalar(field, scalar_of(&w->event), base, text);
+	struct status st = config_scalar(field, walk_scalar(&w->event), base, text);
 
 	if (st.code == STATUS_NO_MEMORY)
 		w->no_memory = true;
 	else if (st.code == STATUS_CONFIG_UNSUPPORTED) {
-		place_keep(w, w->event.start_mark, true);
-		report_later(w, w->event.start_mark, text);
+		walk_place_keep(w, w->event.start_mark, true);
+		walk_report_later(w, w->event.start_mark, text);
 	} else if (st.code != STATUS_OK)
-		report(w, w->event.start_mark, text);
+		walk_report(w, w->event.start_mark, text);
 }
 
 /* One entry of a list of maps. */
@@ -243,13 +42,13 @@ static void entry_take(struct walk *w, const struct config_field *field, void *b
 	void *element;
 
 	if (w->event.type != YAML_MAPPING_START_EVENT) {
-		report(w, w->event.start_mark, "must be a map");
-		skip(w);
+		walk_report(w, w->event.start_mark, "must be a map");
+		walk_skip(w);
 		return;
 	}
 	if (config_list_full(field, base)) {
-		report(w, w->event.start_mark, "is one entry too many");
-		skip(w);
+		walk_report(w, w->event.start_mark, "is one entry too many");
+		walk_skip(w);
 		return;
 	}
 	element = config_list_grow(field, base);
@@ -257,7 +56,7 @@ static void entry_take(struct walk *w, const struct config_field *field, void *b
 	if (element != NULL)
 		map_walk(w, field->shape, element);
 	else
-		skip(w);
+		walk_skip(w);
 }
 
 static void list_walk(struct walk *w, const struct config_field *field, void *base)
@@ -265,43 +64,43 @@ static void list_walk(struct walk *w, const struct config_field *field, void *ba
 	yaml_mark_t start = w->event.start_mark;
 	unsigned i = 0;
 
-	for (advance(w); !w->is_over && w->event.type != YAML_SEQUENCE_END_EVENT; advance(w), i++) {
-		size_t was = path_push(w, "[%u]", i);
+	for (walk_advance(w); !w->is_over && w->event.type != YAML_SEQUENCE_END_EVENT; walk_advance(w), i++) {
+		size_t was = walk_path_push(w, "[%u]", i);
 
-		place_keep(w, w->event.start_mark, false);
-		if (!is_plain_node(w))
-			skip(w);
+		walk_place_keep(w, w->event.start_mark, false);
+		if (!walk_is_plain(w))
+			walk_skip(w);
 		else if (field->type == CONFIG_TYPE_LIST)
 			entry_take(w, field, base);
 		else if (w->event.type == YAML_SCALAR_EVENT)
 			scalar_take(w, field, base);
 		else {
-			report(w, w->event.start_mark, "must be a single value");
-			skip(w);
+			walk_report(w, w->event.start_mark, "must be a single value");
+			walk_skip(w);
 		}
-		path_pop(w, was);
+		walk_path_pop(w, was);
 	}
 	if (i < field->min || (i == 0 && field->type == CONFIG_TYPE_BITS))
-		report(w, start, "is an empty list");
+		walk_report(w, start, "is an empty list");
 }
 
 /* A map of texts: names are the file's own. */
 static void env_take(struct walk *w, const struct config_field *field, void *base, struct bytes name)
 {
-	struct bytes value = scalar_of(&w->event);
+	struct bytes value = walk_scalar(&w->event);
 	struct config_env *env;
 
 	for (size_t i = 0; i < value.len; i++)
 		if (value.data[i] < 0x20 || value.data[i] == 0x7f) {
-			report(w, w->event.start_mark, "has a control character");
+			walk_report(w, w->event.start_mark, "has a control character");
 			return;
 		}
 	if (value.len > CONFIG_TEXT_MAX || name.len > CONFIG_TEXT_MAX || memchr(name.data, '\0', name.len) != NULL) {
-		report(w, w->event.start_mark, "is too long");
+		walk_report(w, w->event.start_mark, "is too long");
 		return;
 	}
 	if (config_list_full(field, base)) {
-		report(w, w->event.start_mark, "is one entry too many");
+		walk_report(w, w->event.start_mark, "is one entry too many");
 		return;
 	}
 	env = config_list_grow(field, base);
@@ -323,33 +122,33 @@ static bool env_has(const struct config_provider *provider, const char *name)
 
 static void env_walk(struct walk *w, const struct config_field *field, void *base)
 {
-	for (advance(w); !w->is_over && w->event.type != YAML_MAPPING_END_EVENT; advance(w)) {
+	for (walk_advance(w); !w->is_over && w->event.type != YAML_MAPPING_END_EVENT; walk_advance(w)) {
 		AUTO(own_free) char *name = NULL;
 		yaml_mark_t mark = w->event.start_mark;
 		size_t was;
 
-		if (!is_plain_node(w) || w->event.type != YAML_SCALAR_EVENT || w->event.data.scalar.length == 0) {
-			report(w, mark, "has a key that is no name");
-			skip(w);
-			advance(w);
-			skip(w);
+		if (!walk_is_plain(w) || w->event.type != YAML_SCALAR_EVENT || w->event.data.scalar.length == 0) {
+			walk_report(w, mark, "has a key that is no name");
+			walk_skip(w);
+			walk_advance(w);
+			walk_skip(w);
 			continue;
 		}
 		name = strndup((const char *)w->event.data.scalar.value, w->event.data.scalar.length);
 		w->no_memory |= name == NULL;
-		was = path_push_name(w, name != NULL ? name : "");
-		advance(w);
+		was = walk_path_push_name(w, name != NULL ? name : "");
+		walk_advance(w);
 		if (w->is_over)
 			return;
-		place_keep(w, mark, false);
+		walk_place_keep(w, mark, false);
 		if (name != NULL && env_has(base, name))
-			report(w, mark, "stands there twice");
-		else if (is_plain_node(w) && w->event.type == YAML_SCALAR_EVENT && name != NULL)
+			walk_report(w, mark, "stands there twice");
+		else if (walk_is_plain(w) && w->event.type == YAML_SCALAR_EVENT && name != NULL)
 			env_take(w, field, base, bytes_from_text(name));
 		else if (w->event.type != YAML_SCALAR_EVENT && w->event.type != YAML_ALIAS_EVENT)
-			report(w, w->event.start_mark, "must be a single value");
-		skip(w);
-		path_pop(w, was);
+			walk_report(w, w->event.start_mark, "must be a single value");
+		walk_skip(w);
+		walk_path_pop(w, was);
 	}
 }
 
@@ -357,9 +156,9 @@ static void value_walk(struct walk *w, const struct config_field *field, void *b
 {
 	const yaml_event_t *e = &w->event;
 
-	place_keep(w, e->start_mark, false);
-	if (!is_plain_node(w)) {
-		skip(w);
+	walk_place_keep(w, e->start_mark, false);
+	if (!walk_is_plain(w)) {
+		walk_skip(w);
 	} else if (e->type == YAML_SCALAR_EVENT && takes_scalar(field)) {
 		scalar_take(w, field, base);
 	} else if (e->type == YAML_SEQUENCE_START_EVENT && takes_list(field)) {
@@ -369,12 +168,12 @@ static void value_walk(struct walk *w, const struct config_field *field, void *b
 	} else if (e->type == YAML_MAPPING_START_EVENT && field->type == CONFIG_TYPE_ENV) {
 		env_walk(w, field, base);
 	} else {
-		report(w, e->start_mark,
+		walk_report(w, e->start_mark,
 			field->type == CONFIG_TYPE_LIST ? "must be a list"
 			: takes_list(field)		? "must be a list or a single value"
 			: takes_scalar(field)		? "must be a single value"
 							: "must be a map");
-		skip(w);
+		walk_skip(w);
 	}
 }
 
@@ -412,21 +211,21 @@ static void unknown_report(struct walk *w, const struct config_shape *shape, str
 		if (name.data[i] < 0x20 || name.data[i] >= 0x7f)
 			shown = i;
 	if (nearest != NULL)
-		report_at(w, mark, "%s has no field '%.*s'; did you mean '%s'?", where, shown, (const char *)name.data,
-			nearest);
+		walk_report_at(w, mark, "%s has no field '%.*s'; did you mean '%s'?", where, shown,
+			(const char *)name.data, nearest);
 	else
-		report_at(w, mark, "%s has no field '%.*s'", where, shown, (const char *)name.data);
+		walk_report_at(w, mark, "%s has no field '%.*s'", where, shown, (const char *)name.data);
 }
 
 static void known_walk(struct walk *w, const struct config_field *field, void *base, yaml_mark_t mark)
 {
 	if (field->type == CONFIG_TYPE_LATER) {
-		place_keep(w, mark, true);
-		report_later(w, mark, "is not supported yet");
-		skip(w);
+		walk_place_keep(w, mark, true);
+		walk_report_later(w, mark, "is not supported yet");
+		walk_skip(w);
 	} else if (field->type == CONFIG_TYPE_NEVER) {
-		report_at(w, mark, "%s: %s", w->path, field->text);
-		skip(w);
+		walk_report_at(w, mark, "%s: %s", w->path, field->text);
+		walk_skip(w);
 	} else {
 		value_walk(w, field, base);
 	}
@@ -439,31 +238,32 @@ static void pair_walk(struct walk *w, const struct config_shape *shape, void *ba
 	yaml_mark_t mark = w->event.start_mark;
 	size_t index, was;
 
-	if (!is_plain_node(w) || w->event.type != YAML_SCALAR_EVENT) {
+	if (!walk_is_plain(w) || w->event.type != YAML_SCALAR_EVENT) {
 		if (w->event.type == YAML_SEQUENCE_START_EVENT || w->event.type == YAML_MAPPING_START_EVENT)
-			report(w, mark, "has a key that is no name");
-		skip(w);
+			walk_report(w, mark, "has a key that is no name");
+		walk_skip(w);
 	} else {
-		field = field_find(shape, scalar_of(&w->event));
+		field = field_find(shape, walk_scalar(&w->event));
 		if (field == NULL)
-			unknown_report(w, shape, scalar_of(&w->event), mark);
+			unknown_report(w, shape, walk_scalar(&w->event), mark);
 	}
-	advance(w);
+	walk_advance(w);
 	if (field == NULL || w->is_over) {
-		skip(w);
+		walk_skip(w);
 		return;
 	}
 	index = (size_t)(field - shape->fields);
-	was = path_push_name(w, field->name);
+	was = walk_path_push_name(w, field->name);
 	if (seen->bits & UINT64_C(1) << index) {
-		report_at(w, mark, "%s stands there twice, first in line %zu", w->path, seen->mark[index].line + 1);
-		skip(w);
+		walk_report_at(
+			w, mark, "%s stands there twice, first in line %zu", w->path, seen->mark[index].line + 1);
+		walk_skip(w);
 	} else {
 		seen->bits |= UINT64_C(1) << index;
 		seen->mark[index] = mark;
 		known_walk(w, field, base, mark);
 	}
-	path_pop(w, was);
+	walk_path_pop(w, was);
 }
 
 /* The `type` beside fields that belong to one type only; 0 when it is not known. */
@@ -487,15 +287,15 @@ static void field_finish(struct walk *w, const struct config_field *field, void 
 	const yaml_mark_t *seen, yaml_mark_t start)
 {
 	bool fits = field->only == 0 || (field->only >> type & 1) != 0;
-	size_t was = path_push_name(w, field->name);
+	size_t was = walk_path_push_name(w, field->name);
 
 	if (seen == NULL && field->is_required)
-		report(w, start, "is missing");
+		walk_report(w, start, "is missing");
 	else if (seen == NULL && fits)
 		w->no_memory |= config_standard(field, base).code == STATUS_NO_MEMORY;
 	else if (seen != NULL && !fits && type != 0)
-		report_at(w, *seen, "%s is for providers of type %s", w->path, type_of_only(field->only));
-	path_pop(w, was);
+		walk_report_at(w, *seen, "%s is for providers of type %s", w->path, type_of_only(field->only));
+	walk_path_pop(w, was);
 }
 
 static void map_walk(struct walk *w, const struct config_shape *shape, void *base)
@@ -503,7 +303,7 @@ static void map_walk(struct walk *w, const struct config_shape *shape, void *bas
 	struct seen seen = { 0 };
 	yaml_mark_t start = w->event.start_mark;
 
-	for (advance(w); !w->is_over && w->event.type != YAML_MAPPING_END_EVENT; advance(w))
+	for (walk_advance(w); !w->is_over && w->event.type != YAML_MAPPING_END_EVENT; walk_advance(w))
 		pair_walk(w, shape, base, &seen);
 	for (size_t i = 0; !w->is_over && shape->fields[i].name != NULL; i++)
 		field_finish(w, &shape->fields[i], base, type_of(shape, base),
@@ -516,68 +316,44 @@ static void document_walk(struct walk *w, const struct config_shape *shape, void
 {
 	yaml_mark_t first = { 0 };
 
-	advance(w); /* start of the stream */
-	advance(w);
+	walk_advance(w); /* start of the stream */
+	walk_advance(w);
 	if (w->is_over)
 		return;
 	if (w->event.type != YAML_DOCUMENT_START_EVENT) {
-		report(w, first, "is empty");
+		walk_report(w, first, "is empty");
 		return;
 	}
 	if (w->event.data.document_start.version_directive != NULL ||
 		w->event.data.document_start.tag_directives.start != w->event.data.document_start.tag_directives.end)
-		report_at(w, w->event.start_mark, "directives are refused");
-	advance(w);
+		walk_report_at(w, w->event.start_mark, "directives are refused");
+	walk_advance(w);
 	if (w->is_over)
 		return;
-	if (!is_plain_node(w) || w->event.type != YAML_MAPPING_START_EVENT) {
-		report(w, w->event.start_mark, "must be a map");
+	if (!walk_is_plain(w) || w->event.type != YAML_MAPPING_START_EVENT) {
+		walk_report(w, w->event.start_mark, "must be a map");
 		return;
 	}
 	map_walk(w, shape, base);
-	advance(w); /* end of the document */
-	advance(w);
+	walk_advance(w); /* end of the document */
+	walk_advance(w);
 	if (!w->is_over && w->event.type != YAML_STREAM_END_EVENT)
-		report_at(w, w->event.start_mark, "a second document is refused");
-}
-
-/* The place of a path, or of the nearest field above it; is_later also for what stands below or above such a place. */
-static const struct place *place_find(const struct walk *w, const char *path, bool *ret_is_later)
-{
-	const struct place *best = NULL;
-	size_t best_len = 0;
-
-	*ret_is_later = false;
-	for (size_t i = 0; i < w->place_count; i++) {
-		const char *at = w->places[i].path;
-		size_t len = strlen(at), wanted = strlen(path);
-		size_t common = len < wanted ? len : wanted;
-		const char *rest = len < wanted ? path + len : at + wanted;
-
-		if (strncmp(at, path, common) != 0 || (rest[0] != '\0' && rest[0] != '.' && rest[0] != '['))
-			continue;
-		*ret_is_later |= w->places[i].is_later;
-		if (len <= wanted && len > best_len) {
-			best = &w->places[i];
-			best_len = len;
-		}
-	}
-	return best;
+		walk_report_at(w, w->event.start_mark, "a second document is refused");
 }
 
 static void check_visit(void *context, const char *path, const char *text, bool is_later)
 {
 	struct walk *w = context;
 	bool follows = false;
-	const struct place *place = NULL;
+	const struct walk_place *place = NULL;
 	yaml_mark_t mark = { 0 };
 
 	if (w->error_count < CONFIG_ERRORS_MAX)
-		place = place_find(w, path, &follows);
+		place = walk_place_find(w, path, &follows);
 	if (follows)
 		return;
 	w->later_count += is_later;
-	report_at(w, place != NULL ? place->mark : mark, "%s %s", path, text);
+	walk_report_at(w, place != NULL ? place->mark : mark, "%s %s", path, text);
 }
 
 /* A listener that asks for it gets a twin at Parsec's path, so that whoever opens listeners sees plain ones. */
@@ -612,28 +388,18 @@ static void twins_add(struct walk *w, struct config *config)
 		if (config->listeners[i].at_parsec_path && !config->listeners[i].is_admin)
 			st = twin_add(config, i);
 		if (st.code == STATUS_LIMIT)
-			report_at(w, (yaml_mark_t){ 0 },
+			walk_report_at(w, (yaml_mark_t){ 0 },
 				"listeners with their twins at " CONFIG_PARSEC_PATH " are more than %d",
 				CONFIG_LISTENERS_MAX);
 		w->no_memory |= st.code == STATUS_NO_MEMORY;
 	}
 }
 
-static void walk_done(struct walk *w)
-{
-	if (w->has_event)
-		yaml_event_delete(&w->event);
-	yaml_parser_delete(&w->parser);
-	for (size_t i = 0; i < w->place_count; i++)
-		free(w->places[i].path);
-	free(w->places);
-}
-
 static struct status file_walk(
 	struct walk *w, const struct config_shape *shape, const struct config_yaml_checker *checker, void *base)
 {
 	if (w->text.len > CONFIG_FILE_MAX)
-		report_at(w, (yaml_mark_t){ 0 }, "the file is larger than %d bytes", CONFIG_FILE_MAX);
+		walk_report_at(w, (yaml_mark_t){ 0 }, "the file is larger than %d bytes", CONFIG_FILE_MAX);
 	else
 		document_walk(w, shape, base);
 	ENSURE(!w->no_memory, NO_MEMORY);
@@ -658,11 +424,9 @@ static void auto_config(struct config **config)
 struct status config_yaml_read(struct bytes text, const char *file, struct buf *errors,
 	const struct config_shape *shape, const struct config_yaml_checker *checker, void *base)
 {
-	AUTO(walk_done) struct walk walk = { .text = text, .file = file, .errors = errors };
+	AUTO(walk_done) struct walk walk = { 0 };
 
-	ENSURE(yaml_parser_initialize(&walk.parser) == 1, NO_MEMORY);
-	yaml_parser_set_encoding(&walk.parser, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&walk.parser, text.data, text.len);
+	TRY(walk_begin(&walk, text, file, errors));
 	return file_walk(&walk, shape, checker, base);
 }
 

@@ -24,7 +24,7 @@ ALONE = {
                   'spiffe/x509', 'spiffe/fetch_http.c'],  # a library of its own: no role that links spiffe links OpenSSL with it
     r'jansson\.h': ['spiffe/bundle.c', 'spiffe/strict.', 'jwtsvid/', 'spiffe/workload', 'client/'],
     r'sqlite3\.h': ['keystore/'],
-    r'yaml\.h': ['agent/config_yaml.c'],
+    r'yaml\.h': ['agent/config_walk.h'],
     r'grpc/': ['spiffe/workload'],
     r'curl/': ['spiffe/fetch_http.c'],
     r'tss2/': ['crypto/tpm/'],

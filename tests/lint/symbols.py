@@ -20,7 +20,7 @@ PREFIXES = {
     'jwtsvid': 'jws jwk keyset jwtsvid',
     'keystore': 'keystore key_record namespace fact intent record schema stmt',
     'policy': 'config policy tenant pattern condition explain account',
-    'config_yaml': 'config',
+    'config_yaml': 'config walk',
     'doctor': 'doctor',
     'request': 'principal account admin agent audit authn begin bind compute conn count damaged deadline decode '
                'download durable finish floor holder intent_record issuer key keyfact keyindex lane link listen listener loop op ops '
