@@ -16,7 +16,6 @@
 #include "agent/download.h"
 #include "agent/durable.h"
 #include "agent/holder.h"
-#include "agent/issuers.h"
 #include "agent/keyfact.h"
 #include "agent/keyindex.h"
 #include "agent/lanes.h"
@@ -105,12 +104,12 @@ struct agent {
 	struct downloads downloads;
 	char state[TRUST_TEXT_BYTES + 16]; /* as keyreeved was told */
 	struct jwtsvid_cache *tokens;
-	struct issuers issuers;
+	struct trust issuers;	      /* who are no trust domains */
 	struct jwtsvid_cache *issued; /* tokens of issuers: never those of SPIFFE IDs */
 	struct turns *turns;	      /* tokens that nobody knows yet */
 	struct deadline next_turn;
 	struct penalties *penalties;
-	uint64_t keys_forgiven_us; /* trust.keys_at_us, as of the last pardon */
+	uint64_t keys_forgiven_us; /* as of the last pardon: when the newest keys came */
 	struct revocations *revoked;
 	struct revoke_sweep revoke_sweep;
 	struct replays *used; /* tokens that are good for one request */

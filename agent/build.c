@@ -108,6 +108,8 @@ static struct status begin_trust(struct agent *agent)
 		TRY(trust_files(&agent->trust, files));
 	trust_open(&agent->trust, agent->durable, agent->events);
 	trust_configure(&agent->trust, agent->config);
+	trust_open(&agent->issuers, agent->durable, agent->events);
+	trust_configure(&agent->issuers, agent->config);
 	return OK;
 }
 
@@ -187,11 +189,11 @@ static struct status build_identity(struct agent *agent)
 	TRY(binds_new(&agent->facts, agent->pin_descriptors, &agent->binds));
 	TRY(public_cache_new(AGENT_PUBLIC_KEYS, &agent->public_keys));
 	TRY(jwtsvid_cache_new(AGENT_TOKENS, &agent->issued));
-	TRY(issuers_init(&agent->issuers, agent->compute, agent->issued));
-	issuers_configure(&agent->issuers, agent->config);
 	downloads_init(&agent->downloads, &agent->loop);
-	TRY(trust_init(&agent->trust, &agent->loop, agent->compute, agent->tokens, &agent->downloads, &agent->wall,
-		agent->config));
+	TRY(trust_init(&agent->trust, TRUST_OF_DOMAINS, &agent->loop, agent->compute, agent->tokens, &agent->downloads,
+		&agent->wall, agent->config));
+	TRY(trust_init(&agent->issuers, TRUST_OF_ISSUERS, &agent->loop, agent->compute, agent->issued,
+		&agent->downloads, &agent->wall, agent->config));
 	remote_init(&agent->remote, &agent->trust);
 	return random_pool_init(&agent->random);
 }
@@ -285,7 +287,7 @@ void agent_tear_down(struct agent *agent)
 	conn_bury(agent);
 	lanes_done(agent);
 	trust_done(&agent->trust);
-	issuers_done(&agent->issuers);
+	trust_done(&agent->issuers);
 	jwtsvid_cache_free(agent->issued);
 	downloads_done(&agent->downloads);
 	public_cache_free(agent->public_keys);

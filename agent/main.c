@@ -213,7 +213,7 @@ static struct status ctl_message(struct agent *agent, struct ipc_message *messag
 		lane_wind_up(lane);
 		return OK;
 	case ROLE_JWKS:
-		return issuers_document(&agent->issuers, message->part[0], message->part[1]);
+		return trust_issuer_file(&agent->issuers, message->part[0], message->part[1]);
 	case ROLE_DOWN:
 		lane = lanes_find(agent, message->part[0]);
 		ENSURE(lane != NULL, IPC_MALFORMED);
@@ -270,11 +270,11 @@ static void ctl_ready(struct watch *watch, uint32_t events)
 
 /* ---- turns and seconds -------------------------------------------------------------------------- */
 
-static bool takes_tokens(const struct agent *agent)
+static bool takes(const struct agent *agent, enum config_authenticator authenticator)
 {
 	for (size_t i = 0; i < agent->listener_count; i++)
 		for (size_t a = 0; a < agent->listeners[i]->authenticator_count; a++)
-			if (agent->listeners[i]->authenticators[a] == AUTHENTICATOR_JWT_SVID)
+			if (agent->listeners[i]->authenticators[a] == authenticator)
 				return true;
 	return false;
 }
@@ -284,13 +284,26 @@ static bool takes_tokens(const struct agent *agent)
  * served rather than refused. */
 static void open_when_settled(struct agent *agent)
 {
-	bool is_settled =
-		lanes_are_settled(agent) && agent->has_accounts && (agent->trust.is_heard || !takes_tokens(agent));
+	bool is_settled = lanes_are_settled(agent) && agent->has_accounts &&
+			  (agent->trust.is_heard || !takes(agent, AUTHENTICATOR_JWT_SVID));
 
 	if (!is_settled && agent->loop.now_us < agent->settle_until_us)
 		return;
 	agent->is_open = true;
 	agent_accept_resume(agent);
+}
+
+/* Who failed for want of a key may have it now. */
+static void forgive(struct agent *agent)
+{
+	uint64_t keys_us = agent->trust.keys_at_us;
+
+	if (agent->issuers.keys_at_us > keys_us)
+		keys_us = agent->issuers.keys_at_us;
+	if (agent->keys_forgiven_us == keys_us)
+		return;
+	agent->keys_forgiven_us = keys_us;
+	penalty_keys_changed(agent->penalties);
 }
 
 static void turn(void *context)
@@ -301,10 +314,7 @@ static void turn(void *context)
 		open_when_settled(agent);
 	audit_event_providers(agent->events, agent->lanes, agent->lane_count);
 
-	if (agent->keys_forgiven_us != agent->trust.keys_at_us) {
-		agent->keys_forgiven_us = agent->trust.keys_at_us;
-		penalty_keys_changed(agent->penalties);
-	}
+	forgive(agent);
 	for (int round = 0;; round++) {
 		authn_turns(agent);
 		for (size_t i = 0; i < agent->lane_count; i++)
@@ -317,13 +327,29 @@ static void turn(void *context)
 		loop_stop(&agent->loop);
 }
 
+/* What is good of trust domains stays beside what is good of issuers. */
+static bool issuers_are_ready(const struct agent *agent, char text[TRUST_TEXT_BYTES])
+{
+	char domains[TRUST_TEXT_BYTES], issuers[TRUST_TEXT_BYTES];
+	bool is_ready = trust_is_ready(&agent->issuers, issuers), is_alone = strcmp(text, "ready") == 0;
+
+	(void)snprintf(domains, sizeof(domains), "%s", text);
+	if (!is_ready || is_alone)
+		(void)snprintf(text, TRUST_TEXT_BYTES, "%s", issuers);
+	else
+		(void)snprintf(text, TRUST_TEXT_BYTES, "%.100s; %.100s", domains, issuers + strlen("ready: "));
+	return is_ready;
+}
+
 /* Can clients be served?  keyreeved hears it whenever it changes. */
 static void tell_state(struct agent *agent)
 {
 	struct ipc_message message = ipc_message_of(ROLE_STATE, 0);
 	char text[TRUST_TEXT_BYTES] = "ready";
-	bool is_ready = !takes_tokens(agent) || trust_is_ready(&agent->trust, text);
+	bool is_ready = !takes(agent, AUTHENTICATOR_JWT_SVID) || trust_is_ready(&agent->trust, text);
 
+	if (is_ready && takes(agent, AUTHENTICATOR_ISSUER))
+		is_ready = issuers_are_ready(agent, text);
 	if (strcmp(text, agent->state) == 0)
 		return;
 	(void)snprintf(agent->state, sizeof(agent->state), "%s", text);
@@ -345,6 +371,7 @@ static void second(void *context)
 	revoke_second(agent);
 	binds_second(agent->binds, &now);
 	trust_second(&agent->trust);
+	trust_second(&agent->issuers);
 	tell_state(agent);
 	keyfacts_second(agent->keyfacts, agent->loop.now_us);
 	holder_second(agent);

@@ -113,13 +113,13 @@ struct status agent_reload(struct agent *agent, struct bytes tree)
 	TRY(lanes_check(agent, config));
 	TRY(change_listeners(agent, config));
 	trust_configure(&agent->trust, config);
+	trust_configure(&agent->issuers, config);
 	lanes_change(agent, agent->config, config);
 	unref_policy(&agent->policy);
 	free_config(&agent->config);
 	agent->policy = TAKE(policy);
 	agent->config = TAKE(config);
 	set_limits(agent);
-	issuers_configure(&agent->issuers, agent->config);
 	log_notice("new configuration in force");
 	audit_event(agent->events, "reload", (struct bytes){ 0 }, NULL, 0);
 	audit_event_accepts(agent->events, agent->config);

@@ -30,17 +30,18 @@ struct trust_build {
 
 /* ---- begin and end -------------------------------------------------------------------------------------- */
 
-struct status trust_init(struct trust *trust, struct loop *loop, struct compute *compute, struct jwtsvid_cache *tokens,
-	struct downloads *downloads, struct wall *wall, const struct config *config)
+struct status trust_init(struct trust *trust, enum trust_kind kind, struct loop *loop, struct compute *compute,
+	struct jwtsvid_cache *tokens, struct downloads *downloads, struct wall *wall, const struct config *config)
 {
-	*trust = (struct trust){ .loop = loop,
+	*trust = (struct trust){ .kind = kind,
+		.loop = loop,
 		.compute = compute,
 		.tokens = tokens,
 		.downloads = downloads,
 		.wall = wall,
 		.config = config,
 		.watch.fd = -1,
-		.stream_lost_us = clock_mono_us(),
+		.stream_lost_us = kind == TRUST_OF_DOMAINS ? clock_mono_us() : 0,
 		.list = buf_make(IPC_SIZE_MAX),
 		.files = buf_make(TRUST_FILES_MAX) };
 	TRY(keyset_new_empty(&trust->nobody));
@@ -106,37 +107,6 @@ void trust_done(struct trust *trust)
 struct trust_time trust_now(const struct trust *trust)
 {
 	return (struct trust_time){ wall_now_us(trust->wall) / US_PER_S, trust->loop->now_us };
-}
-
-static const struct config_bundle *bundle_of(const struct trust *trust, struct bytes name)
-{
-	for (uint32_t i = 0; i < trust->config->spiffe.bundle_count; i++)
-		if (bytes_equal(bytes_from_text(trust->config->spiffe.bundles[i].trust_domain), name))
-			return &trust->config->spiffe.bundles[i];
-	return NULL;
-}
-
-struct trust_rules trust_rules_of(const struct trust *trust, struct bytes name)
-{
-	const struct config_spiffe *spiffe = &trust->config->spiffe;
-	const struct config_bundle *bundle = bundle_of(trust, name);
-
-	return (struct trust_rules){ .pins = bundle != NULL ? bundle->keys : NULL,
-		.pin_count = bundle != NULL ? bundle->key_count : 0,
-		.continuity = (enum config_continuity)spiffe->continuity,
-		.max_age_s = spiffe->max_age_s };
-}
-
-enum trust_origin trust_origin_of(const struct trust *trust, struct bytes name)
-{
-	const struct config_bundle *bundle = bundle_of(trust, name);
-
-	if (bundle != NULL && bundle->file != NULL)
-		return TRUST_FILE;
-	for (uint32_t i = 0; i < trust->config->spiffe.federation_count; i++)
-		if (bytes_equal(bytes_from_text(trust->config->spiffe.federation[i].trust_domain), name))
-			return TRUST_ENDPOINT;
-	return TRUST_STREAM;
 }
 
 struct bytes trust_file_find(const struct trust *trust, const char *kind, const char *name)
@@ -208,6 +178,7 @@ static const char *origin_text(const struct trust *trust, enum trust_origin orig
 	case TRUST_ENDPOINT:
 		return "its endpoint";
 	case TRUST_FILE:
+	case TRUST_ISSUER_FILE:
 		return "its file";
 	case TRUST_NOWHERE:
 		break;
@@ -220,8 +191,8 @@ void trust_tell(struct trust *trust, const char *event, const struct trust_domai
 	char hash[2 * DIGEST_SHA256_BYTES + 1], text[LOG_LINE_BYTES];
 
 	printable_hash(bytes_of(domain->document, domain->document_len), hash);
-	(void)snprintf(text, sizeof(text), "%s: %s; from %s; %zu keys; document sha256 %s", domain->name, what,
-		origin_text(trust, domain->origin), domain->bundle != NULL ? domain->bundle->key_count : 0, hash);
+	(void)snprintf(text, sizeof(text), "%s%s: %s; from %s; %zu keys; document sha256 %s",
+		trust_words_of(trust)->title, domain->name, what, origin_text(trust, domain->origin), domain->bundle != NULL ? domain->bundle->key_count : 0, hash);
 	if (trust_domain_is_believed(domain) && domain->verdict != TRUST_ALARMED)
 		log_notice("trust: %s", text);
 	else
@@ -273,8 +244,8 @@ static void compiled(struct post *post)
 	} else {
 		for (size_t i = 0; i < keyset_report_count(build->result); i++)
 			log_warning("key documents: %s", keyset_report(build->result, i));
-		log_info("key documents: %zu trust domains, %zu keys", keyset_domain_count(build->result),
-			keyset_key_count(build->result));
+		log_info("key documents: %zu %ss, %zu keys", keyset_domain_count(build->result),
+			trust_words_of(trust)->one, keyset_key_count(build->result));
 		mark_in_force(trust, build);
 		publish(trust, TAKE(build->result));
 	}
@@ -325,8 +296,9 @@ static void decoded(struct post *post)
 
 	trust->is_busy = false;
 	if (update->result.code != STATUS_OK)
-		log_error(
-			"key documents refused, those before stay in force: %s", log_fault_text(&update->fault, text));
+		log_error("%s%s: key documents refused, those before stay in force: %s", trust_words_of(trust)->title,
+			update->origin == TRUST_STREAM ? "Workload API" : update->name,
+			log_fault_text(&update->fault, text));
 	else if (!update->is_void)
 		apply(trust, update);
 	update_free(update);
@@ -507,7 +479,8 @@ static void apply(struct trust *trust, struct trust_update *update)
 	if (!bundle->is_malformed)
 		take(trust, update->origin, buf_bytes(&update->bytes), update->set, bundle);
 	else
-		log_error("%s: the document from its endpoint is no bundle: the one before stays", update->name);
+		log_error("%s%s: what came from %s is no %s: the one before stays", trust_words_of(trust)->title,
+			update->name, origin_text(trust, update->origin), trust_words_of(trust)->document);
 	if (update->origin == TRUST_ENDPOINT)
 		trust_poll_taken(trust, trust_book_find(&trust->book, bundle->domain));
 }
@@ -678,6 +651,15 @@ struct status trust_files(struct trust *trust, int fd)
 	return OK;
 }
 
+struct status trust_issuer_file(struct trust *trust, struct bytes name, struct bytes document)
+{
+	const struct config_issuer *issuer = config_issuer_find(trust->config, name);
+
+	ENSURE(issuer != NULL && trust_origin_of(trust, name) == TRUST_ISSUER_FILE, JWT_ISSUER);
+	trust_submit(trust, TRUST_ISSUER_FILE, issuer->issuer, document);
+	return OK;
+}
+
 /* FD-11, and the same for every other change of a source: at once. */
 static void leave_other_sources(struct trust *trust)
 {
@@ -734,15 +716,32 @@ static void judge_again(struct trust *trust)
 	}
 }
 
+static void take_files(struct trust *trust)
+{
+	const struct config_spiffe *spiffe = &trust->config->spiffe;
+
+	for (uint32_t i = 0; i < spiffe->bundle_count; i++)
+		if (spiffe->bundles[i].file != NULL)
+			take_file(trust, &spiffe->bundles[i]);
+}
+
+static void forget_tokens(struct trust *trust)
+{
+	jwtsvid_cache_keys(trust->tokens, trust->nobody);
+	jwtsvid_cache_keys(trust->tokens, trust->keys);
+}
+
 void trust_configure(struct trust *trust, const struct config *config)
 {
 	trust->config = config;
 	leave_other_sources(trust);
-	judge_again(trust);
-	for (uint32_t i = 0; i < config->spiffe.bundle_count; i++)
-		if (config->spiffe.bundles[i].file != NULL)
-			take_file(trust, &config->spiffe.bundles[i]);
-	trust_polls_configure(trust);
+	if (trust->kind == TRUST_OF_ISSUERS) {
+		forget_tokens(trust);
+	} else {
+		judge_again(trust);
+		take_files(trust);
+		trust_polls_configure(trust);
+	}
 	if (trust->list.len > 0) /* what it says may count of other domains now */
 		trust_submit(trust, TRUST_STREAM, "", buf_bytes(&trust->list));
 	turn(trust);
@@ -758,8 +757,9 @@ static void end_stale(struct trust *trust)
 	for (size_t i = trust->book.count; i > 0; i--) {
 		struct trust_domain *domain = trust->book.domains[i - 1];
 
-		if (domain->origin == TRUST_FILE || domain->verdict == TRUST_HELD ||
-			!trust_domain_is_stale(domain, trust->config->spiffe.max_age_s, now))
+		if (trust_origin_is_file(domain->origin) || domain->verdict == TRUST_HELD ||
+			!trust_domain_is_stale(
+				domain, trust_rules_of(trust, bytes_from_text(domain->name)).max_age_s, now))
 			continue;
 		if (trust_domain_is_believed(domain)) {
 			is_any = true;
@@ -801,35 +801,32 @@ static bool has_keys(const struct trust *trust, struct bytes name)
 	return domain != NULL && domain->key_count > 0;
 }
 
-/* A trust domain that the configuration names, and that has no keys; NULL none. */
-static const char *missing_domain(const struct trust *trust)
+/* Named by the configuration, and without keys; NULL none. */
+static const char *missing(const struct trust *trust)
 {
-	const struct config_spiffe *spiffe = &trust->config->spiffe;
+	const char *name = NULL;
 
-	for (uint32_t i = 0; i < spiffe->bundle_count; i++)
-		if (!has_keys(trust, bytes_from_text(spiffe->bundles[i].trust_domain)))
-			return spiffe->bundles[i].trust_domain;
-	for (uint32_t i = 0; i < spiffe->federation_count; i++)
-		if (!has_keys(trust, bytes_from_text(spiffe->federation[i].trust_domain)))
-			return spiffe->federation[i].trust_domain;
-	return NULL;
+	for (uint32_t i = 0; (name = trust_named(trust, i)) != NULL; i++)
+		if (!has_keys(trust, bytes_from_text(name)))
+			break;
+	return name;
 }
 
 bool trust_is_ready(const struct trust *trust, char ret_text[TRUST_TEXT_BYTES])
 {
-	const char *missing = missing_domain(trust);
+	const char *one = trust_words_of(trust)->one, *without = missing(trust);
 	const char *alarm = trust->is_stranger ? "; ALARM: a stranger serves the Workload API's socket" : "";
 	size_t with_keys = 0;
 
 	for (size_t i = 0; i < trust->book.count; i++)
 		with_keys += has_keys(trust, bytes_from_text(trust->book.domains[i]->name));
-	if (missing != NULL)
-		(void)snprintf(ret_text, TRUST_TEXT_BYTES, "not ready: no usable keys of trust domain %.*s%s",
-			DOMAIN_SHOWN, missing, alarm);
+	if (without != NULL)
+		(void)snprintf(ret_text, TRUST_TEXT_BYTES, "not ready: no usable keys of %s %.*s%s", one, DOMAIN_SHOWN,
+			without, alarm);
 	else if (with_keys == 0)
-		(void)snprintf(ret_text, TRUST_TEXT_BYTES, "not ready: no usable keys of any trust domain%s", alarm);
+		(void)snprintf(ret_text, TRUST_TEXT_BYTES, "not ready: no usable keys of any %s%s", one, alarm);
 	else
-		(void)snprintf(ret_text, TRUST_TEXT_BYTES, "ready: keys of %zu trust domain%s%s", with_keys,
+		(void)snprintf(ret_text, TRUST_TEXT_BYTES, "ready: keys of %zu %s%s%s", with_keys, one,
 			with_keys == 1 ? "" : "s", alarm);
-	return missing == NULL && with_keys > 0;
+	return without == NULL && with_keys > 0;
 }

@@ -5,7 +5,8 @@
  * trust domain has one of the first three.  They are decoded and compiled on a compute thread (an RSA key takes
  * milliseconds), judged in between (trust_book.h), and published as one set; a withdrawal is in force at once.  A
  * document that cannot be used, and a connection that breaks, leave in force what was (WA-05, WA-06), for
- * spiffe.max_age.  The loop's thread only. */
+ * spiffe.max_age.  The agent has two of these: one of trust domains, one of the issuers that are none, whose names and
+ * keys never meet; the second hears no stream.  The loop's thread only. */
 #ifndef AGENT_TRUST_H
 #define AGENT_TRUST_H
 
@@ -23,7 +24,10 @@ enum { TRUST_TEXT_BYTES = 256, TRUST_FILES_MAX = 7 * 1024 * 1024 /* below IPC_SI
 struct trust_update;
 struct trust_poll;
 
+enum trust_kind { TRUST_OF_DOMAINS = 0, TRUST_OF_ISSUERS = 1 };
+
 struct trust {
+	enum trust_kind kind;
 	struct loop *loop; /* borrowed, as the next five */
 	struct compute *compute;
 	struct jwtsvid_cache *tokens; /* verified tokens end with their keys */
@@ -59,8 +63,8 @@ struct trust {
 };
 
 /* Trusts nobody.  Fails: NO_MEMORY. */
-struct status trust_init(struct trust *trust, struct loop *loop, struct compute *compute, struct jwtsvid_cache *tokens,
-	struct downloads *downloads, struct wall *wall, const struct config *config);
+struct status trust_init(struct trust *trust, enum trust_kind kind, struct loop *loop, struct compute *compute,
+	struct jwtsvid_cache *tokens, struct downloads *downloads, struct wall *wall, const struct config *config);
 /* After the compute threads have ended. */
 void trust_done(struct trust *trust);
 
@@ -78,16 +82,18 @@ struct status trust_send(struct trust *trust, const struct ipc_message *message)
 void trust_server(struct trust *trust, bool is_stranger, struct bytes who);
 /* A (new) keyreeve-fetch is there. */
 void trust_fetch_is_there(struct trust *trust);
+/* The file of an issuer, as it is now; copied.  Fails: JWT_ISSUER (it has none). */
+struct status trust_issuer_file(struct trust *trust, struct bytes issuer, struct bytes document);
 /* The files of the configuration, in one; takes the descriptor over; they count from trust_configure() on.  Fails: IO,
  * LIMIT. */
 struct status trust_files(struct trust *trust, int fd);
 /* The configuration, which is borrowed until the next one.  Who has another source now, or none, is not believed any
- * more (FD-11). */
+ * more (FD-11).  What is asked of an issuer's tokens may have changed, so that they are verified anew. */
 void trust_configure(struct trust *trust, const struct config *config);
 void trust_second(struct trust *trust);
 
-/* Can tokens be authenticated?  True only with keys of at least one trust domain, and of each that the configuration
- * names; text says what is there or missing. */
+/* Can tokens be authenticated?  True only with keys of at least one trust domain or issuer, and of each that the
+ * configuration names; text says what is there or missing. */
 bool trust_is_ready(const struct trust *trust, char ret_text[TRUST_TEXT_BYTES]);
 
 #endif

@@ -41,6 +41,11 @@ const char *trust_verdict_name(enum trust_verdict verdict)
 	return "?";
 }
 
+bool trust_origin_is_file(enum trust_origin origin)
+{
+	return origin == TRUST_FILE || origin == TRUST_ISSUER_FILE;
+}
+
 /* ---- the book ------------------------------------------------------------------------------------------- */
 
 static void domain_free(struct trust_domain *domain)
@@ -148,7 +153,7 @@ static enum trust_verdict judge(const struct trust_domain *domain, enum trust_or
 	bool is_known = domain->known_count > 0 &&
 			(domain->verdict == TRUST_HELD || !trust_domain_is_stale(domain, rules->max_age_s, now));
 
-	if (origin == TRUST_FILE)
+	if (trust_origin_is_file(origin))
 		return prints->count > 0 || bundle->authority_count > 0 ? TRUST_GIVEN : TRUST_EMPTY;
 	if (is_older(domain, bundle) && is_known)
 		return TRUST_OLDER;
@@ -327,6 +332,21 @@ uint32_t trust_interval_s(const struct bundle *bundle, uint32_t max_age_s)
 	return interval < most ? (uint32_t)interval : most;
 }
 
+static unsigned flags_of(enum trust_origin origin)
+{
+	switch (origin) {
+	case TRUST_ISSUER_FILE:
+		return BUNDLE_ISSUER_DOCUMENT;
+	case TRUST_ENDPOINT:
+	case TRUST_FILE:
+		return BUNDLE_SPIFFE_DOCUMENT;
+	case TRUST_STREAM:
+	case TRUST_NOWHERE:
+		break;
+	}
+	return BUNDLE_STRICT;
+}
+
 struct status trust_document_decode(
 	enum trust_origin origin, struct bytes name, struct bytes document, struct bundle_set **ret_set)
 {
@@ -335,6 +355,5 @@ struct status trust_document_decode(
 	buf_put_sized(&list, name);
 	buf_put_sized(&list, document);
 	TRY(buf_check(&list));
-	return bundle_set_new(
-		buf_bytes(&list), origin == TRUST_STREAM ? BUNDLE_STRICT : BUNDLE_SPIFFE_DOCUMENT, ret_set);
+	return bundle_set_new(buf_bytes(&list), flags_of(origin), ret_set);
 }

@@ -17,8 +17,17 @@ enum {
 	TRUST_RECORD_MAX = 2 * 1024 * 1024,
 };
 
-/* Where a domain's documents come from: one source each, the configured one before the stream. */
-enum trust_origin { TRUST_NOWHERE = 0, TRUST_STREAM = 1, TRUST_ENDPOINT = 2, TRUST_FILE = 3 };
+/* Where a domain's documents come from: one source each, the configured one before the stream.  The last is an
+ * issuer's, that is a provider of tokens which is no trust domain, but is judged like one. */
+enum trust_origin {
+	TRUST_NOWHERE = 0,
+	TRUST_STREAM = 1,
+	TRUST_ENDPOINT = 2,
+	TRUST_FILE = 3,
+	TRUST_ISSUER_FILE = 4,
+};
+/* What the configuration gives counts as long as it gives it. */
+bool trust_origin_is_file(enum trust_origin origin);
 
 /* How a document was judged.  Only those from TRUST_FIRST on are believed. */
 enum trust_verdict {

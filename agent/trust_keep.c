@@ -119,9 +119,9 @@ static void submit(struct trust *trust, struct trust_domain *domain, bool is_kep
 
 void trust_keep(struct trust *trust, struct trust_domain *domain)
 {
-	int64_t step = (int64_t)trust->config->spiffe.max_age_s / CONFIRM_PARTS;
+	int64_t step = (int64_t)trust_rules_of(trust, bytes_from_text(domain->name)).max_age_s / CONFIRM_PARTS;
 
-	if (trust->durable == NULL || domain->origin == TRUST_FILE)
+	if (trust->durable == NULL || trust_origin_is_file(domain->origin))
 		return;
 	if (domain->is_changed || domain->confirmed.wall_s > domain->stored_confirmed_s + step)
 		submit(trust, domain, true);
@@ -174,9 +174,11 @@ static struct status believe(struct trust_domain *domain, struct trust_time now)
 
 static bool is_wanted(const struct trust *trust, const struct trust_domain *domain)
 {
-	return domain->origin == trust_origin_of(trust, bytes_from_text(domain->name)) &&
+	struct bytes name = bytes_from_text(domain->name);
+
+	return domain->origin == trust_origin_of(trust, name) &&
 	       (domain->verdict == TRUST_HELD ||
-		       !trust_domain_is_stale(domain, trust->config->spiffe.max_age_s, trust_now(trust)));
+		       !trust_domain_is_stale(domain, trust_rules_of(trust, name).max_age_s, trust_now(trust)));
 }
 
 void trust_open(struct trust *trust, struct durable *durable, struct audit_events *events)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What trust.c, trust_keep.c and trust_poll.c share. */
+ * What trust.c, trust_config.c, trust_keep.c and trust_poll.c share. */
 #ifndef AGENT_TRUST_PARTS_H
 #define AGENT_TRUST_PARTS_H
 
@@ -19,11 +19,22 @@ struct trust_update {
 	struct fault fault;
 };
 
+/* How the log speaks of them. */
+struct trust_words {
+	const char *title; /* before a name */
+	const char *one;
+	const char *document;
+};
+
 struct trust_time trust_now(const struct trust *trust);
+/* trust_config.c */
 struct trust_rules trust_rules_of(const struct trust *trust, struct bytes name);
 /* The one source that the configuration gives the domain. */
 enum trust_origin trust_origin_of(const struct trust *trust, struct bytes name);
-/* Content of a file of the configuration; empty: there is none. */
+/* The i-th name of which the configuration says something; NULL: there are no more. */
+const char *trust_named(const struct trust *trust, uint32_t i);
+const struct trust_words *trust_words_of(const struct trust *trust);
+/* trust.c: content of a file of the configuration; empty: there is none. */
 struct bytes trust_file_find(const struct trust *trust, const char *kind, const char *name);
 /* Queue a document for decoding; a waiting one of the same source is replaced. */
 void trust_submit(struct trust *trust, enum trust_origin origin, const char *name, struct bytes document);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Keys of identity providers: which document counts, in which order they come, and what ends with them. */
+ * Keys of identity providers that are no trust domains: which document counts, in which order they come, and what ends
+ * with them. */
 #include "tests/support/unit.h"
 
 #include <poll.h>
 #include <stdlib.h>
 
-#include "agent/issuers.h"
+#include "agent/trust.h"
 #include "tests/support/mint.h"
 
 static const char *const names[] = { "https://a.example", "https://b.example", "https://c.example" };
@@ -15,7 +16,11 @@ struct world {
 	struct loop loop;
 	struct compute *compute;
 	struct jwtsvid_cache *tokens;
-	struct issuers issuers;
+	struct downloads downloads;
+	struct wall wall;
+	struct trust issuers;
+	struct config_issuer configured[3];
+	struct config config;
 	struct mint_key *key[2];
 };
 
@@ -37,12 +42,10 @@ static void settle(struct world *w)
 /* These of the names are configured. */
 static void configure(struct world *w, unsigned first, unsigned count)
 {
-	struct config_issuer issuer[3] = { 0 };
-	struct config config = { .issuers = issuer, .issuer_count = count };
-
+	w->config = (struct config){ .issuers = w->configured, .issuer_count = count };
 	for (unsigned i = 0; i < count; i++)
-		issuer[i].issuer = (char *)(uintptr_t)names[first + i];
-	issuers_configure(&w->issuers, &config);
+		w->configured[i] = (struct config_issuer){ .issuer = (char *)(uintptr_t)names[first + i] };
+	trust_configure(&w->issuers, &w->config);
 }
 
 static int world_new(void **state)
@@ -57,7 +60,10 @@ static int world_new(void **state)
 		w->loop.length_us[i] = 1000000;
 	assert_ok(compute_start(&w->loop, &w->compute));
 	assert_ok(jwtsvid_cache_new(8, &w->tokens));
-	assert_ok(issuers_init(&w->issuers, w->compute, w->tokens));
+	assert_ok(wall_begin(&w->wall, "boot"));
+	downloads_init(&w->downloads, &w->loop);
+	assert_ok(trust_init(&w->issuers, TRUST_OF_ISSUERS, &w->loop, w->compute, w->tokens, &w->downloads, &w->wall,
+		&w->config));
 	w->key[0] = mint_key_new(MINT_P256);
 	w->key[1] = mint_key_new(MINT_P256);
 	configure(w, 0, 2);
@@ -71,7 +77,9 @@ static int world_free(void **state)
 	struct world *w = *state;
 
 	compute_stop(w->compute);
-	issuers_done(&w->issuers);
+	trust_done(&w->issuers);
+	downloads_done(&w->downloads);
+	wall_done(&w->wall);
 	jwtsvid_cache_free(w->tokens);
 	mint_key_free(w->key[0]);
 	mint_key_free(w->key[1]);
@@ -92,13 +100,13 @@ static void give(struct world *w, int issuer, int key)
 {
 	char *document = document_of(w, key);
 
-	assert_ok(issuers_document(&w->issuers, bytes_from_text(names[issuer]), bytes_from_text(document)));
+	assert_ok(trust_issuer_file(&w->issuers, bytes_from_text(names[issuer]), bytes_from_text(document)));
 	free(document);
 }
 
 static void give_text(struct world *w, int issuer, const char *text)
 {
-	assert_ok(issuers_document(&w->issuers, bytes_from_text(names[issuer]), bytes_from_text(text)));
+	assert_ok(trust_issuer_file(&w->issuers, bytes_from_text(names[issuer]), bytes_from_text(text)));
 }
 
 /* Is the key trusted as that issuer's?  Asked as a token would. */
@@ -124,8 +132,8 @@ static void nobody_is_trusted_before_a_document(void **state)
 
 	assert_int_equal(keyset_key_count(w->issuers.keys), 0);
 	assert_fails(
-		issuers_document(&w->issuers, BYTES_LITERAL("https://x.example"), BYTES_LITERAL("{}")), JWT_ISSUER);
-	assert_fails(issuers_document(&w->issuers, (struct bytes){ 0 }, BYTES_LITERAL("{}")), JWT_ISSUER);
+		trust_issuer_file(&w->issuers, BYTES_LITERAL("https://x.example"), BYTES_LITERAL("{}")), JWT_ISSUER);
+	assert_fails(trust_issuer_file(&w->issuers, (struct bytes){ 0 }, BYTES_LITERAL("{}")), JWT_ISSUER);
 }
 
 static void each_issuer_has_its_own_keys(void **state)
@@ -188,16 +196,16 @@ static void a_document_too_large_leaves_the_one_before(void **state)
 {
 	struct world *w = *state;
 	size_t len = (size_t)BUNDLE_DOCUMENT_MAX_BYTES + 1;
-	char *spaces = malloc(len + 1);
+	char *spaces = malloc(8 * len);
 
 	assert_non_null(spaces);
-	memset(spaces, ' ', len);
+	memset(spaces, ' ', 8 * len);
 	give(w, 0, 0);
 	settle(w);
-	assert_ok(issuers_document(&w->issuers, bytes_from_text(names[0]), bytes_of(spaces, len)));
+	assert_ok(trust_issuer_file(&w->issuers, bytes_from_text(names[0]), bytes_of(spaces, len)));
 	settle(w);
 	assert_true(trusts(w, 0, 0));
-	assert_fails(issuers_document(&w->issuers, bytes_from_text(names[0]), bytes_of(spaces, len + 1)), LIMIT);
+	assert_ok(trust_issuer_file(&w->issuers, bytes_from_text(names[0]), bytes_of(spaces, 8 * len)));
 	settle(w);
 	assert_true(trusts(w, 0, 0));
 	give(w, 0, 1); /* and takes documents again */
