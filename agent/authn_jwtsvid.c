@@ -181,6 +181,9 @@ static void token_verified(struct post *post)
 		request_settled(rq);
 		return;
 	}
+	/* Its provider may have begun to sign with another key. */
+	if (is_issued(rq) && penalty_cause(rq->computed.code) == PENALTY_NO_KEY)
+		trust_hasten(&agent->issuers);
 	if (rq->computed.code != STATUS_OK) {
 		fault_put(&rq->computed_fault);
 		request_finish(agent, rq, rq->computed);

@@ -79,6 +79,8 @@ static struct status load_fact(void *context, const struct fact *fact)
 		return load_revocation(agent, fact);
 	case FACT_TRUST:
 		return trust_load(&agent->trust, fact);
+	case FACT_ISSUER:
+		return trust_load(&agent->issuers, fact);
 	case FACT_NONE:
 	case FACT_KIND_COUNT:
 		break;

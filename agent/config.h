@@ -200,7 +200,9 @@ struct config_spiffe {
 /* An identity provider that is no SPIFFE one (GNRC). */
 struct config_issuer {
 	char *issuer;	 /* "iss", byte for byte */
-	char *jwks_file; /* its JWK Set */
+	char *jwks_file; /* its JWK Set; NULL: it has a URL */
+	char *jwks_url;
+	uint32_t jwks_refresh_s, jwks_max_age_s; /* of what came from the URL */
 	char **audiences;
 	uint32_t audience_count;
 	char **types; /* values of "typ"; "none": a token without it */

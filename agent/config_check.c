@@ -8,6 +8,7 @@
 
 #include "agent/config_check_parts.h"
 #include "agent/pattern.h"
+#include "spiffe/fetch_source.h"
 
 void config_check_report(struct check *c, const char *sentence, const char *path_format, ...)
 {
@@ -192,6 +193,18 @@ static void twice_check(struct check *c, char *const *texts, uint32_t count, uin
 				report(c, "stands there twice", "issuers[%u].%s[%u]", i, field, k);
 }
 
+static void source_check(struct check *c, const struct config_issuer *issuer, uint32_t i)
+{
+	uint16_t port;
+
+	if (issuer->jwks_file == NULL && issuer->jwks_url == NULL)
+		report(c, "needs jwks_file or jwks_url: where its keys come from", "issuers[%u]", i);
+	else if (issuer->jwks_file != NULL && issuer->jwks_url != NULL)
+		report(c, "beside jwks_file: an issuer has one source", "issuers[%u].jwks_url", i);
+	if (issuer->jwks_url != NULL && fetch_url_check(bytes_from_text(issuer->jwks_url), &port).code != STATUS_OK)
+		report(c, "is not an https URL with a host, without user and fragment", "issuers[%u].jwks_url", i);
+}
+
 static void issuers_check(struct check *c)
 {
 	for (uint32_t i = 0; i < c->config->issuer_count; i++) {
@@ -204,8 +217,7 @@ static void issuers_check(struct check *c)
 				SENTENCE(text, "is the issuer of issuers[%u] too", j);
 				report(c, text, "issuers[%u].issuer", i);
 			}
-		if (issuer->jwks_file == NULL)
-			report(c, "needs jwks_file: the file with its keys", "issuers[%u]", i);
+		source_check(c, issuer, i);
 		twice_check(c, issuer->audiences, issuer->audience_count, i, "audiences");
 		twice_check(c, issuer->types, issuer->type_count, i, "types");
 	}

@@ -13,7 +13,9 @@ bool config_fetch_is_needed(const struct config *config);
 /* Append its section (cap of `to`: FETCH_SECTION_MAX). */
 void config_fetch_put(struct buf *to, const struct config *config);
 
-/* The name by which the agent asks for the bundle of a federated trust domain. */
-void config_fetch_federation_name(const struct config_federation *federation, char ret_name[FETCH_NAME_MAX + 1]);
+/* The name by which the agent asks for a federated trust domain's bundle, or an issuer's JWK Set. */
+#define CONFIG_FETCH_FEDERATION "federation"
+#define CONFIG_FETCH_JWKS "jwks"
+void config_fetch_name(const char *kind, const char *of, char ret_name[FETCH_NAME_MAX + 1]);
 
 #endif

@@ -197,10 +197,11 @@ static const struct config_field spiffe_fields[] = {
 	{ .name = "bundles", .type = CONFIG_TYPE_LIST, LIST_AT(config_spiffe, bundles, bundle_count), BOUNDS(0, CONFIG_BUNDLES_MAX), .shape = &bundle,
 	  .text = "What is known of trust domains beforehand." },
 	{ .name = "federation", .type = CONFIG_TYPE_LIST, LIST_AT(config_spiffe, federation, federation_count), BOUNDS(0, CONFIG_FEDERATION_MAX), .shape = &federation,
-	  .text = "Trust domains whose bundles come from endpoints of their own, for which `keyreeve-fetch` runs. The first one needs a restart. "
+	  .text = "Trust domains whose bundles come from endpoints of their own, for which `keyreeve-fetch` runs. If it did not run before, a restart is needed. "
 		  "SPIRE streams the bundles of domains that it federates with itself; what it says of one that stands here does not count." },
 	{ .name = "web_authorities", .type = CONFIG_TYPE_PATH, AT(config_spiffe, web_authorities), BOUNDS(1, CONFIG_TEXT_MAX),
-	  .standard = "/etc/ssl/certs/ca-certificates.crt", .text = "The Web's authorities, as PEM, for `https_web`." },
+	  .standard = "/etc/ssl/certs/ca-certificates.crt",
+	  .text = "The Web's authorities, as PEM, for `https_web` and for `issuers[].jwks_url`." },
 	{ .name = "max_age", .type = CONFIG_TYPE_SECONDS, AT(config_spiffe, max_age_s), BOUNDS(10, CONFIG_MAX_AGE_S), .standard = "24h",
 	  .text = "How long key documents count after they were last confirmed, also over a restart." },
 	{ .name = "continuity", .type = CONFIG_TYPE_WORD, AT(config_spiffe, continuity), .words = continuities, .standard = "hold",
@@ -221,7 +222,15 @@ static const struct config_field issuer_fields[] = {
 	{ .name = "jwks_file", .type = CONFIG_TYPE_PATH, AT(config_issuer, jwks_file), BOUNDS(1, CONFIG_TEXT_MAX),
 	  .text = "Its JWK Set. Owned by root or the service account, writable by nobody else; read again when it changes. A file that is "
 		  "broken or gone leaves the keys before in force, one without keys ends them." },
-	{ .name = "jwks_url", .type = CONFIG_TYPE_LATER, .text = "Where its JWK Set is fetched." },
+	{ .name = "jwks_url", .type = CONFIG_TYPE_TEXT, AT(config_issuer, jwks_url), BOUNDS(1, FETCH_URL_MAX),
+	  .text = "Where its JWK Set is fetched by `keyreeve-fetch`, instead of `jwks_file`: an `https` URL whose host shows a certificate of "
+		  "`spiffe.web_authorities`. Redirects are not followed. While nothing comes, or no JWK Set, the keys before stay in force; a "
+		  "set without keys ends them. If `keyreeve-fetch` did not run before, a restart is needed." },
+	{ .name = "jwks_refresh", .type = CONFIG_TYPE_SECONDS, AT(config_issuer, jwks_refresh_s), BOUNDS(30, 86400), .standard = "5m",
+	  .text = "Longest time from one fetch to the next; a third of `jwks_max_age` at most. Before there are keys, and when a token names "
+		  "one that nobody knows, it is 30 s." },
+	{ .name = "jwks_max_age", .type = CONFIG_TYPE_SECONDS, AT(config_issuer, jwks_max_age_s), BOUNDS(10, CONFIG_MAX_AGE_S), .standard = "24h",
+	  .text = "How long the keys of `jwks_url` count after they were last confirmed, also over a restart." },
 	{ .name = "audiences", .type = CONFIG_TYPE_TEXTS, REQUIRED, LIST_AT(config_issuer, audiences, audience_count), BOUNDS(1, CONFIG_AUDIENCES_MAX),
 	  .text = "Audiences that are ours: a token for one of them is accepted." },
 	{ .name = "types", .type = CONFIG_TYPE_TEXTS, LIST_AT(config_issuer, types, type_count), BOUNDS(1, CONFIG_TYPES_MAX), .standard = "JWT",

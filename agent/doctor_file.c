@@ -160,7 +160,8 @@ void doctor_check_file(struct doctor *d)
 	struct stat st;
 
 	for (uint32_t i = 0; i < d->config->issuer_count; i++)
-		jwks_check(d, &d->config->issuers[i]);
+		if (d->config->issuers[i].jwks_file != NULL)
+			jwks_check(d, &d->config->issuers[i]);
 	if (!config_real_path(d->facts->config_path, &doctor_root_only, real, why) ||
 		doctor_walk(real, &doctor_root_only, &st, why) != WALK_GOOD)
 		refuse(d, "configuration: %s", why);

@@ -159,6 +159,7 @@ static struct status fetch_came(struct agent *agent, int fd)
 {
 	TRY(downloads_connect(&agent->downloads, fd));
 	trust_fetch_is_there(&agent->trust);
+	trust_fetch_is_there(&agent->issuers);
 	return OK;
 }
 

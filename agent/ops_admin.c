@@ -42,13 +42,18 @@ static struct status put_provider(struct request *rq, const struct lane *lane)
 	return wire_admin_provider_put(&rq->answer, &provider);
 }
 
-static struct status put_domain(struct agent *agent, struct request *rq, const struct keyset_domain *from)
+static struct status put_domains(struct agent *agent, struct request *rq, const struct trust *trust)
 {
-	struct wire_admin_domain domain = {
-		.name = from->name, .keys = from->key_count, .age_s = seconds_since(agent, agent->trust.keys_at_us)
-	};
+	for (size_t i = 0; i < keyset_domain_count(trust->keys); i++) {
+		const struct keyset_domain *from = keyset_domain(trust->keys, i);
+		struct wire_admin_domain domain = { .name = from->name,
+			.keys = from->key_count,
+			.age_s = seconds_since(agent, trust->keys_at_us),
+			.is_issuer = trust->kind == TRUST_OF_ISSUERS };
 
-	return wire_admin_domain_put(&rq->answer, &domain);
+		TRY(wire_admin_domain_put(&rq->answer, &domain));
+	}
+	return OK;
 }
 
 struct status finish_admin_status(struct agent *agent, struct request *rq)
@@ -72,9 +77,8 @@ struct status finish_admin_status(struct agent *agent, struct request *rq)
 	for (size_t i = 0; i < agent->lane_count; i++)
 		if (agent->lanes[i].is_configured)
 			TRY(put_provider(rq, &agent->lanes[i]));
-	for (size_t i = 0; i < keyset_domain_count(agent->trust.keys); i++)
-		TRY(put_domain(agent, rq, keyset_domain(agent->trust.keys, i)));
-	return OK;
+	TRY(put_domains(agent, rq, &agent->trust));
+	return put_domains(agent, rq, &agent->issuers);
 }
 
 /* ---- keys --------------------------------------------------------------------------------------- */

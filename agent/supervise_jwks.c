@@ -94,7 +94,8 @@ void supervise_jwks_send(struct supervisor *s, bool all)
 	for (uint32_t i = 0; i < config->issuer_count; i++) {
 		if (all)
 			s->jwks_seen[i] = (struct stat){ 0 };
-		send_one(s, &config->issuers[i], &s->jwks_seen[i]);
+		if (config->issuers[i].jwks_file != NULL)
+			send_one(s, &config->issuers[i], &s->jwks_seen[i]);
 	}
 }
 
@@ -104,9 +105,12 @@ void supervise_jwks_watch(struct supervisor *s)
 	const struct config *config = s->given->config;
 
 	for (uint32_t i = 0; i < config->issuer_count; i++) {
-		const char *path = config->issuers[i].jwks_file, *slash = strrchr(path, '/');
+		const char *path = config->issuers[i].jwks_file, *slash;
 		char directory[PATH_MAX];
 
+		if (path == NULL)
+			continue;
+		slash = strrchr(path, '/');
 		(void)snprintf(directory, sizeof(directory), "%.*s", slash == path ? 1 : (int)(slash - path), path);
 		if (inotify_add_watch(s->given->watch_fd, directory, SUPERVISE_WATCHED) < 0)
 			log_warning("%s cannot be watched: %s; keys of %s are read after SIGHUP only", directory,

@@ -32,7 +32,7 @@ static const char *needs_restart(const struct config *was, const struct config *
 	if (strcmp(was->user, now->user) != 0)
 		return "user";
 	if (config_fetch_is_needed(now) && !config_fetch_is_needed(was))
-		return "spiffe.federation, from none to some,";
+		return "spiffe.federation and issuers[].jwks_url, from none to some,";
 	for (uint32_t i = 0; i < now->provider_count; i++)
 		for (uint32_t k = 0; k < was->provider_count; k++)
 			if (strcmp(was->providers[k].name, now->providers[i].name) == 0 &&

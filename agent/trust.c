@@ -180,6 +180,8 @@ static const char *origin_text(const struct trust *trust, enum trust_origin orig
 	case TRUST_FILE:
 	case TRUST_ISSUER_FILE:
 		return "its file";
+	case TRUST_ISSUER_URL:
+		return "its URL";
 	case TRUST_NOWHERE:
 		break;
 	}
@@ -192,7 +194,8 @@ void trust_tell(struct trust *trust, const char *event, const struct trust_domai
 
 	printable_hash(bytes_of(domain->document, domain->document_len), hash);
 	(void)snprintf(text, sizeof(text), "%s%s: %s; from %s; %zu keys; document sha256 %s",
-		trust_words_of(trust)->title, domain->name, what, origin_text(trust, domain->origin), domain->bundle != NULL ? domain->bundle->key_count : 0, hash);
+		trust_words_of(trust)->title, domain->name, what, origin_text(trust, domain->origin),
+		domain->bundle != NULL ? domain->bundle->key_count : 0, hash);
 	if (trust_domain_is_believed(domain) && domain->verdict != TRUST_ALARMED)
 		log_notice("trust: %s", text);
 	else
@@ -481,8 +484,7 @@ static void apply(struct trust *trust, struct trust_update *update)
 	else
 		log_error("%s%s: what came from %s is no %s: the one before stays", trust_words_of(trust)->title,
 			update->name, origin_text(trust, update->origin), trust_words_of(trust)->document);
-	if (update->origin == TRUST_ENDPOINT)
-		trust_poll_taken(trust, trust_book_find(&trust->book, bundle->domain));
+	trust_poll_taken(trust, trust_book_find(&trust->book, bundle->domain));
 }
 
 /* ---- keyreeve-idp --------------------------------------------------------------------------------------- */
@@ -740,8 +742,8 @@ void trust_configure(struct trust *trust, const struct config *config)
 	} else {
 		judge_again(trust);
 		take_files(trust);
-		trust_polls_configure(trust);
 	}
+	trust_polls_configure(trust);
 	if (trust->list.len > 0) /* what it says may count of other domains now */
 		trust_submit(trust, TRUST_STREAM, "", buf_bytes(&trust->list));
 	turn(trust);
@@ -765,7 +767,9 @@ static void end_stale(struct trust *trust)
 			is_any = true;
 			trust_domain_withdraw(domain);
 			trust_tell(trust, "trust-expired", domain,
-				"not confirmed for spiffe.max_age: nobody of it is believed");
+				trust->kind == TRUST_OF_DOMAINS
+					? "not confirmed for spiffe.max_age: nobody of it is believed"
+					: "not confirmed for jwks_max_age: nobody of it is believed");
 		}
 		trust_erase(trust, domain);
 		trust_book_drop(&trust->book, domain);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Whose tokens are believed.  Key documents come from the Workload API's stream (keyreeve-idp), from the endpoints of
- * federated trust domains (keyreeve-fetch), from files of the configuration and, after a restart, from the store; each
- * trust domain has one of the first three.  They are decoded and compiled on a compute thread (an RSA key takes
- * milliseconds), judged in between (trust_book.h), and published as one set; a withdrawal is in force at once.  A
- * document that cannot be used, and a connection that breaks, leave in force what was (WA-05, WA-06), for
+ * federated trust domains and URLs of issuers (keyreeve-fetch), from files of the configuration and, after a restart,
+ * from the store; each trust domain has one of the first three.  They are decoded and compiled on a compute thread (an
+ * RSA key takes milliseconds), judged in between (trust_book.h), and published as one set; a withdrawal is in force at
+ * once.  A document that cannot be used, and a connection that breaks, leave in force what was (WA-05, WA-06), for
  * spiffe.max_age.  The agent has two of these: one of trust domains, one of the issuers that are none, whose names and
  * keys never meet; the second hears no stream.  The loop's thread only. */
 #ifndef AGENT_TRUST_H
@@ -19,7 +19,11 @@
 #include "jwtsvid/cache.h"
 
 struct remote;
-enum { TRUST_TEXT_BYTES = 256, TRUST_FILES_MAX = 7 * 1024 * 1024 /* below IPC_SIZE_MAX */ };
+enum {
+	TRUST_TEXT_BYTES = 256,
+	TRUST_FILES_MAX = 7 * 1024 * 1024, /* below IPC_SIZE_MAX */
+	TRUST_POLLS_MAX = 32,
+};
 
 struct trust_update;
 struct trust_poll;
@@ -55,11 +59,11 @@ struct trust {
 	/* one decoding or compilation at a time */
 	struct compute_job job;
 	bool is_busy, needs_build;
-	unsigned changes, built_changes;		 /* of what is believed */
-	struct trust_update *updates;			 /* owned: waiting, the oldest first */
-	struct trust_update *current;			 /* owned: being decoded */
-	struct trust_build *build;			 /* owned */
-	struct trust_poll *polls[CONFIG_FEDERATION_MAX]; /* owned; in the order of the configuration */
+	unsigned changes, built_changes;	   /* of what is believed */
+	struct trust_update *updates;		   /* owned: waiting, the oldest first */
+	struct trust_update *current;		   /* owned: being decoded */
+	struct trust_build *build;		   /* owned */
+	struct trust_poll *polls[TRUST_POLLS_MAX]; /* owned; in the order of the configuration */
 };
 
 /* Trusts nobody.  Fails: NO_MEMORY. */
@@ -82,6 +86,8 @@ struct status trust_send(struct trust *trust, const struct ipc_message *message)
 void trust_server(struct trust *trust, bool is_stranger, struct bytes who);
 /* A (new) keyreeve-fetch is there. */
 void trust_fetch_is_there(struct trust *trust);
+/* A token names a key that nobody knows: ask sooner, but not more often than every 30 s. */
+void trust_hasten(struct trust *trust);
 /* The file of an issuer, as it is now; copied.  Fails: JWT_ISSUER (it has none). */
 struct status trust_issuer_file(struct trust *trust, struct bytes issuer, struct bytes document);
 /* The files of the configuration, in one; takes the descriptor over; they count from trust_configure() on.  Fails: IO,

@@ -10,8 +10,6 @@
 enum {
 	RECORD_FORM = 1,
 	PIN_TEXT_BYTES = 43, /* 32 in base64url */
-	INTERVAL_S = 300,
-	INTERVAL_MIN_S = 30,
 	INTERVAL_MAX_S = 24 * 3600,
 	AGE_PARTS = 3,
 };
@@ -298,7 +296,8 @@ struct status trust_domain_get(struct trust_domain *domain, struct bytes from, s
 	struct bytes document = reader_sized(&r, BUNDLE_DOCUMENT_MAX_BYTES);
 
 	ENSURE(reader_done(&r) && form == RECORD_FORM && known_count <= BUNDLE_KEYS_MAX, RECORD_CORRUPT);
-	ENSURE((origin == TRUST_STREAM || origin == TRUST_ENDPOINT) && verdict <= TRUST_ALARMED, RECORD_CORRUPT);
+	ENSURE(origin == TRUST_STREAM || origin == TRUST_ENDPOINT || origin == TRUST_ISSUER_URL, RECORD_CORRUPT);
+	ENSURE(verdict <= TRUST_ALARMED, RECORD_CORRUPT);
 	ENSURE((verdict >= TRUST_FIRST) == (document.len > 0), RECORD_CORRUPT);
 	if (document.len > 0) {
 		TRY(trust_document_decode(
@@ -320,15 +319,15 @@ struct status trust_domain_get(struct trust_domain *domain, struct bytes from, s
 	return OK;
 }
 
-uint32_t trust_interval_s(const struct bundle *bundle, uint32_t max_age_s)
+uint32_t trust_interval_s(const struct bundle *bundle, uint32_t refresh_s, uint32_t max_age_s)
 {
-	uint64_t interval = bundle == NULL	       ? INTERVAL_MIN_S
+	uint64_t interval = bundle == NULL	       ? TRUST_INTERVAL_MIN_S
 			    : bundle->has_refresh_hint ? bundle->refresh_hint_s
-						       : INTERVAL_S;
+						       : refresh_s;
 	uint32_t most = max_age_s / AGE_PARTS < INTERVAL_MAX_S ? max_age_s / AGE_PARTS : INTERVAL_MAX_S;
 
-	if (interval < INTERVAL_MIN_S)
-		interval = INTERVAL_MIN_S;
+	if (interval < TRUST_INTERVAL_MIN_S)
+		interval = TRUST_INTERVAL_MIN_S;
 	return interval < most ? (uint32_t)interval : most;
 }
 
@@ -336,6 +335,7 @@ static unsigned flags_of(enum trust_origin origin)
 {
 	switch (origin) {
 	case TRUST_ISSUER_FILE:
+	case TRUST_ISSUER_URL:
 		return BUNDLE_ISSUER_DOCUMENT;
 	case TRUST_ENDPOINT:
 	case TRUST_FILE:

@@ -15,16 +15,18 @@
 enum {
 	TRUST_DOMAINS_MAX = BUNDLE_DOMAINS_MAX + CONFIG_FEDERATION_MAX + CONFIG_BUNDLES_MAX,
 	TRUST_RECORD_MAX = 2 * 1024 * 1024,
+	TRUST_INTERVAL_MIN_S = 30, /* between two questions to one server */
 };
 
-/* Where a domain's documents come from: one source each, the configured one before the stream.  The last is an
- * issuer's, that is a provider of tokens which is no trust domain, but is judged like one. */
+/* Where a domain's documents come from: one source each, the configured one before the stream.  The last two are
+ * an issuer's, that is a provider of tokens which is no trust domain, but is judged like one. */
 enum trust_origin {
 	TRUST_NOWHERE = 0,
 	TRUST_STREAM = 1,
 	TRUST_ENDPOINT = 2,
 	TRUST_FILE = 3,
 	TRUST_ISSUER_FILE = 4,
+	TRUST_ISSUER_URL = 5,
 };
 /* What the configuration gives counts as long as it gives it. */
 bool trust_origin_is_file(enum trust_origin origin);
@@ -111,9 +113,9 @@ bool trust_domain_is_stale(const struct trust_domain *domain, uint32_t max_age_s
 void trust_domain_put(struct buf *to, const struct trust_domain *domain);
 struct status trust_domain_get(struct trust_domain *domain, struct bytes from, struct trust_time now);
 
-/* Seconds until an endpoint is asked again: the bundle's hint, 30 s to 24 h, 300 s without one (FD-08), and often
+/* Seconds until a server is asked again: the bundle's hint, 30 s to 24 h, refresh_s without one (FD-08), and often
  * enough that one that answers is never too old.  NULL: there is no bundle yet. */
-uint32_t trust_interval_s(const struct bundle *bundle, uint32_t max_age_s);
+uint32_t trust_interval_s(const struct bundle *bundle, uint32_t refresh_s, uint32_t max_age_s);
 
 /* One document as a list of one; flags as of bundle_set_new(), by the origin.  Fails: as bundle_set_new(). */
 struct status trust_document_decode(

@@ -48,7 +48,8 @@ static size_t id_put(struct buf *ids, const char *name, uint32_t index)
 }
 
 /* rows pieces of the record, and deletions of those beyond them that were there. */
-static struct status changes_make(struct keep *keep, const struct trust_domain *domain, uint32_t rows)
+static struct status changes_make(
+	struct keep *keep, enum fact_kind kind, const struct trust_domain *domain, uint32_t rows)
 {
 	uint32_t all = rows > domain->stored_rows ? rows : domain->stored_rows;
 	size_t id_len = 0, at = 0;
@@ -72,7 +73,7 @@ static struct status changes_make(struct keep *keep, const struct trust_domain *
 		struct fact_change *change = &keep->changes[i];
 		size_t left = keep->pieces.len - at, len = left < PIECE_BYTES ? left : PIECE_BYTES;
 
-		change->fact.kind = FACT_TRUST;
+		change->fact.kind = kind;
 		change->fact.id = bytes_of(keep->ids.data + i * id_len, id_len);
 		change->is_out = i >= rows;
 		if (!change->is_out)
@@ -102,7 +103,7 @@ static void submit(struct trust *trust, struct trust_domain *domain, bool is_kep
 		st = buf_check(&keep->record);
 	}
 	if (st.code == STATUS_OK)
-		st = changes_make(keep, domain, rows);
+		st = changes_make(keep, trust->kind == TRUST_OF_DOMAINS ? FACT_TRUST : FACT_ISSUER, domain, rows);
 	if (st.code == STATUS_OK) {
 		domain->stored_rows = rows;
 		domain->stored_confirmed_s = domain->confirmed.wall_s;
@@ -135,6 +136,13 @@ void trust_erase(struct trust *trust, struct trust_domain *domain)
 
 /* ---- after a restart ------------------------------------------------------------------------------------- */
 
+static bool is_name(const struct trust *trust, struct bytes name)
+{
+	if (trust->kind == TRUST_OF_DOMAINS)
+		return spiffe_trust_domain_check(name).code == STATUS_OK;
+	return name.len > 0 && name.len <= CONFIG_ISSUER_MAX;
+}
+
 /* Pieces come in the order of their ids' hashes: each goes to its place in a record of the domain's, in `document`
  * until all are there. */
 struct status trust_load(struct trust *trust, const struct fact *fact)
@@ -147,8 +155,7 @@ struct status trust_load(struct trust *trust, const struct fact *fact)
 
 	ENSURE(!id.bad && !piece.bad && count <= PIECES_MAX && index < count && piece.left.len == len, RECORD_CORRUPT);
 	ENSURE(len <= room && (index == count - 1 || len == room), RECORD_CORRUPT);
-	if (spiffe_trust_domain_check(id.left).code != STATUS_OK)
-		return FAIL(RECORD_CORRUPT);
+	ENSURE(is_name(trust, id.left), RECORD_CORRUPT);
 	TRY(trust_book_get(&trust->book, id.left, &domain));
 	if (domain->document == NULL) {
 		domain->document = calloc(count, room);

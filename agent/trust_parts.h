@@ -26,6 +26,17 @@ struct trust_words {
 	const char *document;
 };
 
+/* Where documents are fetched; borrowed from the configuration. */
+struct trust_source {
+	const char *kind; /* of keyreeve-fetch's name for it: config_fetch_name() */
+	enum trust_origin origin;
+	const char *of; /* trust domain or issuer */
+	const char *url;
+	const char *endpoint_id; /* NULL: https_web */
+	const char *bundle_file; /* NULL: none */
+	uint32_t refresh_s;	 /* where a document has no hint */
+};
+
 struct trust_time trust_now(const struct trust *trust);
 /* trust_config.c */
 struct trust_rules trust_rules_of(const struct trust *trust, struct bytes name);
@@ -34,6 +45,8 @@ enum trust_origin trust_origin_of(const struct trust *trust, struct bytes name);
 /* The i-th name of which the configuration says something; NULL: there are no more. */
 const char *trust_named(const struct trust *trust, uint32_t i);
 const struct trust_words *trust_words_of(const struct trust *trust);
+/* Those that are asked; returns how many. */
+size_t trust_sources(const struct trust *trust, struct trust_source ret_sources[TRUST_POLLS_MAX]);
 /* trust.c: content of a file of the configuration; empty: there is none. */
 struct bytes trust_file_find(const struct trust *trust, const char *kind, const char *name);
 /* Queue a document for decoding; a waiting one of the same source is replaced. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The endpoints of federated trust domains: when each is asked, and with which authorities.  FD-05, FD-08, FD-11. */
+ * The endpoints of federated trust domains, and the URLs of issuers: when each is asked, and with which authorities.
+ * FD-05, FD-08, FD-11. */
 #include "agent/trust_parts.h"
 
 #include <stdio.h>
@@ -10,28 +11,40 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/own.h"
+#include "base/secret.h"
 
-enum {
-	INTERVAL_S = 300, /* where the bundle has no hint */
-	WARN_AFTER_S = 15 * 60,
-};
+enum { WARN_AFTER_S = 15 * 60, EARLY_PARTS = 8 };
 
 struct trust_poll {
 	struct download download;
 	struct trust *trust; /* borrowed */
 	char name[FETCH_NAME_MAX + 1];
 	char url[FETCH_URL_MAX + 1];
-	char trust_domain[SPIFFE_TRUST_DOMAIN_MAX_BYTES + 1];
-	char endpoint_id[FETCH_ID_MAX + 1]; /* empty: https_web */
-	struct bundle_set *first;	    /* owned: of the configuration's file; NULL none */
-	uint64_t due_us, failing_since_us;  /* 0: it does not fail */
+	enum trust_origin origin;
+	char of[SPIFFE_TRUST_DOMAIN_MAX_BYTES + 1]; /* trust domain or issuer */
+	char endpoint_id[FETCH_ID_MAX + 1];	    /* empty: https_web */
+	struct bundle_set *first;		    /* owned: of the configuration's file; NULL none */
+	uint64_t asked_us, due_us;
+	uint64_t failing_since_us; /* 0: it does not fail */
 	bool is_asked, was_warned;
-	uint32_t interval_s;
+	uint32_t refresh_s, interval_s;
 };
 
+/* Somewhat early, by chance: nodes that began together do not stay together. */
 static void plan(struct trust_poll *poll)
 {
-	poll->due_us = poll->trust->loop->now_us + poll->interval_s * (uint64_t)US_PER_S;
+	uint64_t length = poll->interval_s * (uint64_t)US_PER_S, least = TRUST_INTERVAL_MIN_S * (uint64_t)US_PER_S;
+	uint64_t chance = 0;
+
+	if (length > least && random_fill(&chance, sizeof(chance)).code == STATUS_OK)
+		length -= chance % ((length - least) / EARLY_PARTS + 1);
+	poll->due_us = poll->trust->loop->now_us + length;
+}
+
+static uint32_t interval_of(const struct trust_poll *poll, const struct bundle *bundle)
+{
+	return trust_interval_s(
+		bundle, poll->refresh_s, trust_rules_of(poll->trust, bytes_from_text(poll->of)).max_age_s);
 }
 
 /* ---- the authorities of an endpoint ---------------------------------------------------------------------- */
@@ -69,6 +82,7 @@ static struct status authorities_put(struct buf *to, const struct trust_poll *po
 /* "On failure wait for the next interval" (Federation 4.1); said once, and again after a quarter of an hour. */
 static void failed(struct trust_poll *poll, struct bytes text)
 {
+	const struct trust_words *words = trust_words_of(poll->trust);
 	uint64_t now = poll->trust->loop->now_us;
 	bool is_first = poll->failing_since_us == 0, is_long = false;
 
@@ -78,7 +92,7 @@ static void failed(struct trust_poll *poll, struct bytes text)
 		is_long = !poll->was_warned && now > poll->failing_since_us + WARN_AFTER_S * (uint64_t)US_PER_S;
 	poll->was_warned |= is_long;
 	if (is_first || is_long)
-		log_warning("%s: no bundle from %s%s: %.*s", poll->trust_domain, poll->url,
+		log_warning("%s%s: no %s from %s%s: %.*s", words->title, poll->of, words->document, poll->url,
 			is_long ? " for 15 min" : "", (int)text.len, (const char *)text.data);
 	plan(poll);
 }
@@ -93,11 +107,11 @@ static void answered(struct download *download, struct status st, struct bytes d
 		return;
 	}
 	if (poll->failing_since_us != 0)
-		log_notice("%s: its endpoint answers again", poll->trust_domain);
+		log_notice("%s%s: its server answers again", trust_words_of(poll->trust)->title, poll->of);
 	poll->failing_since_us = 0;
 	poll->was_warned = false;
 	plan(poll); /* until it is decoded */
-	trust_submit(poll->trust, TRUST_ENDPOINT, poll->trust_domain, document);
+	trust_submit(poll->trust, poll->origin, poll->of, document);
 }
 
 static void ask(struct trust_poll *poll)
@@ -105,6 +119,7 @@ static void ask(struct trust_poll *poll)
 	AUTO(buf_done) struct buf authorities = buf_make(FETCH_AUTHORITIES_MAX + FETCH_ID_MAX);
 	struct status st = poll->endpoint_id[0] != '\0' ? authorities_put(&authorities, poll) : OK;
 
+	poll->asked_us = poll->trust->loop->now_us;
 	if (st.code == STATUS_OK) {
 		poll->download.done = answered;
 		st = download_start(
@@ -118,7 +133,7 @@ static void ask(struct trust_poll *poll)
 
 void trust_polls_second(struct trust *trust)
 {
-	for (size_t i = 0; i < CONFIG_FEDERATION_MAX && trust->polls[i] != NULL; i++) {
+	for (size_t i = 0; i < TRUST_POLLS_MAX && trust->polls[i] != NULL; i++) {
 		struct trust_poll *poll = trust->polls[i];
 
 		if (!poll->is_asked && poll->due_us <= trust->loop->now_us)
@@ -129,9 +144,8 @@ void trust_polls_second(struct trust *trust)
 /* What failed because nobody was there to ask is asked now. */
 void trust_fetch_is_there(struct trust *trust)
 {
-	for (size_t i = 0; i < CONFIG_FEDERATION_MAX && trust->polls[i] != NULL; i++) {
-		const struct trust_domain *domain =
-			trust_book_find(&trust->book, bytes_from_text(trust->polls[i]->trust_domain));
+	for (size_t i = 0; i < TRUST_POLLS_MAX && trust->polls[i] != NULL; i++) {
+		const struct trust_domain *domain = trust_book_find(&trust->book, bytes_from_text(trust->polls[i]->of));
 
 		if (domain == NULL || domain->bundle == NULL || trust->polls[i]->failing_since_us != 0)
 			trust->polls[i]->due_us = 0;
@@ -140,11 +154,22 @@ void trust_fetch_is_there(struct trust *trust)
 
 void trust_poll_taken(struct trust *trust, const struct trust_domain *domain)
 {
-	for (size_t i = 0; domain != NULL && i < CONFIG_FEDERATION_MAX && trust->polls[i] != NULL; i++)
-		if (strcmp(trust->polls[i]->trust_domain, domain->name) == 0) {
-			trust->polls[i]->interval_s = trust_interval_s(domain->bundle, trust->config->spiffe.max_age_s);
+	for (size_t i = 0; domain != NULL && i < TRUST_POLLS_MAX && trust->polls[i] != NULL; i++)
+		if (strcmp(trust->polls[i]->of, domain->name) == 0) {
+			trust->polls[i]->interval_s = interval_of(trust->polls[i], domain->bundle);
 			plan(trust->polls[i]);
 		}
+}
+
+void trust_hasten(struct trust *trust)
+{
+	for (size_t i = 0; i < TRUST_POLLS_MAX && trust->polls[i] != NULL; i++) {
+		struct trust_poll *poll = trust->polls[i];
+		uint64_t early_us = poll->asked_us + TRUST_INTERVAL_MIN_S * (uint64_t)US_PER_S;
+
+		if (early_us < poll->due_us)
+			poll->due_us = early_us;
+	}
 }
 
 /* ---- the configuration ----------------------------------------------------------------------------------- */
@@ -158,30 +183,31 @@ static void poll_free(struct trust_poll *poll)
 	free(poll);
 }
 
-static void read_first_bundle(struct trust_poll *poll, const struct config_federation *from)
+static void read_first_bundle(struct trust_poll *poll, const struct trust_source *from)
 {
-	struct bytes name, path, document = trust_file_find(poll->trust, "federation", from->trust_domain);
+	struct bytes name, path, document = trust_file_find(poll->trust, from->kind, from->of);
 
 	if (from->bundle_file == NULL ||
 		spiffe_id_split(bytes_from_text(poll->endpoint_id), &name, &path).code != STATUS_OK)
 		return;
 	if (document.len == 0 || trust_document_decode(TRUST_ENDPOINT, name, document, &poll->first).code != STATUS_OK)
-		log_error("%s: the first bundle of its endpoint, %s, cannot be used", from->trust_domain,
-			from->bundle_file);
+		log_error("%s: the first bundle of its endpoint, %s, cannot be used", from->of, from->bundle_file);
 }
 
-static struct trust_poll *poll_new(struct trust *trust, const struct config_federation *from)
+static struct trust_poll *poll_new(struct trust *trust, const struct trust_source *from)
 {
 	struct trust_poll *poll = calloc(1, sizeof(*poll));
 
 	if (poll == NULL)
 		return NULL;
 	poll->trust = trust;
-	poll->interval_s = trust_interval_s(NULL, trust->config->spiffe.max_age_s);
-	config_fetch_federation_name(from, poll->name);
+	poll->origin = from->origin;
+	poll->refresh_s = from->refresh_s;
+	config_fetch_name(from->kind, from->of, poll->name);
 	(void)snprintf(poll->url, sizeof(poll->url), "%s", from->url);
-	(void)snprintf(poll->trust_domain, sizeof(poll->trust_domain), "%s", from->trust_domain);
-	if (from->profile == FETCH_HTTPS_SPIFFE)
+	(void)snprintf(poll->of, sizeof(poll->of), "%s", from->of);
+	poll->interval_s = interval_of(poll, NULL);
+	if (from->endpoint_id != NULL)
 		(void)snprintf(poll->endpoint_id, sizeof(poll->endpoint_id), "%s", from->endpoint_id);
 	read_first_bundle(poll, from);
 	return poll;
@@ -189,46 +215,62 @@ static struct trust_poll *poll_new(struct trust *trust, const struct config_fede
 
 void trust_polls_done(struct trust *trust)
 {
-	for (size_t i = 0; i < CONFIG_FEDERATION_MAX; i++) {
+	for (size_t i = 0; i < TRUST_POLLS_MAX; i++) {
 		poll_free(trust->polls[i]);
 		trust->polls[i] = NULL;
 	}
 }
 
-static bool is_as_before(const struct trust_poll *poll, const struct config_federation *from)
+static bool is_as_before(const struct trust_poll *poll, const struct trust_source *from)
 {
-	return strcmp(poll->trust_domain, from->trust_domain) == 0 && strcmp(poll->url, from->url) == 0 &&
+	return strcmp(poll->of, from->of) == 0 && strcmp(poll->url, from->url) == 0 &&
 	       strcmp(poll->endpoint_id, from->endpoint_id != NULL ? from->endpoint_id : "") == 0 &&
 	       from->bundle_file == NULL; /* the file may say something else now */
 }
 
 /* An endpoint that stays as it was is not asked before its time. */
-static struct trust_poll *poll_take(struct trust_poll *was[], const struct config_federation *from)
+static struct trust_poll *poll_take(struct trust_poll *was[], const struct trust_source *from)
 {
-	for (size_t i = 0; i < CONFIG_FEDERATION_MAX; i++)
+	for (size_t i = 0; i < TRUST_POLLS_MAX; i++)
 		if (was[i] != NULL && is_as_before(was[i], from))
 			return TAKE(was[i]);
 	return NULL;
 }
 
+/* It is asked in time for what is configured now. */
+static void poll_adjust(struct trust_poll *poll, uint32_t refresh_s)
+{
+	const struct trust_domain *domain = trust_book_find(&poll->trust->book, bytes_from_text(poll->of));
+	uint32_t interval_s;
+
+	poll->refresh_s = refresh_s;
+	interval_s = interval_of(poll, domain != NULL ? domain->bundle : NULL);
+	if (interval_s == poll->interval_s)
+		return;
+	poll->interval_s = interval_s;
+	plan(poll);
+}
+
 void trust_polls_configure(struct trust *trust)
 {
-	struct trust_poll *was[CONFIG_FEDERATION_MAX];
-	size_t count = 0;
+	struct trust_poll *was[TRUST_POLLS_MAX];
+	struct trust_source sources[TRUST_POLLS_MAX];
+	size_t count = trust_sources(trust, sources), made = 0;
 
 	memcpy(was, trust->polls, sizeof(was));
 	memset(trust->polls, 0, sizeof(trust->polls));
-	for (uint32_t i = 0; i < trust->config->spiffe.federation_count; i++) {
-		const struct config_federation *from = &trust->config->spiffe.federation[i];
-		struct trust_poll *poll = poll_take(was, from);
+	for (size_t i = 0; i < count; i++) {
+		struct trust_poll *poll = poll_take(was, &sources[i]);
 
-		if (poll == NULL)
-			poll = poll_new(trust, from);
-		if (poll == NULL)
-			log_error("%s: no memory to ask its endpoint", from->trust_domain);
+		if (poll != NULL)
+			poll_adjust(poll, sources[i].refresh_s);
 		else
-			trust->polls[count++] = poll;
+			poll = poll_new(trust, &sources[i]);
+		if (poll == NULL)
+			log_error("%s: no memory to ask its server", sources[i].of);
+		else
+			trust->polls[made++] = poll;
 	}
-	for (size_t i = 0; i < CONFIG_FEDERATION_MAX; i++)
+	for (size_t i = 0; i < TRUST_POLLS_MAX; i++)
 		poll_free(was[i]);
 }

@@ -40,6 +40,7 @@ static struct status status_fill(const struct wire_admin_status *from, struct ke
 		TEXT(out->name, in->name);
 		out->keys = in->keys;
 		out->age_s = in->age_s;
+		out->is_issuer = in->is_issuer;
 	}
 	return OK;
 }

@@ -45,13 +45,16 @@ static json_t *providers_json(const struct keyreeve_admin_status *status)
 	return all;
 }
 
-static json_t *domains_json(const struct keyreeve_admin_status *status)
+static json_t *domains_json(const struct keyreeve_admin_status *status, bool are_issuers)
 {
 	json_t *all = json_array();
 
 	for (size_t i = 0; i < status->domain_count; i++) {
-		json_t *o = json_object();
+		json_t *o;
 
+		if (status->domains[i].is_issuer != are_issuers)
+			continue;
+		o = json_object();
 		json_object_set_new(o, "name", cli_json_text(status->domains[i].name));
 		json_object_set_new(o, "keys", json_integer((json_int_t)status->domains[i].keys));
 		json_object_set_new(o, "age", json_integer((json_int_t)status->domains[i].age_s));
@@ -77,7 +80,8 @@ static int status_json(const struct keyreeve_admin_status *status)
 	json_object_set_new(o, "connections", json_integer((json_int_t)status->connections));
 	json_object_set_new(o, "requests", json_integer((json_int_t)status->requests));
 	json_object_set_new(o, "providers", providers_json(status));
-	json_object_set_new(o, "trust_domains", domains_json(status));
+	json_object_set_new(o, "trust_domains", domains_json(status, false));
+	json_object_set_new(o, "issuers", domains_json(status, true));
 	return cli_json(o);
 }
 
@@ -103,7 +107,8 @@ static void status_print(const struct keyreeve_admin_status *status)
 		(void)putchar('\n');
 	}
 	for (size_t i = 0; i < status->domain_count; i++)
-		(void)printf("%-10s  %s: %llu keys, %llu s old\n", i == 0 ? "trusted" : "", status->domains[i].name,
+		(void)printf("%-10s  %s%s: %llu keys, %llu s old\n", i == 0 ? "trusted" : "",
+			status->domains[i].is_issuer ? "issuer " : "", status->domains[i].name,
 			(unsigned long long)status->domains[i].keys, (unsigned long long)status->domains[i].age_s);
 }
 

@@ -32,6 +32,7 @@ struct keyreeve_admin_domain {
 	char name[256];
 	uint64_t keys;
 	uint64_t age_s; /* of the key documents in force */
+	bool is_issuer;
 };
 
 enum keyreeve_audit_space { KEYREEVE_AUDIT_FULL = 0, KEYREEVE_AUDIT_LOW = 1, KEYREEVE_AUDIT_READY = 2 };
@@ -49,7 +50,7 @@ struct keyreeve_admin_status {
 	uint64_t clock_behind_s; /* the time that tokens are judged by; 0: it is not */
 	struct keyreeve_admin_provider *providers;
 	size_t provider_count;
-	struct keyreeve_admin_domain *domains; /* trust domains whose tokens are believed */
+	struct keyreeve_admin_domain *domains; /* trust domains and issuers whose tokens are believed */
 	size_t domain_count;
 };
 enum keyreeve_result keyreeve_admin_status(struct keyreeve *k, struct keyreeve_admin_status *ret_status);

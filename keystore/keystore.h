@@ -112,6 +112,7 @@ enum fact_kind {
 	FACT_ACCOUNT = 8,	   /* what an account looked like when its namespace began */
 	FACT_STRENGTH = 9,	   /* the authenticator that a namespace's owner must use at least */
 	FACT_TRUST = 10,	   /* of a trust domain's key documents */
+	FACT_ISSUER = 11,	   /* of an issuer's, that is no trust domain */
 	FACT_KIND_COUNT
 };
 struct fact {

@@ -74,6 +74,7 @@ struct status wire_admin_domain_put(struct buf *to, const struct wire_admin_doma
 	entry.name = field(domain->name);
 	entry.keys = domain->keys;
 	entry.age_s = domain->age_s;
+	entry.is_issuer = domain->is_issuer;
 	message.n_domains = 1;
 	message.domains = &only;
 	return wire_pack(to, &message.base);
@@ -107,7 +108,7 @@ static struct status domains_get(
 	TRY(wire_arena_array(arena, from->n_domains, sizeof(*item), (void **)&item));
 	for (size_t i = 0; i < from->n_domains; i++)
 		item[i] = (struct wire_admin_domain){ view(from->domains[i]->name), from->domains[i]->keys,
-			from->domains[i]->age_s };
+			from->domains[i]->age_s, from->domains[i]->is_issuer != 0 };
 	to->domains = item;
 	to->domain_count = from->n_domains;
 	return OK;

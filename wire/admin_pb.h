@@ -27,9 +27,10 @@ struct wire_admin_provider {
 	uint64_t waiting;  /* requests in its queue */
 };
 struct wire_admin_domain {
-	struct bytes name; /* trust domain */
+	struct bytes name; /* trust domain or issuer */
 	uint64_t keys;
 	uint64_t age_s; /* of the key documents in force */
+	bool is_issuer;
 };
 struct wire_admin_status {
 	struct bytes build;

@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Tokens of identity providers that are no SPIFFE ones (GNRC): over the socket, with keys from files."""
-import hashlib, os, sys
+"""Tokens of identity providers that are no SPIFFE ones (GNRC): over the socket, with keys from files and URLs."""
+import hashlib, os, subprocess, sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'support'))
+from bundle_server import Authority, Server
 from provider import *
 from rig import *
 
@@ -227,6 +228,242 @@ def administrators_see_and_delete_identities_of_an_issuer():
         assert (line['issuer'], line['identity']) == (IDP, 'team/platform/ada'), line
 
 
+# ---- keys from a URL ----------------------------------------------------------------------------------------------------
+
+
+class Remote(Setup):
+    """The first issuer's keys are served over HTTPS, and asked for each four seconds; the second's stay in a file."""
+
+    def __init__(self, max_age='12s', path='/jwks', stranger=False, **options):
+        super().__init__(**options)
+        self.web = Authority('the Web')
+        put(self.rig.path('web.crt'), self.web.pem().decode())
+        self.servers = []
+        self.server = self.serve((Authority('a stranger') if stranger else self.web).web())
+        self.max_age, self.url = max_age, self.server.url(path)
+        plain = self.rig.write_config
+
+        def write_config():
+            plain()
+            text = open(self.rig.path('keyreeve.yaml')).read()
+            text = text.replace('validation: local}', f'validation: local, web_authorities: {self.rig.path("web.crt")}}}')
+            with open(self.rig.path('keyreeve.yaml'), 'w') as f:
+                f.write(text)
+        self.rig.write_config = write_config
+        self.from_url()
+
+    def serve(self, pem):
+        server = Server(self.rig.dir, f'{len(self.servers)}', pem, {'/jwks': self.idp.jwks().encode()})
+        self.servers.append(server)
+        return server
+
+    def from_url(self, more=''):
+        self.issuers()
+        source = f'jwks_url: "{self.url}", jwks_max_age: {self.max_age}{more}'
+        self.rig.options['more'] = self.rig.options['more'].replace(f'jwks_file: {self.file}', source)
+
+    def from_file(self):
+        self.issuers()
+
+    def __enter__(self):
+        try:
+            self.rig.start()
+            wait_for('keys of the file', lambda: self.ask(self.from_other()) == 0)
+        except BaseException:
+            self.__exit__(RuntimeError, None, None)
+            raise
+        return self
+
+    def __exit__(self, *failure):
+        for server in self.servers:
+            server.stop()
+        return super().__exit__(*failure)
+
+    def accepted(self, token, seconds=10):
+        wait_for('the token', lambda: self.ask(token) == 0, seconds)
+
+    def refused(self, token, seconds=10):
+        wait_for('the refusal', lambda: self.ask(token) == 11, seconds)
+
+    def said(self, text, seconds=10):
+        wait_for(text, lambda: text in self.rig.tail(100000), seconds)
+
+    def details(self, event):
+        return [line['detail'] for line in self.rig.audit() if line.get('event') == event]
+
+    def asked(self, server=None):
+        return len((server or self.server).requests)
+
+    def restart(self):
+        assert self.rig.stop() == 0
+        self.rig.start()
+
+
+def keys_follow_the_url():
+    """Rotation, whole sets, one without keys, an empty answer; the other issuer does not mind."""
+    with Remote() as s:
+        old = s.idp.token()
+        s.accepted(old)
+        assert any(detail.startswith(f'issuer {IDP}: ') and 'from its URL; 1 keys' in detail for detail in s.details('trust-accepted'))
+        s.idp.add('k2')
+        new = s.idp.token()
+        assert s.ask(new) == 11
+        s.server.documents['/jwks'] = s.idp.jwks().encode()
+        s.accepted(new)
+        assert s.ask(old) == 0
+        s.server.documents['/jwks'] = s.idp.jwks('k2').encode()
+        s.refused(old)
+        assert s.ask(new) == 0 and s.ask(s.from_other()) == 0
+        s.idp.add('k3')                                              # all keys at once: used, with an alarm
+        s.server.documents['/jwks'] = s.idp.jwks('k3').encode()
+        s.accepted(s.idp.token())
+        assert s.ask(new) == 11 and any('shares no key' in detail for detail in s.details('trust-alarm'))
+        s.server.documents['/jwks'] = b'{"keys":[]}'
+        s.refused(s.idp.token())
+        assert any('no usable key' in detail for detail in s.details('trust-withdrawn')) and s.ask(s.from_other()) == 0
+        s.server.documents['/jwks'] = s.idp.jwks('k3').encode()
+        s.accepted(s.idp.token())
+        assert {path for path, _, _ in s.server.requests} == {'/jwks'}
+
+
+def an_answer_that_is_no_jwk_set_leaves_the_keys_before():
+    with Remote(max_age='60s') as s:                                 # asked each 20 s, and at once when the URL changes
+        token = s.idp.token()
+        s.accepted(token)
+        stranger = s.serve(Authority('a stranger').web())
+        elsewhere = s.serve(s.web.web('elsewhere.example'))
+        s.server.elsewhere = s.server.url('/jwks')
+        s.server.documents.update({'/list': b'[]', '/cut-off': s.idp.jwks().encode()[:-9], '/many': b'{"keys":[' + b','.join([b'{}'] * 65) + b']}'})
+        rows = [
+            (s.server.url('/nothing'), 'HTTP status 404'), (s.server.url('/fault'), 'HTTP status 500'),
+            (s.server.url('/big'), 'over 1 MiB'), (s.server.url('/big-announced'), 'over 1 MiB'),
+            (s.server.url('/elsewhere'), 'a redirect, which this source does not follow'), (s.server.url('/cut'), 'no JWK Set from'),
+            (s.server.url('/not-http'), 'no JWK Set from'), (s.server.url('/headers'), 'no JWK Set from'),
+            (s.server.url('/gzip'), 'is no JWK Set'), (s.server.url('/garbage'), 'is no JWK Set'), (s.server.url('/list'), 'is no JWK Set'),
+            (s.server.url('/cut-off'), 'is no JWK Set'), (s.server.url('/many'), 'is no JWK Set'),
+            (stranger.url('/jwks'), 'certificate'), (elsewhere.url('/jwks'), 'certificate'),
+            (s.server.url('/trickle'), 'no document in time'), (s.server.url('/silence'), 'no document in time'),
+        ]
+        s.idp.add('k2')
+        for server in (stranger, elsewhere):                         # which they would bring, were they believed
+            server.documents['/jwks'] = s.idp.jwks('k2').encode()
+        for url, sentence in rows:
+            s.url = url
+            s.from_url()
+            seen = len(s.rig.tail(1000000))
+            s.reload()
+            wait_for(sentence, lambda: sentence in s.rig.tail(1000000)[seen:], 20)
+            assert s.ask(token) == 0 and s.ask(s.idp.token()) == 11, url
+        assert not stranger.requests and not elsewhere.requests and len(s.details('trust-accepted')) == 2
+        s.url = s.server.url('/jwks')
+        s.from_url()
+        s.server.documents['/jwks'] = s.idp.jwks('k2').encode()
+        s.reload()
+        s.accepted(s.idp.token())
+        assert s.ask(token) == 11
+
+
+def keys_count_until_they_are_too_old():
+    """A dead server ends nothing, nor does a restart without it, until the keys are jwks_max_age old."""
+    with Remote(max_age='20s') as s:
+        s.accepted(s.idp.token())
+        s.server.stop()
+        s.said('no JWK Set from', 15)
+        assert s.ask(s.idp.token()) == 0
+        s.restart()
+        s.accepted(s.idp.token(), 3)
+        assert any(detail.startswith(f'issuer {IDP}: ') for detail in s.details('trust-restored'))
+        s.refused(s.idp.token(), 25)
+        assert any('not confirmed for jwks_max_age' in detail for detail in s.details('trust-expired'))
+        assert s.ask(s.from_other()) == 0
+        s.restart()
+        wait_for('keys of the file', lambda: s.ask(s.from_other()) == 0)
+        assert s.ask(s.idp.token()) == 11                            # gone from the store as well
+        port = s.server.port
+        back = Server(s.rig.dir, 'back', s.web.web(), {'/jwks': s.idp.jwks().encode()}, port)
+        s.servers.append(back)
+        s.accepted(s.idp.token(), 15)
+
+
+def a_wrong_certificate_at_the_start_lets_nobody_in():
+    with Remote(stranger=True) as s:
+        s.said('no JWK Set from')
+        assert s.ask(s.idp.token()) == 11 and not s.server.requests and s.ask(s.from_other()) == 0
+        state = json.loads(subprocess.run([os.path.join(s.rig.build, 'bin', 'keyreeve'), 'admin', 'status', '--json', '--socket',
+                                           s.rig.admin_socket], capture_output=True, text=True, timeout=10, check=True).stdout)
+        assert [(i['name'], i['keys']) for i in state['issuers']] == [(OTHER, 1)] and state['trust_domains'] == [], state
+
+
+def a_token_of_an_unknown_key_hastens_the_next_question_but_not_often():
+    with Remote(max_age='24h') as s:                                 # so it is asked each five minutes
+        s.accepted(s.idp.token())
+        assert s.asked() == 1
+        s.idp.add('k2')
+        s.server.documents['/jwks'] = s.idp.jwks().encode()
+        began = s.server.requests[0][1]
+        while time.monotonic() < began + 25:
+            assert s.ask(s.idp.token()) == 11 and s.asked() == 1
+            time.sleep(0.5)
+        s.accepted(s.idp.token(), 10)
+        assert s.asked() == 2 and 29 < s.server.requests[1][1] - began < 35
+
+
+def a_reload_changes_the_source_of_an_issuers_keys():
+    with Remote() as s:
+        token = s.idp.token()
+        s.accepted(token)
+        # another URL: the keys before count until it answers
+        second = s.serve(s.web.web())
+        s.idp.add('k2')
+        second.documents['/jwks'] = s.idp.jwks('k2').encode()
+        s.url = second.url('/jwks')
+        s.from_url()
+        s.reload()
+        s.accepted(s.idp.token())
+        s.refused(token, 1)
+        seen = s.asked()
+        time.sleep(5)
+        assert s.asked() == seen and s.asked(second) > 1
+        # a file: what the URL said ends at once, with keyreeve-fetch
+        put(s.file, s.idp.jwks('k1'))
+        fetched = s.idp.token()
+        s.from_file()
+        s.reload()
+        s.refused(fetched, 1)
+        s.accepted(token)
+        assert 'fetch' not in s.rig.roles()
+        # the URL again: keyreeved cannot give a role the network any more
+        s.from_url()
+        s.rig.write_config()
+        s.said('issuers[].jwks_url, from none to some, needs a restart')
+        assert s.ask(token) == 0
+        s.restart()
+        s.accepted(fetched)
+        s.refused(token, 1)
+        # an issuer that goes takes its keys along, from the store too
+        s.rig.options['tenants'] = '\n'.join(line for line in TENANTS.split('\n') if IDP not in line)
+        s.rig.options['more'] = '\n'.join(line for line in s.rig.options['more'].split('\n') if IDP not in line)
+        s.reload()
+        s.refused(fetched, 1)
+        assert any('configured no more' in detail for detail in s.details('trust-withdrawn'))
+        assert 'fetch' not in s.rig.roles() and s.ask(s.from_other()) == 0
+
+
+def a_killed_keyreeve_fetch_costs_nothing():
+    with Remote() as s:
+        s.accepted(s.idp.token())
+        pid = s.rig.roles()['fetch']
+        os.kill(pid, signal.SIGKILL)
+        wait_for('another keyreeve-fetch', lambda: s.rig.roles().get('fetch', pid) not in (pid, None))
+        assert s.ask(s.idp.token()) == 0
+        s.idp.add('k2')
+        s.server.documents['/jwks'] = s.idp.jwks().encode()
+        s.accepted(s.idp.token())
+
+
 main([a_client_of_any_identity_provider_uses_keys, refusals_are_11_and_say_why_in_the_log_only, keys_follow_the_file,
       keys_follow_a_directory_as_kubernetes_swaps_it, a_reload_changes_what_is_asked_of_tokens_that_were_verified,
-      a_restarted_agent_is_given_the_keys_again, administrators_see_and_delete_identities_of_an_issuer])
+      a_restarted_agent_is_given_the_keys_again, administrators_see_and_delete_identities_of_an_issuer, keys_follow_the_url,
+      an_answer_that_is_no_jwk_set_leaves_the_keys_before, keys_count_until_they_are_too_old,
+      a_wrong_certificate_at_the_start_lets_nobody_in, a_token_of_an_unknown_key_hastens_the_next_question_but_not_often,
+      a_reload_changes_the_source_of_an_issuers_keys, a_killed_keyreeve_fetch_costs_nothing])

@@ -119,6 +119,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def get_big_announced(self):
         self.send(b' ' * (2 * MIB))
 
+    def get_fault(self):
+        self.send(b'{"keys": []}', 500)
+
     def get_trickle(self):
         self.wfile.write(b'HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n')
         for _ in range(1000):

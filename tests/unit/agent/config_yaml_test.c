@@ -138,16 +138,31 @@ static const struct refusal {
 	{ "validation remote", HEAD "spiffe: {validation: remote}\n",
 		STATUS_CONFIG_SYNTAX,
 		"f:4:22: spiffe.validation is remote, where a forged answer lets anybody in: strict has local and both\n" },
-	{ "jwks_url", HEAD "issuers: [{issuer: a, audiences: parsec, jwks_file: /k, jwks_url: https://x}]\n",
-		STATUS_CONFIG_UNSUPPORTED,
-		"f:4:57: issuers[0].jwks_url is not supported yet\n" },
+	{ "issuer with two sources", HEAD "issuers: [{issuer: a, audiences: parsec, jwks_file: /k, jwks_url: https://x}]\n",
+		STATUS_CONFIG_SYNTAX,
+		"f:4:67: issuers[0].jwks_url beside jwks_file: an issuer has one source\n" },
+	{ "jwks_url without TLS", HEAD "issuers: [{issuer: a, audiences: parsec, jwks_url: http://x}]\n",
+		STATUS_CONFIG_SYNTAX,
+		"f:4:52: issuers[0].jwks_url is not an https URL with a host, without user and fragment\n" },
+	{ "jwks_url with a user", HEAD "issuers: [{issuer: a, audiences: parsec, jwks_url: https://u@x/}]\n",
+		STATUS_CONFIG_SYNTAX,
+		"f:4:52: issuers[0].jwks_url is not an https URL with a host, without user and fragment\n" },
+	{ "jwks_url misspelt", HEAD "issuers: [{issuer: a, audiences: parsec, jwks_uri: https://x}]\n",
+		STATUS_CONFIG_SYNTAX,
+		"f:4:42: issuers[0] has no field 'jwks_uri'; did you mean 'jwks_url'?\n" },
+	{ "jwks_refresh", HEAD "issuers: [{issuer: a, audiences: parsec, jwks_url: https://x, jwks_refresh: 29s}]\n",
+		STATUS_CONFIG_SYNTAX,
+		"f:4:77: issuers[0].jwks_refresh '29s' is not a time between 30s and 1d, as 90s, 1h or 30d\n" },
+	{ "jwks_max_age", HEAD "issuers: [{issuer: a, audiences: parsec, jwks_url: https://x, jwks_max_age: 8d}]\n",
+		STATUS_CONFIG_SYNTAX,
+		"f:4:77: issuers[0].jwks_max_age '8d' is not a time between 10s and 7d, as 90s, 1h or 30d\n" },
 	{ "issuer without its parts", HEAD "issuers: [{jwks_file: /k}]\n",
 		STATUS_CONFIG_SYNTAX,
 		"f:4:11: issuers[0].issuer is missing\n"
 		"f:4:11: issuers[0].audiences is missing\n" },
 	{ "issuer without keys", HEAD "issuers: [{issuer: a, audiences: parsec}]\n",
 		STATUS_CONFIG_SYNTAX,
-		"f:4:11: issuers[0] needs jwks_file: the file with its keys\n" },
+		"f:4:11: issuers[0] needs jwks_file or jwks_url: where its keys come from\n" },
 	{ "issuer with a space", HEAD "issuers: [{issuer: \"a b\", audiences: parsec, jwks_file: /k}]\n",
 		STATUS_CONFIG_SYNTAX,
 		"f:4:20: issuers[0].issuer may have printable ASCII without spaces only\n" },
@@ -705,9 +720,11 @@ static const struct refusal {
 		"f:5:17: limits.queue '0' is not a number between 1 and 65536\n"
 		"f:5:20: limits has no field 'quue'; did you mean 'queue'?\n"
 		"f:6:7: user must be a single value\n" },
-	{ "unsupported and its consequences", HEAD "issuers: [{issuer: a, audiences: b, jwks_url: https://c}]\n",
+	{ "unsupported and its consequences", "apiVersion: keyreeve/v1\n"
+		"kind: Agent\n"
+		"providers: [{name: h, type: pkcs11, module: /m, token: t, addresses: [10.0.0.1]}]\n",
 		STATUS_CONFIG_UNSUPPORTED,
-		"f:4:37: issuers[0].jwks_url is not supported yet\n" },
+		"f:3:59: providers[0].addresses is not supported yet\n" },
 };
 /* clang-format on */
 

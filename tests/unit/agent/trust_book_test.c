@@ -192,8 +192,8 @@ static void TV_SB_07_the_refresh_hint_has_bounds(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		assert_int_equal(trust_interval_s(&rows[i].bundle, rows[i].max_age_s), rows[i].want);
-	assert_int_equal(trust_interval_s(NULL, DAY_S), 30);
+		assert_int_equal(trust_interval_s(&rows[i].bundle, 300, rows[i].max_age_s), rows[i].want);
+	assert_int_equal(trust_interval_s(NULL, 300, DAY_S), 30);
 }
 
 static void a_file_is_believed_as_it_is(void **state)

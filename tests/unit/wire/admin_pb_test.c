@@ -29,11 +29,13 @@ static void status_fill(struct buf *to)
 		4 };
 	const struct wire_admin_provider hsm = { BYTES_LITERAL("hsm"), 2, WIRE_PROVIDER_DOWN, BYTES_LITERAL("no token"),
 		0 };
-	const struct wire_admin_domain domain = { BYTES_LITERAL("prod.example"), 2, 30 };
+	const struct wire_admin_domain domain = { BYTES_LITERAL("prod.example"), 2, 30, false };
+	const struct wire_admin_domain issuer = { BYTES_LITERAL("https://idp.example"), 1, 3, true };
 
 	assert_ok(wire_admin_status_put(to, &head));
 	assert_ok(wire_admin_provider_put(to, &soft));
 	assert_ok(wire_admin_domain_put(to, &domain));
+	assert_ok(wire_admin_domain_put(to, &issuer));
 	assert_ok(wire_admin_provider_put(to, &hsm));
 }
 
@@ -63,10 +65,13 @@ static void status_is_read_as_it_was_written(void **state)
 	assert_int_equal(got.providers[0].state, WIRE_PROVIDER_UP);
 	assert_int_equal(got.providers[0].waiting, 4);
 	assert_bytes(got.providers[1].text, BYTES_LITERAL("no token"));
-	assert_int_equal(got.domain_count, 1);
+	assert_int_equal(got.domain_count, 2);
 	assert_bytes(got.domains[0].name, BYTES_LITERAL("prod.example"));
 	assert_int_equal(got.domains[0].keys, 2);
 	assert_int_equal(got.domains[0].age_s, 30);
+	assert_false(got.domains[0].is_issuer);
+	assert_bytes(got.domains[1].name, BYTES_LITERAL("https://idp.example"));
+	assert_true(got.domains[1].is_issuer);
 	wire_arena_done(&arena);
 	buf_done(&body);
 }
