@@ -176,6 +176,7 @@ struct config_federation {
 struct config_bundle {
 	char *trust_domain;
 	char *file;  /* NULL: it comes from elsewhere */
+	char *map;   /* in place of file: a bundle map that holds it */
 	char **keys; /* RFC 7638 thumbprints */
 	uint32_t key_count;
 };
@@ -421,6 +422,8 @@ enum config_message {
 
 /* Somebody may present a JWT-SVID. */
 bool config_needs_idp(const struct config *config);
+/* Has no entry before it the same bundle map? */
+bool config_map_is_new(const struct config_spiffe *spiffe, uint32_t i);
 /* NULL: no such issuer. */
 const struct config_issuer *config_issuer_find(const struct config *config, struct bytes issuer);
 

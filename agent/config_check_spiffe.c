@@ -18,6 +18,20 @@ static bool is_domain(const char *name)
 	return spiffe_trust_domain_check(bytes_from_text(name)).code == STATUS_OK;
 }
 
+bool config_map_is_new(const struct config_spiffe *spiffe, uint32_t i)
+{
+	for (uint32_t k = 0; k < i; k++)
+		if (spiffe->bundles[k].map != NULL && same(spiffe->bundles[k].map, spiffe->bundles[i].map))
+			return false;
+	return true;
+}
+
+/* Is the configuration all there is for its trust domain? */
+static bool is_given(const struct config_bundle *b)
+{
+	return b->file != NULL || b->map != NULL;
+}
+
 /* Is there something of this trust domain that holds X.509 authorities? */
 static bool has_source(const struct config_spiffe *spiffe, struct bytes domain)
 {
@@ -27,7 +41,7 @@ static bool has_source(const struct config_spiffe *spiffe, struct bytes domain)
 			return true;
 	for (uint32_t i = 0; i < spiffe->bundle_count; i++)
 		if (bytes_equal(bytes_from_text(spiffe->bundles[i].trust_domain), domain) &&
-			spiffe->bundles[i].file != NULL)
+			is_given(&spiffe->bundles[i]))
 			return true;
 	return false;
 }
@@ -92,10 +106,12 @@ static void bundle_check(struct check *c, uint32_t i)
 
 	if (!is_domain(b->trust_domain))
 		report(c, "is not the name of a trust domain", "spiffe.bundles[%u].trust_domain", i);
-	if (b->file == NULL && b->key_count == 0)
-		report(c, "needs file or keys", "spiffe.bundles[%u]", i);
-	if (b->file != NULL && b->key_count > 0)
-		report(c, "has no effect beside file, which is all there is for the trust domain",
+	if (!is_given(b) && b->key_count == 0)
+		report(c, "needs file, map or keys", "spiffe.bundles[%u]", i);
+	if (b->file != NULL && b->map != NULL)
+		report(c, "beside file: a trust domain has one source", "spiffe.bundles[%u].map", i);
+	if (is_given(b) && b->key_count > 0)
+		report(c, "has no effect beside file or map, which is all there is for the trust domain",
 			"spiffe.bundles[%u].keys", i);
 	keys_check(c, i);
 	for (uint32_t j = 0; j < i; j++)
@@ -103,10 +119,10 @@ static void bundle_check(struct check *c, uint32_t i)
 			SENTENCE(text, "is that of bundles[%u], too", j);
 			report(c, text, "spiffe.bundles[%u].trust_domain", i);
 		}
-	for (uint32_t j = 0; j < spiffe->federation_count && b->file != NULL; j++)
+	for (uint32_t j = 0; j < spiffe->federation_count && is_given(b); j++)
 		if (same(b->trust_domain, spiffe->federation[j].trust_domain)) {
 			SENTENCE(text, "beside federation[%u]: a trust domain has one source", j);
-			report(c, text, "spiffe.bundles[%u].file", i);
+			report(c, text, "spiffe.bundles[%u].%s", i, b->file != NULL ? "file" : "map");
 		}
 }
 

@@ -172,6 +172,10 @@ static const struct config_field bundle_fields[] = {
 	{ .name = "file", .type = CONFIG_TYPE_PATH, AT(config_bundle, file), BOUNDS(1, CONFIG_TEXT_MAX),
 	  .text = "SPIFFE bundle that is all there is for this trust domain: what the Workload API says of it does not count. Read at the start and "
 		  "with each reload." },
+	{ .name = "map", .type = CONFIG_TYPE_PATH, AT(config_bundle, map), BOUNDS(1, CONFIG_TEXT_MAX),
+	  .text = "SPIFFE bundle map, in place of `file`, that holds the bundle of this trust domain, and perhaps those of others that name the "
+		  "same map; of a domain that no entry names it says nothing. It counts as a whole: one that is broken anywhere leaves "
+		  "what was before, and a domain that is no longer in it has no keys." },
 	{ .name = "keys", .type = CONFIG_TYPE_TEXTS, LIST_AT(config_bundle, keys, key_count), BOUNDS(1, CONFIG_PINS_MAX),
 	  .text = "Thumbprints (RFC 7638, SHA-256, base64url) of keys: a set that shares no key with the one before, or that is the first, "
 		  "counts only with one of these in it." },

@@ -14,7 +14,7 @@ enum { FILES_MAX = 7 * 1024 * 1024, NAME_MAX_BYTES = 1100 };
 
 /* As it is; what it says is the agent's to read.  One that is not there is absent, which leaves its trust domain
  * without keys. */
-static void put_file(struct buf *to, const char *kind, const char *trust_domain, const char *path)
+static void put_file(struct buf *to, const char *kind, const char *of, const char *path)
 {
 	AUTO(own_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	char name[NAME_MAX_BYTES];
@@ -25,7 +25,7 @@ static void put_file(struct buf *to, const char *kind, const char *trust_domain,
 		log_error("%s: %s", path, fd < 0 ? strerror(errno) : "no regular file");
 		return;
 	}
-	(void)snprintf(name, sizeof(name), "%s:%s", kind, trust_domain);
+	(void)snprintf(name, sizeof(name), "%s:%s", kind, of);
 	buf_put_sized(to, bytes_from_text(name));
 	buf_put_u32(to, (uint32_t)info.st_size);
 	at = buf_reserve(to, (size_t)info.st_size);
@@ -50,9 +50,14 @@ struct status supervise_give_files(struct supervisor *s, const struct config *co
 	const struct config_spiffe *spiffe = &config->spiffe;
 	AUTO(buf_done) struct buf files = buf_make(FILES_MAX);
 
-	for (uint32_t i = 0; i < spiffe->bundle_count; i++)
-		if (spiffe->bundles[i].file != NULL)
-			put_file(&files, "bundle", spiffe->bundles[i].trust_domain, spiffe->bundles[i].file);
+	for (uint32_t i = 0; i < spiffe->bundle_count; i++) {
+		const struct config_bundle *bundle = &spiffe->bundles[i];
+
+		if (bundle->file != NULL)
+			put_file(&files, "bundle", bundle->trust_domain, bundle->file);
+		else if (bundle->map != NULL && config_map_is_new(spiffe, i))
+			put_file(&files, "map", bundle->map, bundle->map);
+	}
 	for (uint32_t i = 0; i < spiffe->federation_count; i++)
 		if (spiffe->federation[i].bundle_file != NULL)
 			put_file(&files, "federation", spiffe->federation[i].trust_domain,

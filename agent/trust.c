@@ -109,21 +109,6 @@ struct trust_time trust_now(const struct trust *trust)
 	return (struct trust_time){ wall_now_us(trust->wall) / US_PER_S, trust->loop->now_us };
 }
 
-struct bytes trust_file_find(const struct trust *trust, const char *kind, const char *name)
-{
-	char wanted[FETCH_NAME_MAX + 1];
-	struct reader r = reader_of(buf_bytes(&trust->files));
-
-	(void)snprintf(wanted, sizeof(wanted), "%s:%s", kind, name);
-	while (!r.bad && r.left.len > 0) {
-		struct bytes key = reader_sized(&r, FETCH_NAME_MAX), content = reader_sized(&r, TRUST_FILES_MAX);
-
-		if (!r.bad && bytes_equal(key, bytes_from_text(wanted)))
-			return content;
-	}
-	return (struct bytes){ 0 };
-}
-
 /* ---- in force ------------------------------------------------------------------------------------------- */
 
 /* Takes the reference over. */
@@ -141,9 +126,8 @@ static void changed(struct trust *trust)
 	trust->needs_build = true;
 }
 
-/* Something counts no more: at once, before anything new is compiled.  What is left was compiled already, so this costs
- * hashes only. */
-static void prune(struct trust *trust)
+/* What is left was compiled already, so this costs hashes only. */
+void trust_prune(struct trust *trust)
 {
 	const struct bundle *left[TRUST_DOMAINS_MAX];
 	struct keyset *keys;
@@ -393,8 +377,7 @@ static bool is_same(const struct trust_domain *domain, enum trust_origin origin,
 	       bytes_equal(bytes_of(domain->document, domain->document_len), document);
 }
 
-/* One document for one domain, from its one source. */
-static void take(struct trust *trust, enum trust_origin origin, struct bytes document, struct bundle_set *set,
+void trust_take(struct trust *trust, enum trust_origin origin, struct bytes document, struct bundle_set *set,
 	const struct bundle *bundle)
 {
 	const struct trust_rules rules = trust_rules_of(trust, bundle->domain);
@@ -437,7 +420,7 @@ static void withdraw_missing(struct trust *trust, const struct bundle_set *set)
 		is_any = true;
 	}
 	if (is_any)
-		prune(trust);
+		trust_prune(trust);
 }
 
 static void tell_other_source(const struct trust *trust, struct bytes name)
@@ -460,7 +443,7 @@ static void apply_stream(struct trust *trust, const struct trust_update *update)
 		(void)reader_sized(&r, IPC_SIZE_MAX);
 		document = reader_sized(&r, IPC_SIZE_MAX);
 		if (trust_origin_of(trust, bundle->domain) == TRUST_STREAM)
-			take(trust, TRUST_STREAM, document, update->set, bundle);
+			trust_take(trust, TRUST_STREAM, document, update->set, bundle);
 		else
 			tell_other_source(trust, bundle->domain);
 	}
@@ -480,7 +463,7 @@ static void apply(struct trust *trust, struct trust_update *update)
 	if (trust_origin_of(trust, bundle->domain) != update->origin)
 		return; /* configured otherwise meanwhile */
 	if (!bundle->is_malformed)
-		take(trust, update->origin, buf_bytes(&update->bytes), update->set, bundle);
+		trust_take(trust, update->origin, buf_bytes(&update->bytes), update->set, bundle);
 	else
 		log_error("%s%s: what came from %s is no %s: the one before stays", trust_words_of(trust)->title,
 			update->name, origin_text(trust, update->origin), trust_words_of(trust)->document);
@@ -635,33 +618,6 @@ struct status trust_connect(struct trust *trust, int fd)
 
 /* ---- the configuration ---------------------------------------------------------------------------------- */
 
-struct status trust_files(struct trust *trust, int fd)
-{
-	AUTO(own_close) int own = fd;
-	struct stat info;
-	uint8_t *at;
-
-	if (fstat(own, &info) < 0)
-		return FAIL_RC(IO, errno);
-	buf_clear(&trust->files);
-	trust->files.bad = false;
-	at = buf_reserve(&trust->files, (size_t)info.st_size);
-	ENSURE(at != NULL, LIMIT);
-	if (pread(own, at, (size_t)info.st_size, 0) != (ssize_t)info.st_size)
-		return FAIL_RC(IO, errno);
-	buf_grew(&trust->files, (size_t)info.st_size);
-	return OK;
-}
-
-struct status trust_issuer_file(struct trust *trust, struct bytes name, struct bytes document)
-{
-	const struct config_issuer *issuer = config_issuer_find(trust->config, name);
-
-	ENSURE(issuer != NULL && trust_origin_of(trust, name) == TRUST_ISSUER_FILE, JWT_ISSUER);
-	trust_submit(trust, TRUST_ISSUER_FILE, issuer->issuer, document);
-	return OK;
-}
-
 /* FD-11, and the same for every other change of a source: at once. */
 static void leave_other_sources(struct trust *trust)
 {
@@ -680,27 +636,7 @@ static void leave_other_sources(struct trust *trust)
 		trust_book_drop(&trust->book, domain);
 	}
 	if (is_any)
-		prune(trust);
-}
-
-static void take_file(struct trust *trust, const struct config_bundle *from)
-{
-	struct bytes name = bytes_from_text(from->trust_domain),
-		     document = trust_file_find(trust, "bundle", from->trust_domain);
-	struct bundle_set *set;
-
-	if (document.len == 0) {
-		log_error("%s: its bundle, %s, cannot be read", from->trust_domain, from->file);
-		return;
-	}
-	if (trust_document_decode(TRUST_FILE, name, document, &set).code != STATUS_OK) {
-		log_error("%s: its bundle, %s, cannot be decoded", from->trust_domain, from->file);
-		return;
-	}
-	for (size_t i = 0; i < bundle_set_report_count(set); i++)
-		log_warning("%s: %s", from->file, bundle_set_report(set, i));
-	take(trust, TRUST_FILE, document, set, bundle_set_at(set, 0));
-	bundle_set_unref(set);
+		trust_prune(trust);
 }
 
 static void judge_again(struct trust *trust)
@@ -718,15 +654,6 @@ static void judge_again(struct trust *trust)
 	}
 }
 
-static void take_files(struct trust *trust)
-{
-	const struct config_spiffe *spiffe = &trust->config->spiffe;
-
-	for (uint32_t i = 0; i < spiffe->bundle_count; i++)
-		if (spiffe->bundles[i].file != NULL)
-			take_file(trust, &spiffe->bundles[i]);
-}
-
 static void forget_tokens(struct trust *trust)
 {
 	jwtsvid_cache_keys(trust->tokens, trust->nobody);
@@ -741,7 +668,7 @@ void trust_configure(struct trust *trust, const struct config *config)
 		forget_tokens(trust);
 	} else {
 		judge_again(trust);
-		take_files(trust);
+		trust_take_files(trust);
 	}
 	trust_polls_configure(trust);
 	if (trust->list.len > 0) /* what it says may count of other domains now */
@@ -775,7 +702,7 @@ static void end_stale(struct trust *trust)
 		trust_book_drop(&trust->book, domain);
 	}
 	if (is_any)
-		prune(trust);
+		trust_prune(trust);
 }
 
 static void warn_of_stream(struct trust *trust)

@@ -48,7 +48,7 @@ static enum trust_origin origin_of_domain(const struct config_spiffe *spiffe, st
 {
 	const struct config_bundle *bundle = bundle_of(spiffe, name);
 
-	if (bundle != NULL && bundle->file != NULL)
+	if (bundle != NULL && (bundle->file != NULL || bundle->map != NULL))
 		return TRUST_FILE;
 	for (uint32_t i = 0; i < spiffe->federation_count; i++)
 		if (bytes_equal(bytes_from_text(spiffe->federation[i].trust_domain), name))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What trust.c, trust_config.c, trust_keep.c and trust_poll.c share. */
+ * What trust.c, trust_config.c, trust_file.c, trust_keep.c and trust_poll.c share. */
 #ifndef AGENT_TRUST_PARTS_H
 #define AGENT_TRUST_PARTS_H
 
@@ -47,8 +47,17 @@ const char *trust_named(const struct trust *trust, uint32_t i);
 const struct trust_words *trust_words_of(const struct trust *trust);
 /* Those that are asked; returns how many. */
 size_t trust_sources(const struct trust *trust, struct trust_source ret_sources[TRUST_POLLS_MAX]);
-/* trust.c: content of a file of the configuration; empty: there is none. */
+
+/* trust_file.c: content of a file of the configuration; empty: there is none. */
 struct bytes trust_file_find(const struct trust *trust, const char *kind, const char *name);
+/* Bundles in files, and in maps. */
+void trust_take_files(struct trust *trust);
+
+/* trust.c: one document for one domain, from its one source; references are taken. */
+void trust_take(struct trust *trust, enum trust_origin origin, struct bytes document, struct bundle_set *set,
+	const struct bundle *bundle);
+/* Something counts no more: at once, before anything new is compiled. */
+void trust_prune(struct trust *trust);
 /* Queue a document for decoding; a waiting one of the same source is replaced. */
 void trust_submit(struct trust *trust, enum trust_origin origin, const char *name, struct bytes document);
 /* A line in log and audit log about a domain's document. */

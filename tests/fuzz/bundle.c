@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A Workload API message, hostile, as keyreeve-idp hands it on: the bytes once as the whole list, once as the document
- * of one domain, which must never cost another domain its key. */
+ * of one domain, which must never cost another domain its key.  And as a bundle map, of which nothing stays. */
 #include "tests/fuzz/fuzz.h"
 
 #include "base/buf.h"
 #include "spiffe/bundle.h"
+#include "spiffe/bundle_map.h"
 #include "spiffe/id.h"
 
 #define GOOD "{\"keys\":[{\"kty\":\"RSA\",\"kid\":\"g\",\"n\":\"gAE\",\"e\":\"AQAB\"}]}"
@@ -34,6 +35,17 @@ static void check_set(const struct bundle_set *set)
 			FUZZ_CHECK(*at >= 0x20 && *at < 0x7f);
 }
 
+static void check_map(struct bytes map)
+{
+	struct buf list = buf_make(BUNDLE_MAP_LIST_MAX);
+	struct bundle_set *set = NULL;
+
+	if (bundle_map_new(map, &list, &set).code == STATUS_OK && set != NULL)
+		check_set(set);
+	bundle_set_unref(set);
+	buf_done(&list);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct buf list = buf_make(size + 256);
@@ -53,5 +65,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_set(set);
 	bundle_set_unref(set);
 	buf_done(&list);
+	check_map(bytes_of(data, size));
 	return 0;
 }

@@ -320,6 +320,45 @@ def a_file_is_all_there_is_for_its_trust_domain():
         w.refused(next_key.token(LOCAL), 1)
 
 
+def a_bundle_map_counts_whole_or_not_at_all():
+    with World() as w:
+        ours, theirs, later = Key('m1'), Key('m2'), Key('m3')
+
+        def domains(*pairs):
+            text = ', '.join(f'"{name}": {bundle(*keys, sequence=1, hint=1).decode()}' for name, *keys in pairs)
+            return f'{{"trust_domains": {{{text}}}}}'.encode()
+        path = w.file('map', domains(('rig.example', ours.jwk()), ('b.example', theirs.jwk()), ('c.example', later.jwk())))
+        w.spiffe = f'bundles: [{{trust_domain: rig.example, map: {path}}}, {{trust_domain: b.example, map: {path}}}]'
+        w.rig.start()
+        w.accepted(ours.token(LOCAL))
+        w.accepted(theirs.token())
+        assert w.ask(later.token('spiffe://c.example/ns/a/sa/w')) == 11              # which no entry names
+        w.said('does not count')                                                     # what the Workload API says of ours
+        assert w.ask(w.issuer.token()) == 11
+        new = (('rig.example', later.jwk()), ('b.example', later.jwk()))
+        broken = [domains(*new, ('b.example', theirs.jwk())), domains(*new, ('spiffe://c.example', later.jwk())),
+                  domains(*new)[:-1], domains(*new).replace(b'"keys"', b'"kays"', 1), b'{}', b'', domains(*new) + b' ' * 1024 * 1024]
+        for document in broken:
+            w.file('map', document)
+            count = w.rig.tail(1000000).count('no bundle map that can be used')
+            w.reload(w.spiffe)
+            wait_for('the refusal', lambda: w.rig.tail(1000000).count('no bundle map that can be used') > count)
+            assert w.ask(ours.token(LOCAL)) == 0 and w.ask(theirs.token()) == 0 and w.ask(later.token(LOCAL)) == 11, document[:80]
+        w.file('map', domains(*new))
+        w.reload(w.spiffe)
+        w.accepted(later.token(LOCAL))
+        assert w.ask(later.token()) == 0 and w.ask(ours.token(LOCAL)) == 11 and w.ask(theirs.token()) == 11
+        w.file('map', domains(('rig.example', later.jwk())))
+        w.reload(w.spiffe)
+        w.refused(later.token(), 1)
+        assert w.ask(later.token(LOCAL)) == 0 and any('no longer in its map' in e['detail'] for e in w.events('trust-withdrawn'))
+        w.file('map', b'broken')                                                     # at a start it lets nobody in, nor the stream
+        w.restart()
+        w.said('no bundle map that can be used')
+        time.sleep(1)
+        assert w.ask(later.token(LOCAL)) == 11 and w.ask(w.issuer.token()) == 11
+
+
 def without_a_usable_bundle_the_daemon_is_not_ready():
     """It listens, answers 11, says so to the service manager, and becomes ready when keys come."""
     import socket as sockets
@@ -450,7 +489,9 @@ def the_configuration_gives_each_trust_domain_one_source():
         ('federation: [{trust_domain: b.example, url: "http://b/", profile: https_web}]', 'is not an https URL'),
         ('federation: [{trust_domain: b.example, url: "https://u@b/", profile: https_web}]', 'is not an https URL'),
         ('federation: [{trust_domain: b.example, url: "https://b/"}]', 'profile'),
-        ('bundles: [{trust_domain: b.example}]', 'needs file or keys'),
+        (f'federation: [{{{both}https_web}}], bundles: [{{trust_domain: b.example, map: /b}}]', 'a trust domain has one source'),
+        ('bundles: [{trust_domain: b.example, file: /b, map: /m}]', 'a trust domain has one source'),
+        ('bundles: [{trust_domain: b.example}]', 'needs file, map or keys'),
         ('bundles: [{trust_domain: b.example, keys: [abc]}]', 'is not the thumbprint'),
         ('max_age: 30d', 'max_age'),
     ]
@@ -467,7 +508,7 @@ main([good_tokens_pass_while_the_workload_api_is_away_and_over_a_restart, a_with
       damage_to_what_is_stored_is_reported_and_heard_anew,
       keys_that_nobody_confirms_end_with_their_age, a_set_without_any_key_of_the_one_before_is_held,
       a_first_set_without_a_pinned_key_is_refused, an_operator_who_says_so_goes_on_with_an_alarm,
-      a_file_is_all_there_is_for_its_trust_domain, without_a_usable_bundle_the_daemon_is_not_ready,
+      a_file_is_all_there_is_for_its_trust_domain, a_bundle_map_counts_whole_or_not_at_all, without_a_usable_bundle_the_daemon_is_not_ready,
       a_federated_domain_comes_from_its_endpoint, an_endpoint_is_its_spiffe_id_and_nothing_else,
       a_forged_first_bundle_is_refused_by_pin_or_store_and_else_said_to_be_the_first,
       keyreeve_fetch_is_alone_with_libcurl_and_reaches_its_ports_only, the_configuration_gives_each_trust_domain_one_source])

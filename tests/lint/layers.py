@@ -22,7 +22,7 @@ MAY = {
 ALONE = {
     r'openssl/': ['crypto/digest.c', 'crypto/aead.c', 'crypto/public.c', 'crypto/soft/', 'crypto/tpm/libctx.c', 'jwtsvid/',
                   'spiffe/x509', 'spiffe/fetch_http.c'],  # a library of its own: no role that links spiffe links OpenSSL with it
-    r'jansson\.h': ['spiffe/bundle.c', 'spiffe/strict.', 'jwtsvid/', 'spiffe/workload', 'client/'],
+    r'jansson\.h': ['spiffe/bundle.c', 'spiffe/bundle_map.c', 'spiffe/strict.', 'jwtsvid/', 'spiffe/workload', 'client/'],
     r'sqlite3\.h': ['keystore/'],
     r'yaml\.h': ['agent/config_walk.h'],
     r'grpc/': ['spiffe/workload'],
