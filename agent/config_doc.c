@@ -331,9 +331,9 @@ static const char *const json_types[CONFIG_TYPE_NEVER + 1] = {
 	[CONFIG_TYPE_SIZE] = "\"type\": [\"string\", \"integer\"], \"pattern\": \"^[0-9]+([KMG]iB)?$\"",
 	[CONFIG_TYPE_FLOW] = "\"type\": \"string\", \"pattern\": \"^[0-9]+([KMG]iB)?/s$\"",
 	[CONFIG_TYPE_RATES] =
-		"\"oneOf\": [{\"type\": \"string\", \"pattern\": \"^[0-9]+/[sd]$\"}, {\"type\": \"array\", "
-		"\"items\": {\"type\": \"string\", \"pattern\": \"^[0-9]+/[sd]$\"}, \"minItems\": 1, "
-		"\"maxItems\": 2}]",
+		("\"oneOf\": [{\"type\": \"string\", \"pattern\": \"^[0-9]+/[sd]$\"}, {\"type\": \"array\", "
+		 "\"items\": {\"type\": \"string\", \"pattern\": \"^[0-9]+/[sd]$\"}, \"minItems\": 1, "
+		 "\"maxItems\": 2}]"),
 	[CONFIG_TYPE_MODE] = "\"type\": [\"string\", \"integer\"], \"pattern\": \"^[0-7]+$\"",
 };
 
