@@ -292,6 +292,7 @@ def an_endpoint_that_is_none_ends_it_without_a_call():
     """EP-4: the paths would lead to a server that works."""
     with world() as h:
         h.end()
+        wait_for('its streams to end', lambda: 'streams=0' in h.issuer.say('seen'))
         before = h.issuer.say('seen')
         port = free_port()
         for value in (f'unix://localhost{h.issuer.socket}', h.issuer.socket, f'unix://{h.issuer.socket}?x', f'tcp://127.0.0.1:{port}/x',
