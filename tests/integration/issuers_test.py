@@ -386,12 +386,20 @@ def keys_count_until_they_are_too_old():
 
 
 def a_wrong_certificate_at_the_start_lets_nobody_in():
-    with Remote(stranger=True) as s:
+    remote = Remote(stranger=True)
+    remote.rig.options['authenticators'] = '[jwt, unix-peer]'
+    with remote as s:
         s.said('no JWK Set from')
+        s.said(f'not ready: no usable keys of issuer {IDP}')
         assert s.ask(s.idp.token()) == 11 and not s.server.requests and s.ask(s.from_other()) == 0
         state = json.loads(subprocess.run([os.path.join(s.rig.build, 'bin', 'keyreeve'), 'admin', 'status', '--json', '--socket',
                                            s.rig.admin_socket], capture_output=True, text=True, timeout=10, check=True).stdout)
         assert [(i['name'], i['keys']) for i in state['issuers']] == [(OTHER, 1)] and state['trust_domains'] == [], state
+        s.url = s.serve(s.web.web()).url('/jwks')
+        s.from_url()
+        s.reload()
+        s.accepted(s.idp.token())
+        s.said('ready: keys of 2 issuers')
 
 
 def a_token_of_an_unknown_key_hastens_the_next_question_but_not_often():

@@ -148,10 +148,15 @@ static void nobody_is_trusted_before_a_document(void **state)
 static void each_issuer_has_its_own_keys(void **state)
 {
 	struct world *w = *state;
+	char text[TRUST_TEXT_BYTES];
 
+	assert_false(trust_is_ready(&w->issuers, text));
+	assert_string_equal(text, "not ready: no usable keys of issuer https://a.example");
 	give(w, 0, 0);
 	give(w, 1, 1); /* while the first is compiled */
 	settle(w);
+	assert_true(trust_is_ready(&w->issuers, text));
+	assert_string_equal(text, "ready: keys of 2 issuers");
 	assert_true(trusts(w, 0, 0) && trusts(w, 1, 1));
 	assert_false(trusts(w, 0, 1) || trusts(w, 1, 0));
 	give(w, 0, 1);
