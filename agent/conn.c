@@ -169,7 +169,7 @@ static void conn_written(struct conn *conn)
 		return;
 	}
 	conn->state = CONN_READ;
-	buf_clear(&conn->out);
+	buf_drop(&conn->out, conn->out.len);
 	conn->out_at = 0;
 	conn->first_byte_us = 0;
 	deadline_arm(&conn->agent->loop, &conn->deadline, DEADLINE_IDLE);

@@ -24,12 +24,13 @@ void buf_clear(struct buf *b)
 
 void buf_drop(struct buf *b, size_t len)
 {
-	if (len >= b->len) {
-		b->len = 0;
+	if (len > b->len)
+		len = b->len;
+	if (len == 0)
 		return;
-	}
 	memmove(b->data, b->data + len, b->len - len);
 	b->len -= len;
+	explicit_bzero(b->data + b->len, len);
 }
 
 /* Not realloc: it would leave a copy of what may be secret behind. */

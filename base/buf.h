@@ -27,7 +27,7 @@ static inline struct buf buf_make(size_t max_bytes)
 void buf_done(struct buf *b);
 /* Forget the contents, keep the room.  Does not wipe. */
 void buf_clear(struct buf *b);
-/* Drop len bytes from the front (at most what is there). */
+/* Drop len bytes from the front (at most what is there); nothing of them stays. */
 void buf_drop(struct buf *b, size_t len);
 
 void buf_put(struct buf *b, struct bytes bytes);

@@ -357,6 +357,7 @@ struct status jwk_verify(const struct jwk *jwk, enum jwk_alg alg, struct bytes i
 		signature = bytes_of(der, der_len);
 	}
 	st = digest_verify(jwk, &algs[alg], input, signature);
+	explicit_bzero(der, sizeof(der)); /* nothing of a token stays */
 	if (st.code != STATUS_OK && !library_had_memory())
 		return FAIL(NO_MEMORY);
 	return st;

@@ -63,6 +63,23 @@ static void times_print_in_utc_with_microseconds(void **state)
 	assert_string_equal(text, "2025-11-23T15:05:05.000123Z");
 }
 
+static void what_is_dropped_is_gone(void **state)
+{
+	struct buf b = buf_make(64);
+
+	(void)state;
+	buf_put_text(&b, "first secret, second");
+	buf_drop(&b, strlen("first secret, "));
+	assert_true(bytes_equal(buf_bytes(&b), BYTES_LITERAL("second")));
+	assert_memory_equal(b.data + b.len, (uint8_t[14]){ 0 }, 14);
+	buf_drop(&b, 99);
+	assert_int_equal(b.len, 0);
+	assert_memory_equal(b.data, (uint8_t[20]){ 0 }, 20);
+	buf_drop(&b, 1);
+	buf_done(&b);
+	buf_drop(&b, 1);
+}
+
 static void secrets_compare_by_content_and_length(void **state)
 {
 	struct secret s = { 0 };
@@ -84,6 +101,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_zero_buffer_takes_nothing),
 	cmocka_unit_test(a_reader_goes_bad_once_and_yields_zeros),
 	cmocka_unit_test(times_print_in_utc_with_microseconds),
+	cmocka_unit_test(what_is_dropped_is_gone),
 	cmocka_unit_test(secrets_compare_by_content_and_length),
 };
 UNIT_MAIN(tests)
