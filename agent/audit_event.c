@@ -156,6 +156,27 @@ void audit_event_accepts(struct audit_events *events, const struct config *confi
 	}
 }
 
+struct status audit_event_signal(struct audit_events *events, struct bytes what, struct bytes sender)
+{
+	struct audit_record record = audit_record_of(clock_wall_us());
+	struct reader from = reader_of(sender);
+	char detail[AUDIT_SIGNAL_MAX + 1];
+
+	ENSURE(what.len <= AUDIT_SIGNAL_MAX, IPC_MALFORMED);
+	(void)snprintf(detail, sizeof(detail), "%.*s", (int)what.len, (const char *)what.data);
+	record.event = "signal";
+	record.detail = detail;
+	record.has_peer = sender.len > 0;
+	if (record.has_peer) {
+		record.uid = reader_u32(&from);
+		record.gid = AUDIT_NO_GID;
+		record.pid = (int32_t)reader_u32(&from);
+		ENSURE(reader_done(&from), IPC_MALFORMED);
+	}
+	audit_event_put(events, &record);
+	return OK;
+}
+
 void audit_event_damaged(
 	struct audit_events *events, const char *what, struct bytes provider, const uint8_t id[AUDIT_HASH_BYTES])
 {

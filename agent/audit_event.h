@@ -11,7 +11,8 @@
 #include "agent/lane.h"
 
 enum {
-	AUDIT_EVENTS_MAX = 1024,   /* lines not written yet; what is beyond is logged only */
+	AUDIT_EVENTS_MAX = 1024, /* lines not written yet; what is beyond is logged only */
+	AUDIT_SIGNAL_MAX = 128,
 	AUDIT_EVENT_DAMAGED = 100, /* damaged rows with a line each; the rest of them has one together */
 };
 
@@ -32,6 +33,9 @@ void audit_event_put(struct audit_events *events, const struct audit_record *rec
 void audit_event_refused(struct audit_events *events, struct status why);
 /* One line per entry of `accept:`. */
 void audit_event_accepts(struct audit_events *events, const struct config *config);
+/* A signal to keyreeved: `what` names it and says what follows; sender: uid and pid, 32 bits each, as the kernel has
+ * them, or nothing where only the sender says so.  Fails: IPC_MALFORMED. */
+struct status audit_event_signal(struct audit_events *events, struct bytes what, struct bytes sender);
 /* A row of the store that does not authenticate; id may be NULL. */
 void audit_event_damaged(
 	struct audit_events *events, const char *what, struct bytes provider, const uint8_t id[AUDIT_HASH_BYTES]);

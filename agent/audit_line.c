@@ -152,7 +152,8 @@ static void put_peer(struct buf *to, const struct audit_record *r)
 	field(to, "peer");
 	buf_put_u8(to, '{');
 	inner_int(to, &first, "uid", r->uid);
-	inner_int(to, &first, "gid", r->gid);
+	if (r->gid != AUDIT_NO_GID)
+		inner_int(to, &first, "gid", r->gid);
 	inner_int(to, &first, "pid", r->pid);
 	buf_put_u8(to, '}');
 }

@@ -12,6 +12,8 @@ enum {
 	AUDIT_HASH_BYTES = 32,
 };
 
+#define AUDIT_NO_GID UINT32_MAX
+
 /* Everything a line may hold; what is absent (NULL, empty, negative) is left out. */
 struct audit_record {
 	int64_t wall_us;
@@ -20,7 +22,7 @@ struct audit_record {
 	struct bytes issuer; /* of the identity, which is a subject then */
 	struct bytes identity, tenant;
 	bool has_peer;
-	uint32_t uid, gid;
+	uint32_t uid, gid; /* AUDIT_NO_GID: not known */
 	int32_t pid;
 	bool has_holder; /* an alarm's other side: who held the token or identity before the peer came */
 	uint32_t holder_uid, holder_gid;

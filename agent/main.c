@@ -227,6 +227,8 @@ static struct status ctl_message(struct agent *agent, struct ipc_message *messag
 		TRY(account_table_get(message->part[1], &table));
 		holder_table(agent, &table);
 		return OK;
+	case ROLE_SIGNAL:
+		return audit_event_signal(agent->events, message->part[0], message->part[1]);
 	case ROLE_STOP:
 		begin_stop(agent);
 		return OK;

@@ -222,6 +222,38 @@ static void begin_stop(struct supervisor *s)
 		s->stop_at_us = 0;
 }
 
+/* The kernel's word.  What is queued (sigqueue) says of its sender what the sender likes. */
+static bool is_sender_known(const struct signalfd_siginfo *info)
+{
+	return info->ssi_code == SI_USER || info->ssi_code == SI_TKILL;
+}
+
+static bool may_reload(const struct supervisor *s, const struct signalfd_siginfo *info)
+{
+	return s->given->config->posture != POSTURE_STRICT || (is_sender_known(info) && info->ssi_uid == 0);
+}
+
+/* To log and audit log. */
+static void tell_signal(struct supervisor *s, const struct signalfd_siginfo *info, const char *what)
+{
+	struct child *agent = &s->children[CHILD_AGENT];
+	struct ipc_message message = ipc_message_of(ROLE_SIGNAL, 0);
+	AUTO(buf_done) struct buf sender = buf_make(2 * sizeof(uint32_t));
+
+	if (is_sender_known(info)) {
+		log_notice("%s; from uid %u pid %u", what, info->ssi_uid, info->ssi_pid);
+		buf_put_u32(&sender, info->ssi_uid);
+		buf_put_u32(&sender, info->ssi_pid);
+	} else {
+		log_notice("%s; from somebody who claims to be uid %u pid %u", what, info->ssi_uid, info->ssi_pid);
+	}
+	message.part[0] = bytes_from_text(what);
+	message.part[1] = buf_bytes(&sender);
+	if (agent->ctl == NULL || ipc_send(agent->ctl, &message).code != STATUS_OK ||
+		ipc_flush(agent->ctl).code != STATUS_OK)
+		log_warning("the agent does not listen: this signal is not in the audit log");
+}
+
 static void take_signals(struct supervisor *s)
 {
 	struct signalfd_siginfo info;
@@ -232,11 +264,15 @@ static void take_signals(struct supervisor *s)
 			reap(s);
 			break;
 		case SIGHUP:
-			log_notice("SIGHUP from uid %u pid %u", info.ssi_uid, info.ssi_pid);
+			if (!may_reload(s, &info)) {
+				tell_signal(s, &info, "SIGHUP: ignored: strict lets root alone ask, by kill");
+				break;
+			}
+			tell_signal(s, &info, "SIGHUP: the configuration is read again");
 			supervise_reload_want(s, true, clock_mono_us());
 			break;
 		default:
-			log_notice("signal %u from uid %u pid %u", info.ssi_signo, info.ssi_uid, info.ssi_pid);
+			tell_signal(s, &info, info.ssi_signo == SIGINT ? "SIGINT: stops" : "SIGTERM: stops");
 			begin_stop(s);
 		}
 	}

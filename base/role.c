@@ -95,6 +95,7 @@ static struct status read_items(struct role_start *start)
 		case ROLE_JWKS:
 		case ROLE_DOWN:
 		case ROLE_ACCOUNTS:
+		case ROLE_SIGNAL:
 		case ROLE_RENEW:
 		case ROLE_KILL:
 		case ROLE_STATE:

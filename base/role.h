@@ -27,6 +27,7 @@ enum role_message {
 	ROLE_JWKS,     /* keyreeved to agent: part 0 issuer, part 1 its key document, not looked at */
 	ROLE_DOWN,     /* keyreeved to agent: part 0 provider name, part 1 reason: it stays down */
 	ROLE_ACCOUNTS, /* keyreeved to agent: part 1 table of account.h */
+	ROLE_SIGNAL,   /* keyreeved to agent: part 0 what came and what follows, part 1 its sender (audit_event.h) */
 	ROLE_RENEW,    /* keyreeved to agent: part 0 provider name; its description changed: let its worker go */
 	ROLE_STATE,    /* agent to keyreeved; status OK: ready; part 0 text for the service manager */
 	ROLE_KILL,     /* agent to keyreeved: part 0 provider name, part 1 why: end its worker */
