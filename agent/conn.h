@@ -39,6 +39,7 @@ struct listener {
 	struct listener *next_closed; /* of the agent's list of those */
 	uint32_t authenticators[8];   /* order of the configuration */
 	size_t authenticator_count;
+	gid_t group; /* whose members may connect; CONFIG_UNSET: everybody */
 	bool is_admin;
 };
 

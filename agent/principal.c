@@ -247,6 +247,21 @@ bool principal_process_ended(const struct principal_process *process, int pidfd)
 	return process->start != 0 && proc_start((pid_t)(uint32_t)process->id) != process->start;
 }
 
+bool principal_in_group(int fd, const struct principal *principal, gid_t group)
+{
+	gid_t groups[PRINCIPAL_GROUPS_MAX];
+	socklen_t len = sizeof(groups);
+
+	if (principal->gid == group)
+		return true;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &len) < 0)
+		return false;
+	for (size_t i = 0; i < len / sizeof(groups[0]); i++)
+		if (groups[i] == group)
+			return true;
+	return false;
+}
+
 struct bytes principal_label(const struct principal *principal)
 {
 	return bytes_of(principal->label, principal->label_len);

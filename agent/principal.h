@@ -16,7 +16,10 @@
 #include "base/bytes.h"
 #include "base/status.h"
 
-enum { PRINCIPAL_LABEL_BYTES = 256 }; /* SELinux contexts and AppArmor profiles in use have under 100 */
+enum {
+	PRINCIPAL_LABEL_BYTES = 256, /* SELinux contexts and AppArmor profiles in use have under 100 */
+	PRINCIPAL_GROUPS_MAX = 512,  /* what a service or a person is in: tens */
+};
 
 /* What this kernel can say of a peer. */
 struct principal_facts {
@@ -70,6 +73,9 @@ bool principal_process_equal(const struct principal_process *a, const struct pri
 /* Has it ended?  By its pidfd, or /proc where there is none (-1). */
 bool principal_process_ended(const struct principal_process *process, int pidfd);
 
+/* Was the peer of a connected socket of the group when it connected?  Its gid, or one of its groups; who has more than
+ * PRINCIPAL_GROUPS_MAX of them counts by its gid alone. */
+bool principal_in_group(int fd, const struct principal *principal, gid_t group);
 struct bytes principal_label(const struct principal *principal); /* a view */
 /* Is the cgroup that stands at `path` of the unified hierarchy ("/system.slice/web.service") the principal's?  Looked
  * up each time: a service that is started again gets a new cgroup of the same name.  Those below it are others. */

@@ -30,6 +30,7 @@ static void set_limits(struct agent *agent)
 		const struct config_listener *from = &agent->config->listeners[i];
 
 		listener->is_admin = from->is_admin;
+		listener->group = from->mode == 0660 ? from->gid : CONFIG_UNSET;
 		listener->authenticator_count = from->authenticator_count;
 		for (uint32_t a = 0; a < from->authenticator_count; a++)
 			listener->authenticators[a] = from->authenticators[a];

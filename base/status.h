@@ -32,6 +32,7 @@
 	X(ADMIN_NEEDED,         21,   "operation needs an administrator") \
 	X(PEER_FIELD,           11,   "Unix peer field is not four bytes") \
 	X(PEER_UID,             11,   "claimed uid is not the peer's") \
+	X(DIRECT_GROUP,         11,   "who connected to a Direct socket is not of its group") \
 	X(DIRECT_NAME,          11,   "Direct name is empty, too long or not UTF-8") \
 	X(ID_MALFORMED,         11,   "not a SPIFFE ID") \
 	X(JWT_LONG,             11,   "token over 16 KiB") \
