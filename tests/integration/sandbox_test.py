@@ -63,6 +63,61 @@ def every_act_is_refused_inside():
     assert not wrong, 'role, act, expected, found: ' + ' '.join(map(str, wrong))
 
 
+FREE = {                                                            # what a captured role may still do: section 2 of the ledger
+    'idp': {'thread', 'random', 'unix-socket'},
+    'agent': {'thread', 'random', 'state-file', 'read-store', 'write-store', 'remove-store', 'list-audit', 'read-audit', 'write-audit',
+              'read-wrapping-key', 'write-wrapping-key', 'read-pin-record', 'write-pin-record', 'store-by-proc', 'make-token'}}
+
+
+def a_captured_idp_reaches_nothing_and_what_it_forges_is_judged():
+    """A10-E1, A13-E1: the roles that read what SPIFFE says, and a bundle that the Workload API, or idp, has made up."""
+    for role, free in FREE.items():
+        mine = [row for row in rows() if row[0] == role]
+        got = {act: attempt(role, act, as_root) for _, act, as_root, _ in mine}
+        assert {act for act in got if got[act] == 'possible'} == free, role
+        assert len(got) - len(free) >= FEWEST and got == {act: want for _, act, _, want in mine}, role
+    with Rig(('soft',), wrap='file') as rig:
+        rig.options['spiffe'] = rig.path('issuer.sock')
+        issuer = Issuer(rig)
+        rig.start()
+
+        def ask(token):
+            return Client(rig.socket, ('jwt', token)).exchange(26)['status']
+
+        def alarms():
+            return [line for line in rig.audit() if line.get('event') == 'trust-alarm']
+        wait_for('trust', lambda: ask(issuer.token()) == 0)
+        if not is_sanitized():
+            for role in FREE:
+                assert filters_of(rig.roles()[role])[-1] == filters_of_probe(role)[-1], role
+        for restart in (False, True):                                # no overlap with what is known, running and from the store
+            issuer.process.kill()
+            issuer.process.wait()
+            for path in (issuer.socket, issuer.control):
+                os.unlink(path)
+            issuer, before = Issuer(rig), len(alarms())
+            if restart:
+                rig.stop()
+                rig.start()
+            wait_for('the alarm', lambda: len(alarms()) > before, 40)
+            assert ask(issuer.token()) == 11
+        rig.stop()
+        shutil.rmtree(rig.path('state', 'audit'))
+        os.unlink(rig.path('state', 'keys.db'))                      # nothing known, but a pin
+        plain = rig.write_config
+
+        def pinned():
+            plain()
+            text = open(rig.path('keyreeve.yaml')).read()
+            assert 'validation: local}' in text
+            open(rig.path('keyreeve.yaml'), 'w').write(text.replace(
+                'validation: local}', f'validation: local, bundles: [{{trust_domain: rig.example, keys: [{"A" * 43}]}}]}}'))
+        rig.write_config = pinned
+        rig.start()
+        wait_for('the alarm', alarms, 40)
+        assert ask(issuer.token()) == 11 and not [line for line in rig.audit() if line.get('event') == 'trust-accepted']
+
+
 def filters_of(pid):
     """The BPF programs of a process, the newest last; its own number, which some rows compare with, left out."""
     libc = ctypes.CDLL(None, use_errno=True)
@@ -114,6 +169,59 @@ def the_running_roles_have_the_filter_that_was_tried():
             assert running[-2] == outer[-1], role                    # inherited from keyreeved
 
 
+LOGIN_AND_FORK = """
+import ctypes, os, sys
+module = ctypes.CDLL(sys.argv[1])
+def call(name, *values):
+    code = getattr(module, name)(*values)
+    assert code == 0, (name, hex(code))
+def privates(session):
+    class Attribute(ctypes.Structure):
+        _fields_ = [('type', ctypes.c_ulong), ('value', ctypes.c_void_p), ('len', ctypes.c_ulong)]
+    kind, found, count = ctypes.c_ulong(3), (ctypes.c_ulong * 9)(), ctypes.c_ulong()      # CKA_CLASS is CKO_PRIVATE_KEY
+    wanted = Attribute(0, ctypes.addressof(kind), ctypes.sizeof(kind))
+    call('C_FindObjectsInit', session, ctypes.byref(wanted), ctypes.c_ulong(1))
+    call('C_FindObjects', session, found, ctypes.c_ulong(9), ctypes.byref(count))
+    call('C_FindObjectsFinal', session)
+    return count.value
+slots, count, session = (ctypes.c_ulong * 9)(), ctypes.c_ulong(9), ctypes.c_ulong()
+call('C_Initialize', None)
+call('C_GetSlotList', ctypes.c_ubyte(1), slots, ctypes.byref(count))
+call('C_OpenSession', ctypes.c_ulong(slots[0]), ctypes.c_ulong(4), None, None, ctypes.byref(session))
+before = privates(session)
+call('C_Login', session, ctypes.c_ulong(1), sys.argv[2].encode(), ctypes.c_ulong(len(sys.argv[2])))
+pid = os.fork()
+if pid == 0:
+    os._exit(privates(session))
+print(before, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+
+
+def no_child_of_a_worker_inherits_its_login():
+    """N-11: the control is a process that forks after its login; keyreeve-p11 cannot, with the filter that was tried."""
+    with Rig(('hsm',), wrap='hsm') as rig:
+        rig.start()
+        Client(rig.socket).generate(PKCS11, 'k')
+        control = subprocess.run(['/usr/bin/python3', '-c', LOGIN_AND_FORK, SOFTHSM, PIN], capture_output=True, text=True, timeout=30,
+                                 env={'SOFTHSM2_CONF': rig.softhsm_conf, 'PATH': os.environ['PATH']}, preexec_fn=rig.as_user)
+        assert control.stdout == '0 1\n', control                    # nothing before the login, the key in the child after it
+        ways = {act: attempt('p11', act, False) for act in ('fork', 'vfork', 'clone-process', 'clone3-process')}
+        assert ways == {'fork': 'EPERM', 'vfork': 'EPERM', 'clone-process': 'EPERM', 'clone3-process': 'ENOSYS'}, ways
+        assert all(attempt('none', act, False) == 'possible' for act in ways)
+        worker = rig.roles()['p11']
+        assert is_sanitized() or filters_of(worker)[-1] == filters_of_probe('p11')[-1]
+        for _ in range(2):                                           # a fresh one each time, of keyreeved, and nobody's parent
+            assert not any(children_of_thread(task) for task in glob.glob(f'/proc/{worker}/task/*'))
+            assert open(f'/proc/{worker}/stat').read().rsplit(')', 1)[1].split()[1] == str(rig.daemon.pid)
+            os.kill(worker, signal.SIGKILL)
+            wait_for('another worker', lambda: rig.roles().get('p11', worker) != worker and rig.provider_up('hsm'))
+            worker = rig.roles()['p11']
+
+
+def children_of_thread(task):
+    return open(f'{task}/children').read().split()
+
+
 def hsm_signs(rig):
     client = Client(rig.socket)
     client.generate(PKCS11, 'k')
@@ -149,5 +257,6 @@ def a_token_directory_that_is_the_state_itself_does_not_work():
 
 
 main([the_table_names_every_pair_once, every_act_is_possible_outside, every_act_is_refused_inside,
-      the_running_roles_have_the_filter_that_was_tried, a_token_below_the_state_directory_works,
+      the_running_roles_have_the_filter_that_was_tried, no_child_of_a_worker_inherits_its_login,
+      a_captured_idp_reaches_nothing_and_what_it_forges_is_judged, a_token_below_the_state_directory_works,
       a_token_directory_that_is_the_state_itself_does_not_work])
