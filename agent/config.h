@@ -266,7 +266,8 @@ struct config_bind {
 	uint32_t instance;  /* enum config_instance */
 	struct config_principal *declared;
 	uint32_t declared_count;
-	bool is_once; /* each token is good for one request */
+	bool is_once;	      /* each token is good for one request */
+	bool single_audience; /* a token for us and for others is none */
 };
 
 struct config_tenant_token {

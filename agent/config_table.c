@@ -344,6 +344,8 @@ static const struct config_field tenant_token_fields[] = { TOKEN_BOUNDS
 	{ .name = "once", .type = CONFIG_TYPE_BOOL, AT(config_tenant_token, bind.is_once), .standard = "false",
 	  .text = "Each token is good for one request, told by its `jti`; one without is refused, and so is what was issued before the daemon's start. "
 		  "Only where the issuer mints a token per call: SPIRE's cached ones have no `jti`." },
+	{ .name = "single_audience", .type = CONFIG_TYPE_BOOL, AT(config_tenant_token, bind.single_audience), .standard = "false",
+	  .text = "A token for another audience beside ours is refused: who else it is for could present it here." },
 	{ .name = "declared", .type = CONFIG_TYPE_LIST, LIST_AT(config_tenant_token, bind.declared, bind.declared_count),
 	  BOUNDS(0, CONFIG_DECLARED_MAX), .shape = &principal,
 	  .text = "Principals that may present tokens under `binding: declared`; of an entry everything must fit." },

@@ -207,6 +207,7 @@ static const struct row {
 	{ 11, socket_directories_check, "socket directories are closed to others" },
 	{ 12, sockets_check, "nobody else stands at the sockets' paths" },
 	{ 14, doctor_check_endpoint, "nobody else can put a socket at the Workload API's path" },
+	{ 18, doctor_check_audience, "tokens are asked for by an audience of our own, or not at all" },
 	{ 21, doctor_check_devices, "devices and tokens are closed to others" },
 	{ 22, doctor_check_modules, "modules and their libraries belong to root, and are those that are pinned" },
 	{ 31, doctor_check_accounts, "accounts of tenants that are named by uid cannot log in" },

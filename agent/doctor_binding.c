@@ -76,3 +76,65 @@ void doctor_check_binding(struct doctor *d)
 	if (tenants > 0)
 		strength_put(d, count);
 }
+
+/* ---- audiences -------------------------------------------------------------------------------------------------- */
+
+static const char scheme[] = "spiffe://";
+
+static bool equals(const char *audience, const char *domain, size_t len)
+{
+	return strlen(audience) == len && strncmp(audience, domain, len) == 0;
+}
+
+/* A trust domain that the configuration speaks of. */
+static bool is_trust_domain(const struct config *config, const char *name)
+{
+	for (uint32_t i = 0; i < config->spiffe.bundle_count; i++)
+		if (strcmp(config->spiffe.bundles[i].trust_domain, name) == 0)
+			return true;
+	for (uint32_t i = 0; i < config->spiffe.federation_count; i++)
+		if (strcmp(config->spiffe.federation[i].trust_domain, name) == 0)
+			return true;
+	for (uint32_t i = 0; i < config->tenant_count; i++) {
+		const char *match = config->tenants[i].match.spiffe;
+		const char *domain = match != NULL ? match + strlen(scheme) : NULL;
+
+		if (domain != NULL && equals(name, domain, strcspn(domain, "/")))
+			return true;
+	}
+	return false;
+}
+
+static bool is_asked_for(const struct config *config)
+{
+	for (uint32_t i = 0; i < config->listener_count; i++)
+		for (uint32_t k = 0; k < config->listeners[i].authenticator_count; k++)
+			if (config->listeners[i].authenticators[k] == AUTHENTICATOR_JWT_SVID)
+				return true;
+	return false;
+}
+
+/* DOC-18: a token that is good here is good nowhere else. */
+void doctor_check_audience(struct doctor *d)
+{
+	const struct config_spiffe *spiffe = &d->config->spiffe;
+
+	for (uint32_t i = 0; i < spiffe->audience_count && is_asked_for(d->config); i++) {
+		const char *audience = spiffe->audiences[i];
+		const char *name =
+			strncmp(audience, scheme, strlen(scheme)) == 0 ? audience + strlen(scheme) : audience;
+
+		if (name[0] == '\0')
+			refuse(d, "spiffe.audience[%u] is empty", i);
+		else if (is_trust_domain(d->config, name))
+			refuse(d,
+				"spiffe.audience %s is a trust domain, whose services all may be asked for: name one "
+				"of this "
+				"service's own",
+				audience);
+		else if (strcmp(audience, "parsec") == 0)
+			warn(d, "spiffe.audience is parsec, as of every such service: a token that another one was "
+				"given is good "
+				"here; name one of your own where clients can ask for it");
+	}
+}

@@ -66,6 +66,7 @@ bool doctor_sha256(const char *path, char ret_text[DOCTOR_SHA256_TEXT]);
 /* The checks that have a file of their own. */
 void doctor_check_binding(struct doctor *d);  /* DOC-06 */
 void doctor_check_endpoint(struct doctor *d); /* DOC-14 */
+void doctor_check_audience(struct doctor *d); /* DOC-18 */
 void doctor_check_devices(struct doctor *d);  /* DOC-21 */
 void doctor_check_modules(struct doctor *d);  /* DOC-22 */
 void doctor_check_accounts(struct doctor *d); /* DOC-31 */

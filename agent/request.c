@@ -93,7 +93,10 @@ static struct status binding_check(
 	if (!rq->caller.facts.has_token)
 		return OK;
 	rq->caller.binding = BINDING_BIT(bind->binding);
-	st = bind_check(agent->binds, bind, &token, &rq->conn->peer, &now, &rq->caller.bound);
+	if (bind->single_audience && rq->caller.token->audience_count != 1)
+		st = FAIL(TENANT_TOKEN);
+	else
+		st = bind_check(agent->binds, bind, &token, &rq->conn->peer, &now, &rq->caller.bound);
 	if (rq->caller.bound.alarm != BIND_QUIET)
 		alarm_raise(agent, rq, st, rule);
 	if (st.code == STATUS_OK && bind->is_once)

@@ -53,13 +53,14 @@ static const struct config_principal declared_list[] = {
 	{ .uid = 2, .gid = CONFIG_UNSET },
 	{ .uid = CONFIG_UNSET, .gid = CONFIG_UNSET, .label = (char *)(uintptr_t) "web" },
 };
-static const struct config_bind first_use = { BINDING_FIRST_USE, CONFIG_UNSET, INSTANCE_PROCESS, NULL, 0, false },
-				one_process = { BINDING_FIRST_USE, 1, INSTANCE_PROCESS, NULL, 0, false },
-				two_processes = { BINDING_FIRST_USE, 2, INSTANCE_PROCESS, NULL, 0, false },
-				one_cgroup = { BINDING_FIRST_USE, 1, INSTANCE_CGROUP, NULL, 0, false },
-				watch = { BINDING_WATCH, CONFIG_UNSET, INSTANCE_PROCESS, NULL, 0, false },
-				none = { BINDING_NONE, CONFIG_UNSET, INSTANCE_PROCESS, NULL, 0, false };
-static struct config_bind declared = { BINDING_DECLARED, CONFIG_UNSET, INSTANCE_PROCESS, NULL, 3, false };
+static const struct config_bind first_use = { BINDING_FIRST_USE, CONFIG_UNSET, INSTANCE_PROCESS, NULL, 0, false,
+	false },
+				one_process = { BINDING_FIRST_USE, 1, INSTANCE_PROCESS, NULL, 0, false, false },
+				two_processes = { BINDING_FIRST_USE, 2, INSTANCE_PROCESS, NULL, 0, false, false },
+				one_cgroup = { BINDING_FIRST_USE, 1, INSTANCE_CGROUP, NULL, 0, false, false },
+				watch = { BINDING_WATCH, CONFIG_UNSET, INSTANCE_PROCESS, NULL, 0, false, false },
+				none = { BINDING_NONE, CONFIG_UNSET, INSTANCE_PROCESS, NULL, 0, false, false };
+static struct config_bind declared = { BINDING_DECLARED, CONFIG_UNSET, INSTANCE_PROCESS, NULL, 3, false, false };
 
 /* Process and cgroup by number; no pidfd, so their ends are not seen. */
 #define WHO(u, g, p, c)                                                                   \

@@ -83,7 +83,7 @@ static const char yaml[] = "apiVersion: keyreeve/v1\nkind: Agent\n"
 			   "listeners:\n"
 			   "  - {path: %1$s/run/socket}\n"
 			   "  - {path: %1$s/direct/socket, mode: \"0660\", group: trusted, authenticators: direct}\n"
-			   "spiffe: {endpoint: \"unix://%1$s/api/socket\"}\n"
+			   "spiffe: {endpoint: \"unix://%1$s/api/socket\", audience: ours}\n"
 			   "providers:\n"
 			   "  - {name: tpm, type: tpm, tcti: \"device:%1$s/tpm\"}\n"
 			   "  - {name: soft, type: software}\n"
@@ -203,7 +203,7 @@ static void expect_good(struct world *w)
 
 static void a_machine_in_order_passes_every_check(void **state)
 {
-	static const unsigned checks[] = { 1, 4, 6, 11, 12, 14, 21, 22, 31, 33, 42, 45, 47 };
+	static const unsigned checks[] = { 1, 4, 6, 11, 12, 14, 18, 21, 22, 31, 33, 42, 45, 47 };
 	struct world *w = *state;
 
 	expect_good(w);
@@ -252,6 +252,30 @@ static void doc_04_refuses_without_seccomp_and_warns_without_landlock(void **sta
 	w->facts.landlock_abi = 0;
 	expect(w, 4, DOCTOR_WARN, "Landlock");
 	assert_int_equal(w->result.refused, 0);
+}
+
+static void doc_18_wants_an_audience_that_is_ours_alone(void **state)
+{
+	static const char *const domains[] = { "d", "spiffe://d" };
+	struct world *w = *state;
+	char **audience = &w->config->spiffe.audiences[0], *ours = *audience;
+
+	for (size_t i = 0; i < sizeof(domains) / sizeof(domains[0]); i++) {
+		*audience = strdup(domains[i]);
+		expect_refusal(w, 18, "is a trust domain");
+		free(*audience);
+	}
+	*audience = strdup("");
+	expect_refusal(w, 18, "is empty");
+	free(*audience);
+	*audience = strdup("parsec");
+	expect(w, 18, DOCTOR_WARN, "is parsec");
+	assert_int_equal(w->result.refused, 0);
+	w->config->listeners[0].authenticators[0] = AUTHENTICATOR_UNIX_PEER; /* nobody is asked for a token */
+	w->config->listeners[0].authenticator_count = 1;
+	expect_good(w);
+	free(*audience);
+	*audience = ours;
 }
 
 /* Every binding, and what it asks of the kernel. */
@@ -760,6 +784,8 @@ static void put_accounts(const struct world *w, const char *passwd, const char *
 /* Break what a check looks at; each is found alone. */
 static void break_all(struct world *w)
 {
+	free(w->config->spiffe.audiences[0]);
+	w->config->spiffe.audiences[0] = strdup("d");
 	w->facts.has_seccomp = false;
 	w->config->tenants[0].token.bind.binding = BINDING_NONE;
 	assert_int_equal(chmod(in(w, "api"), 0777), 0);
@@ -785,13 +811,13 @@ static void permissive_warns_except_for_four(void **state)
 
 	break_all(w);
 	look(w);
-	assert_int_equal(w->result.refused, 11);
+	assert_int_equal(w->result.refused, 12);
 	assert_int_equal(w->result.providers_down, 1u << 1 | 1u << 2);
 	w->config->posture = POSTURE_PERMISSIVE;
 	look(w);
 	assert_int_equal(w->result.refused, 4);
 	assert_int_equal(w->result.providers_down, 0);
-	assert_int_equal(w->result.warned, 9);
+	assert_int_equal(w->result.warned, 10);
 	for (size_t i = 0; i < w->count; i++) {
 		unsigned check = w->findings[i].check;
 		bool is_fixed = check == 1 || check == 11 || check == 12 || check == 42;
@@ -902,6 +928,7 @@ static const struct CMUnitTest tests[] = {
 	in_a_world(a_machine_in_order_passes_every_check),
 	in_a_world(doc_01_refuses_uid_0_and_a_missing_account),
 	in_a_world(doc_04_refuses_without_seccomp_and_warns_without_landlock),
+	in_a_world(doc_18_wants_an_audience_that_is_ours_alone),
 	in_a_world(doc_06_refuses_what_binds_nothing_and_what_the_kernel_cannot_tell),
 	in_a_world(doc_11_refuses_what_others_can_write),
 	in_a_world(doc_11_looks_at_every_ancestor),
