@@ -50,7 +50,8 @@ struct audit_record {
 struct audit_record audit_record_of(int64_t wall_us);
 /* The line but for its head: `"time":...}\n`; audit_log_append() puts `{"v":1,"seq":N,` in front. */
 void audit_line_put(struct buf *to, const char *boot, const struct audit_record *record);
-/* A JSON string: what is not printable ASCII is escaped, broken UTF-8 byte by byte as \u00XX. */
+/* A JSON string: control characters are escaped, those that end a line or turn a text around too, and broken UTF-8 byte
+ * by byte as \u00XX. */
 void audit_text_put(struct buf *to, struct bytes text);
 /* Not printf: this is on the path of every request. */
 void audit_int_put(struct buf *to, int64_t value);

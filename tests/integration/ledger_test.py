@@ -3,6 +3,7 @@
 """Rows of the threat ledger that need a test of their own, one function each; tests/ledger.tsv names them."""
 import os, re, sqlite3, subprocess, sys, time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'support'))
+from provider import Provider, put
 from rig import *
 
 
@@ -13,30 +14,74 @@ def audit_lines(rig):
     return raw[:-1].split(b'\n')
 
 
+IDP = 'https://idp.example'
+HOSTILE_KID = 'k"\n\x1b[31m{"v":1,"seq":1}\n'
+IDENTITIES = ['a\nb', 'a\r\n{"v":1,"seq":1}', '\x1b[2J\x1b[31mred', 'quote " and \\ slash', '%s%n%99999d', 'tab\tbell\a', 'del\x7f', 'n' * 255,
+              '\u20ac\U0001f511', 'a\u2028b', 'a\x85b', 'a\u202eb', 'n' * 65536]
+NAMES = [b'\x00' * 60000, b'a\nb', b'\x1b[31m', b'%s%n', b'"}\n{"v":1}', b'\x00' * 255, b'n' * 2000, b'\xff\xfe' * 127, b'"' * 255,
+         b'a\xe2\x80\xa8b', b'a\xc2\x85b', b'n' * 65536]
+SUSPEND, CONFIRM, REVOKE = 0x4B520003, 0x4B520009, 0x4B520010
+
+
+def say_hostile_things(rig, idp):
+    """In every field that a client or an identity provider fills; {what: how many were served}."""
+    served = {'direct': 0, 'jwt': 0, 'key': 0, 'admin': 0}
+    for identity in IDENTITIES:
+        if len(identity) < 60000:                                    # the field's length has 16 bits
+            served['direct'] += Client(rig.direct_socket, ('direct', identity)).exchange(26)['status'] == 0
+        if len(identity) < 8000:
+            served['jwt'] += Client(rig.socket, ('issued', idp.token(identity))).exchange(26)['status'] == 0
+    for name in NAMES:
+        digest = ((2, sign_alg('ecdsa')), (3, b'd' * 32))
+        for opcode, more in ((2, [(2, attributes())]), (4, digest), (5, [*digest, (4, b's' * 64)]), (7, []), (3, [])):
+            status = Client(rig.socket).exchange(opcode, pb((1, name), *more), SOFT)['status']
+            assert status in (0, 7, 20, 1135, 1140) or (opcode, status) == (5, 1149), (name[:20], opcode, status)
+            served['key'] += status == 0
+        for opcode, body in ((28, pb((1, name))), (28, pb((1, b'direct:' + name))), (SUSPEND, pb((1, name))), (CONFIRM, pb((1, name))),
+                             (REVOKE, pb((1, 1), (4, b'direct:' + name))), (REVOKE, pb((1, 2), (4, name)))):
+            status = Client(rig.admin_socket).exchange(opcode, body)['status']
+            assert status < 2000, (name[:20], opcode, status)
+            served['admin'] += status == 0
+    return served
+
+
+def every_format_is_checked_when_it_is_built():
+    """-Wformat=2 is an error for each C file of ours, and none takes it back."""
+    ninja = open(os.path.join(BUILD, 'build.ninja')).read()
+    flags = {source: flags for source, flags in re.findall(r'^build (?!tests/)\S+\.c\.o: C_COMPILER\S* (\S+).*\n(?:  (?!FLAGS).*\n)*  FLAGS = (.*)$', ninja, re.M)}
+    ours = [name for name in flags if re.match(re.escape(ROOT) + '/(agent|base|client|crypto|jwtsvid|keystore|spiffe|wire)/.*\\.c$', name)]
+    assert len(ours) > 150, len(ours)
+    assert not [name for name in ours if not {'-Wformat=2', '-Werror'} <= set(flags[name].split())]
+    assert not [name for name in ours if re.search(r'diagnostic\s+ignored\s+"-Wformat', open(name).read())]
+
+
 def a_hostile_name_stays_one_line():
-    """A8-E1: whatever stands in an identity or a key name, one record is one line of JSON without control bytes."""
-    identities = ['a\nb', 'a\r\n{"v":1,"seq":1}', '\x1b[2J\x1b[31mred', 'quote " and \\ slash', '%s%n%99999d', 'tab\tbell\a',
-                  'del\x7f', 'n' * 255, '\u20ac\U0001f511']
-    names = [b'\x00' * 60000, b'a\nb', b'\x1b[31m', b'%s%n', b'"}\n{"v":1}', b'\x00' * 255, b'n' * 2000, b'\xff\xfe' * 127, b'"' * 255]
-    with Rig(providers=('soft',), wrap='file') as rig:
+    """A8-E1: whatever a client or an identity provider says, one record is one line of JSON without control bytes."""
+    every_format_is_checked_when_it_is_built()
+    idp = Provider(IDP, HOSTILE_KID)
+    with Rig(providers=('soft',), wrap='file', authenticators='[unix-peer, jwt]') as rig:
+        put(rig.path('idp.json'), idp.jwks())
+        rig.options['more'] = f'issuers: [{{issuer: "{IDP}", audiences: parsec, jwks_file: {rig.path("idp.json")}}}]\n'
+        rig.options['tenants'] = (f'  - {{match: {{issuer: "{IDP}", subject: "**"}}, tenant: idp}}\n  - {{match: {{uid: 0}}, tenant: uid0}}\n'
+                                  '  - {match: {direct: "{name}"}, tenant: direct}\n')
         rig.start()
-        served = 0
-        for identity in identities:
-            if Client(rig.direct_socket, ('direct', identity)).exchange(26)['status'] == 0:
-                served += 1
-        assert served == 4, served                          # the others are no names
-        statuses = {Client(rig.socket).exchange(7, pb((1, name)), SOFT)['status'] for name in names}
-        assert statuses <= {1135, 1140}, statuses
+        wait_for('its keys', lambda: Client(rig.socket, ('issued', idp.token('x'))).exchange(26)['status'] == 0)
+        served = say_hostile_things(rig, idp)
+        assert served['direct'] == 6 and served['jwt'] >= 4 and served['key'] >= 4 and served['admin'] >= 1, served   # the others are no names
         assert status_of(Client(rig.socket).keys) == 0
         time.sleep(1.2)
         lines = audit_lines(rig)
         parsed = [json.loads(line) for line in lines]     # each is whole
-        assert not any(re.search(rb'[\x00-\x1f\x7f]', line) for line in lines)
+        odd = [line for line in lines if re.search(rb'[\x00-\x1f\x7f]', line) or len(line.decode().splitlines()) != 1]
+        assert not odd, odd[:3]
         assert [p['seq'] for p in parsed] == list(range(parsed[0]['seq'], parsed[0]['seq'] + len(parsed)))
         exports = [p for p in parsed if p.get('op') == 'PsaExportPublicKey' and p.get('identity') == '0']
-        assert len(exports) == len(names), len(exports)
+        assert len(exports) == len(NAMES) - 1 or len(exports) == len(NAMES), len(exports)
         seen = {p['identity'] for p in parsed if p.get('authn') == 'direct'}
-        assert len(seen) == served and '%s%n%99999d' in seen, seen
+        assert len(seen) == served['direct'] and '%s%n%99999d' in seen, seen
+        kids = {p['token']['kid'] for p in parsed if p.get('authn') == 'jwt' and 'token' in p}
+        assert len(kids) == 1 and kids.pop().startswith('k'), kids
+        assert len([p for p in parsed if 'target' in p]) >= 10
         log = open(rig.path('daemon.log'), 'rb').read()
         assert not re.search(rb'[\x00-\x09\x0b-\x1f\x7f]', log)
 

@@ -118,12 +118,15 @@ static void text_is_escaped_whatever_it_is(void **state)
 		{ BYTES_LITERAL("\",\"seq\":1}\n{"), "\"\\\",\\\"seq\\\":1}\\u000a{\"" },
 		{ BYTES_LITERAL("\xc3\xa9\xe2\x82\xac\xf0\x9f\x94\x91"), "\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x94\x91\"" },
 		{ BYTES_LITERAL("\xf4\x8f\xbf\xbf\xed\x9f\xbf"), "\"\xf4\x8f\xbf\xbf\xed\x9f\xbf\"" },
-		{ BYTES_LITERAL("\x80z"), "\"\\u0080z\"" },			/* continuation alone */
-		{ BYTES_LITERAL("\xc3"), "\"\\u00c3\"" },			/* cut */
-		{ BYTES_LITERAL("\xe2\x82"), "\"\\u00e2\\u0082\"" },		/* cut */
-		{ BYTES_LITERAL("\xc3\xc3\xa9"), "\"\\u00c3\xc3\xa9\"" },	/* good after broken */
-		{ BYTES_LITERAL("\xc0\xaf"), "\"\\u00c0\\u00af\"" },		/* overlong */
-		{ BYTES_LITERAL("\xe0\x80\xaf"), "\"\\u00e0\\u0080\\u00af\"" }, /* overlong */
+		{ BYTES_LITERAL("a\xc2\x85\xc2\xa0"), "\"a\\u0085\xc2\xa0\"" },		      /* C1 */
+		{ BYTES_LITERAL("bA\xe2\x80\xa8\xe2\x80\xa7"), "\"bA\\u2028\xe2\x80\xa7\"" }, /* ends a line */
+		{ BYTES_LITERAL("\xe2\x80\xae\xe2\x81\xa6z"), "\"\\u202e\\u2066z\"" },	      /* turns it around */
+		{ BYTES_LITERAL("\x80z"), "\"\\u0080z\"" },				      /* continuation alone */
+		{ BYTES_LITERAL("\xc3"), "\"\\u00c3\"" },				      /* cut */
+		{ BYTES_LITERAL("\xe2\x82"), "\"\\u00e2\\u0082\"" },			      /* cut */
+		{ BYTES_LITERAL("\xc3\xc3\xa9"), "\"\\u00c3\xc3\xa9\"" },		      /* good after broken */
+		{ BYTES_LITERAL("\xc0\xaf"), "\"\\u00c0\\u00af\"" },			      /* overlong */
+		{ BYTES_LITERAL("\xe0\x80\xaf"), "\"\\u00e0\\u0080\\u00af\"" },		      /* overlong */
 		{ BYTES_LITERAL("\xf0\x80\x80\xaf"), "\"\\u00f0\\u0080\\u0080\\u00af\"" },
 		{ BYTES_LITERAL("\xed\xa0\x80"), "\"\\u00ed\\u00a0\\u0080\"" }, /* surrogate */
 		{ BYTES_LITERAL("\xf4\x90\x80\x80"), "\"\\u00f4\\u0090\\u0080\\u0080\"" },
