@@ -121,7 +121,16 @@ static void quotas_second(struct agent *agent)
 struct random_call {
 	struct lane_call call;
 	struct agent *agent;
+	char provider[LANE_NAME_MAX + 1];
 };
+
+/* Its bytes add nothing, and nobody's output depends on them; but its keys may be no better. */
+static void random_alarm(struct agent *agent, const char *provider)
+{
+	log_error(
+		"ALARM: random bytes of provider %s repeat and are not used: find out what is wrong with it", provider);
+	audit_event(agent->events, "random-unhealthy", bytes_from_text(provider), "its random bytes repeat", 0);
+}
 
 static void random_came(struct lane_call *call, struct status st, int64_t native, const struct bytes answer[IPC_PARTS])
 {
@@ -129,7 +138,7 @@ static void random_came(struct lane_call *call, struct status st, int64_t native
 
 	(void)native;
 	if (st.code == STATUS_OK && random_pool_mix(&rc->agent->random, answer[0]).code != STATUS_OK)
-		log_warning("a device's random bytes repeat and are not used");
+		random_alarm(rc->agent, rc->provider);
 	free(rc);
 }
 
@@ -144,6 +153,7 @@ static void fetch_random(struct agent *agent)
 		if (rc == NULL)
 			return;
 		rc->agent = agent;
+		(void)snprintf(rc->provider, sizeof(rc->provider), "%s", agent->lanes[i].name);
 		rc->call = (struct lane_call){
 			.type = WORKER_RANDOM, .done = random_came, .deadline_us = clock_mono_us() + RANDOM_CALL_US
 		};

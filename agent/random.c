@@ -8,6 +8,8 @@
 
 enum { BLOCK_BYTES = 32, REPEAT_MAX = 4 };
 
+_Static_assert((int)RANDOM_KEY_BYTES == (int)DIGEST_SHA256_BYTES, "seen holds SHA-256");
+
 struct status random_pool_init(struct random_pool *pool)
 {
 	*pool = (struct random_pool){ 0 };
@@ -28,12 +30,25 @@ static bool repeats(struct bytes device)
 	return device.len == 0;
 }
 
+/* Each device is asked in turn, and one that always says the same says what it said the last time. */
+static bool was_seen(const struct random_pool *pool, const uint8_t hash[RANDOM_KEY_BYTES])
+{
+	for (size_t i = 0; i < RANDOM_SEEN && i < pool->mixed; i++)
+		if (memcmp(pool->seen[i], hash, RANDOM_KEY_BYTES) == 0)
+			return true;
+	return false;
+}
+
 struct status random_pool_mix(struct random_pool *pool, struct bytes device)
 {
-	if (repeats(device)) {
+	uint8_t hash[RANDOM_KEY_BYTES];
+
+	TRY(digest_sha256(device, hash));
+	if (repeats(device) || was_seen(pool, hash)) {
 		pool->unhealthy++;
 		return FAIL(RANDOM_FAILED);
 	}
+	memcpy(pool->seen[pool->mixed % RANDOM_SEEN], hash, sizeof(hash));
 	TRY(digest_hmac_sha256(bytes_of(pool->key, sizeof(pool->key)), device, pool->key));
 	pool->mixed++;
 	return OK;

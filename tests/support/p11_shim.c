@@ -14,7 +14,8 @@
  *   lose         C_SignInit: every session is closed first; once
  *   lose-made    C_GenerateKeyPair: makes the pair, then loses every session; once
  *   extractable  C_GetAttributeValue: the key is extractable
- *   picky        C_GenerateKeyPair: CKA_MODIFIABLE is not taken */
+ *   picky        C_GenerateKeyPair: CKA_MODIFIABLE is not taken
+ *   constant     C_GenerateRandom: zeros; or what the file says, again and again */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <p11-kit/pkcs11.h>
@@ -141,6 +142,21 @@ static CK_RV shim_attributes(
 	return rv;
 }
 
+static CK_RV shim_random(CK_SESSION_HANDLE session, unsigned char *data, CK_ULONG len)
+{
+	int fd = open(file_of("constant"), O_RDONLY | O_CLOEXEC);
+	unsigned char pattern[RECORD_BYTES] = { 0 };
+	ssize_t n;
+
+	if (fd < 0)
+		return real->C_GenerateRandom(session, data, len);
+	n = read(fd, pattern, sizeof(pattern));
+	(void)close(fd);
+	for (CK_ULONG i = 0; i < len; i++)
+		data[i] = n > 0 ? pattern[i % (CK_ULONG)n] : 0;
+	return CKR_OK;
+}
+
 /* The one symbol of a module. */
 CK_RV C_GetFunctionList(CK_FUNCTION_LIST **list);
 CK_RV C_GetFunctionList(CK_FUNCTION_LIST **list)
@@ -162,6 +178,7 @@ CK_RV C_GetFunctionList(CK_FUNCTION_LIST **list)
 	ours.C_Sign = shim_sign;
 	ours.C_GenerateKeyPair = shim_generate;
 	ours.C_GetAttributeValue = shim_attributes;
+	ours.C_GenerateRandom = shim_random;
 	*list = &ours;
 	return CKR_OK;
 }

@@ -38,6 +38,7 @@ static void device_bytes_that_repeat_are_refused_and_leave_the_pool_alone(void *
 		{ BYTES_LITERAL("aaaabbbbaaaa"), true },
 		{ BYTES_LITERAL("0123456789abcdef0123456789abcdef"), true },
 	};
+	uint8_t other[RANDOM_DEVICE_BYTES] = { 0 };
 	uint64_t mixed = 0, unhealthy = 0;
 	struct random_pool pool, before;
 
@@ -57,6 +58,14 @@ static void device_bytes_that_repeat_are_refused_and_leave_the_pool_alone(void *
 		assert_int_equal(pool.mixed, mixed);
 		assert_int_equal(pool.unhealthy, unhealthy);
 	}
+	/* the same once more, while it is one of the last */
+	for (uint8_t i = 0; i < RANDOM_SEEN; i++) {
+		assert_fails(random_pool_mix(&pool, rows[7].device), RANDOM_FAILED);
+		for (uint8_t k = 0; k < sizeof(other); k++)
+			other[k] = (uint8_t)(3 * k + i);
+		assert_ok(random_pool_mix(&pool, bytes_of(other, sizeof(other))));
+	}
+	assert_ok(random_pool_mix(&pool, rows[7].device));
 }
 
 static void pools_and_streams_and_draws_differ(void **state)
