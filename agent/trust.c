@@ -752,10 +752,11 @@ bool trust_is_ready(const struct trust *trust, char ret_text[TRUST_TEXT_BYTES])
 	for (size_t i = 0; i < trust->book.count; i++)
 		with_keys += has_keys(trust, bytes_from_text(trust->book.domains[i]->name));
 	if (without != NULL)
-		(void)snprintf(ret_text, TRUST_TEXT_BYTES, "not ready: no usable keys of %s %.*s%s", one, DOMAIN_SHOWN,
-			without, alarm);
+		(void)snprintf(ret_text, TRUST_TEXT_BYTES, "not ready: no usable keys of %s %.*s (DOC-15)%s", one,
+			DOMAIN_SHOWN, without, alarm);
 	else if (with_keys == 0)
-		(void)snprintf(ret_text, TRUST_TEXT_BYTES, "not ready: no usable keys of any %s%s", one, alarm);
+		(void)snprintf(
+			ret_text, TRUST_TEXT_BYTES, "not ready: no usable keys of any %s (DOC-15)%s", one, alarm);
 	else
 		(void)snprintf(ret_text, TRUST_TEXT_BYTES, "ready: keys of %zu %s%s%s", with_keys, one,
 			with_keys == 1 ? "" : "s", alarm);

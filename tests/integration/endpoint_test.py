@@ -137,7 +137,7 @@ def a_thief_who_is_first_hears_nothing(validation='local'):
         thief = w.thief()
         w.rig.start()
         w.said('DOC-14 warns')
-        w.said("not ready: no usable keys of any trust domain; ALARM: a stranger serves the Workload API's socket")
+        w.said("not ready: no usable keys of any trust domain (DOC-15); ALARM: a stranger serves the Workload API's socket")
         wait_for('three attempts', lambda: thief.came() >= 3, 15)
         assert w.ask(token) == 11 and Client(w.rig.socket).keys() == []
         assert thief.heard_nothing() and len(w.alarms()) == 1 and STRANGER in w.alarms()[0], w.alarms()

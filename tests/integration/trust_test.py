@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where trust comes from: the Workload API's stream, endpoints of federated trust domains, files, and the store after a
 restart; what is withdrawn, held, too old or too far back."""
-import hashlib, json, os, sqlite3, sys
+import hashlib, json, os, re, sqlite3, sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'support'))
 from rig import *
 from bundle_server import Authority, Server, b64url, public_jwk
@@ -298,6 +298,28 @@ def a_forged_first_bundle_is_refused_by_pin_or_store_and_else_said_to_be_the_fir
         assert w.ask(w.issuer.token()) == 11 and w.events('trust-alarm')
 
 
+def only_a_trusted_bundle_makes_the_daemon_ready():
+    """Ledger O-7: forged, or without a key."""
+    a_forged_first_bundle_is_refused_by_pin_or_store_and_else_said_to_be_the_first()
+    with World() as w:
+        w.rig.start()
+        token = w.issuer.token()
+        w.accepted(token)
+        w.said('ready: keys of 1 trust domain')
+        detail = w.events('trust-accepted')[0]['detail']
+        assert re.match(r'rig.example: .*; from the Workload API of [^;]*; 1 keys; document sha256 [0-9a-f]{64}$', detail), detail
+        w.issuer.say('withdraw', 'k1')                               # it is there, and empty
+        w.refused(token, 2)
+        w.said('not ready: no usable keys of any trust domain (DOC-15)')
+        w.restart()
+        wait_for('the same again', lambda: w.rig.tail(400).count('(DOC-15)') >= 2)
+        assert w.ask(token) == 11
+        w.issuer.say('add-key', 'k2', 'ES256')
+        w.issuer.say('activate', 'k2')
+        time.sleep(1)
+        assert w.ask(token) == 11                                    # its key is still withdrawn
+
+
 # ---- files --------------------------------------------------------------------------------------------------------------
 
 
@@ -511,4 +533,5 @@ main([good_tokens_pass_while_the_workload_api_is_away_and_over_a_restart, a_with
       a_file_is_all_there_is_for_its_trust_domain, a_bundle_map_counts_whole_or_not_at_all, without_a_usable_bundle_the_daemon_is_not_ready,
       a_federated_domain_comes_from_its_endpoint, an_endpoint_is_its_spiffe_id_and_nothing_else,
       a_forged_first_bundle_is_refused_by_pin_or_store_and_else_said_to_be_the_first,
+      only_a_trusted_bundle_makes_the_daemon_ready,
       keyreeve_fetch_is_alone_with_libcurl_and_reaches_its_ports_only, the_configuration_gives_each_trust_domain_one_source])

@@ -151,7 +151,7 @@ static void each_issuer_has_its_own_keys(void **state)
 	char text[TRUST_TEXT_BYTES];
 
 	assert_false(trust_is_ready(&w->issuers, text));
-	assert_string_equal(text, "not ready: no usable keys of issuer https://a.example");
+	assert_string_equal(text, "not ready: no usable keys of issuer https://a.example (DOC-15)");
 	give(w, 0, 0);
 	give(w, 1, 1); /* while the first is compiled */
 	settle(w);
