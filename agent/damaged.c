@@ -12,7 +12,7 @@ static const char *const what_of[] = {
 	[KEYSTORE_KEY] = "a key: it can only be destroyed",
 	[KEYSTORE_NAMESPACE] = "the parent of a namespace's keys: they cannot be used",
 	[KEYSTORE_INTENT] = "a row of the journal: what it owed is not done",
-	[KEYSTORE_FACT] = "what was believed of a trust domain: it is heard anew",
+	[KEYSTORE_FACT] = "what was believed of a trust domain or issuer: it is heard anew",
 };
 
 static void note(struct damaged *damaged, const char *what, const struct keystore_id *id, const struct lane *lane)

@@ -95,11 +95,11 @@ static struct status check_count(struct keystore *store)
 	return OK;
 }
 
-/* What was heard of a trust domain forbids nothing, and is heard anew.  Who can make another fact look like one could
- * as well delete it. */
+/* What was heard of a trust domain or issuer forbids nothing, and is heard anew.  Who can make another fact look like
+ * one could as well delete it. */
 static bool can_be_lost(struct stmt *q)
 {
-	return stmt_column_number(q, 1) == FACT_TRUST;
+	return stmt_column_number(q, 1) == FACT_TRUST || stmt_column_number(q, 1) == FACT_ISSUER;
 }
 
 static struct status fact_damaged(struct stmt *q, const struct keystore_visitor *visitor)

@@ -21,7 +21,7 @@ struct keystore {
 struct status keystore_in_transaction(const struct keystore *store);
 
 /* Each fact to visitor->fact.  A fact may forbid something, so one that does not open is RECORD_CORRUPT and ends the
- * load; but FACT_TRUST, which goes to visitor->damaged.  Fails also: LIMIT, and as the visitor. */
+ * load; but FACT_TRUST and FACT_ISSUER, which go to visitor->damaged.  Fails also: LIMIT, and as the visitor. */
 struct status fact_load(struct keystore *store, const struct keystore_visitor *visitor);
 
 #endif

@@ -144,8 +144,8 @@ struct status keystore_key_id(
  * a function are left out.  A failing visit stops and is returned.  The record belongs to the visitor (one reference);
  * fact, namespace and intent rows are borrowed for the call.  A row whose record does not open or decode, or whose id
  * is not the HMAC of its names, goes to `damaged` and the others follow.  It is RECORD_CORRUPT without that function,
- * and where it was a fact, since what a fact forbade must not come to be allowed (FACT_TRUST forbids nothing); as is
- * a file that SQLite finds damaged.  More than KEYSTORE_KEYS_MAX keys are LIMIT. */
+ * and where it was a fact, since what a fact forbade must not come to be allowed (FACT_TRUST, FACT_ISSUER forbid
+ * nothing); as is a file that SQLite finds damaged.  More than KEYSTORE_KEYS_MAX keys are LIMIT. */
 enum keystore_table { KEYSTORE_NONE = 0, KEYSTORE_KEY, KEYSTORE_NAMESPACE, KEYSTORE_INTENT, KEYSTORE_FACT };
 /* What can be told of a damaged row; borrowed for the call. */
 struct keystore_damage {

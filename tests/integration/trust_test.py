@@ -191,7 +191,7 @@ def damage_to_what_is_stored_is_reported_and_heard_anew():
             assert w.rig.stop() == 0
             alter_trust(w.rig, 'record', number * 29)
             w.rig.start()
-            assert [e['detail'] for e in w.events('record-damaged')] == ['what was believed of a trust domain: it is heard anew'] * number
+            assert [e['detail'] for e in w.events('record-damaged')] == ['what was believed of a trust domain or issuer: it is heard anew'] * number
             assert not w.events('trust-restored')[number - 1:], w.events('trust-restored')
             w.accepted(w.issuer.token())
             w.restart()                                              # and it is stored again

@@ -212,21 +212,24 @@ static void damage_to_what_was_believed_is_reported_and_the_rest_is_loaded(void 
 	fixture_begin(&f);
 	assert_ok(keystore_open(f.directory, &store));
 	assert_ok(put(store, fact_of(FACT_TRUST, "a", "b")));
+	assert_ok(put(store, fact_of(FACT_ISSUER, "a", "b")));
 	assert_ok(put(store, fact_of(FACT_REVOCATION, "a", "b")));
 	keystore_close(store);
-	fixture_exec(&f, "UPDATE fact SET record = zeroblob(80) WHERE kind = 10");
+	fixture_exec(&f, "UPDATE fact SET record = zeroblob(80) WHERE kind IN (10, 11)");
 	assert_ok(keystore_open(f.directory, &store));
 	assert_fails(load(store, &found), RECORD_CORRUPT);
 	found = (struct found){ 0 };
 	assert_ok(keystore_load(store, &visitor));
 	assert_int_equal(found.count, 1);
 	assert_int_equal(found.facts[0].kind, FACT_REVOCATION);
-	assert_int_equal(found.damaged, 1);
-	assert_ok(put(store, fact_of(FACT_TRUST, "a", "c"))); /* in its place */
+	assert_int_equal(found.damaged, 2);
+	assert_ok(put(store, fact_of(FACT_TRUST, "a", "c"))); /* in their places */
+	assert_ok(put(store, fact_of(FACT_ISSUER, "a", "d")));
 	found = (struct found){ 0 };
 	assert_ok(keystore_load(store, &visitor));
 	assert_int_equal(found.damaged, 0);
 	assert_string_equal(value_of(&found, FACT_TRUST, "a"), "c");
+	assert_string_equal(value_of(&found, FACT_ISSUER, "a"), "d");
 	keystore_close(store);
 	fixture_exec(&f, "UPDATE fact SET record = zeroblob(80) WHERE kind = 1");
 	assert_ok(keystore_open(f.directory, &store));
