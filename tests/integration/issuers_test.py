@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Tokens of identity providers that are no SPIFFE ones (GNRC): over the socket, with keys from files and URLs."""
-import hashlib, os, subprocess, sys
+import hashlib, os, sqlite3, subprocess, sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'support'))
 from bundle_server import Authority, Server
 from provider import *
@@ -457,6 +457,18 @@ def a_reload_changes_the_source_of_an_issuers_keys():
         assert 'fetch' not in s.rig.roles() and s.ask(s.from_other()) == 0
 
 
+def damage_to_stored_keys_is_reported_and_they_are_fetched_anew():
+    with Remote() as s:
+        s.accepted(s.idp.token())
+        assert s.rig.stop() == 0
+        with sqlite3.connect(s.rig.path('state', 'keys.db')) as db:
+            assert db.execute('UPDATE fact SET record = zeroblob(80) WHERE kind = 11').rowcount == 1
+        db.close()
+        s.rig.start()
+        s.accepted(s.idp.token())
+        assert len(s.details('record-damaged')) == 1 and not s.details('trust-restored')
+
+
 def a_killed_keyreeve_fetch_costs_nothing():
     with Remote() as s:
         s.accepted(s.idp.token())
@@ -474,4 +486,5 @@ main([a_client_of_any_identity_provider_uses_keys, refusals_are_11_and_say_why_i
       a_restarted_agent_is_given_the_keys_again, administrators_see_and_delete_identities_of_an_issuer, keys_follow_the_url,
       an_answer_that_is_no_jwk_set_leaves_the_keys_before, keys_count_until_they_are_too_old,
       a_wrong_certificate_at_the_start_lets_nobody_in, a_token_of_an_unknown_key_hastens_the_next_question_but_not_often,
-      a_reload_changes_the_source_of_an_issuers_keys, a_killed_keyreeve_fetch_costs_nothing])
+      a_reload_changes_the_source_of_an_issuers_keys, a_killed_keyreeve_fetch_costs_nothing,
+      damage_to_stored_keys_is_reported_and_they_are_fetched_anew])
