@@ -5,6 +5,7 @@
 #ifndef AGENT_AGENT_H
 #define AGENT_AGENT_H
 
+#include "agent/accept.h"
 #include "agent/account.h"
 #include "agent/audit_event.h"
 #include "agent/bind.h"
@@ -21,6 +22,7 @@
 #include "agent/lanes.h"
 #include "agent/link.h"
 #include "agent/loop.h"
+#include "agent/park.h"
 #include "agent/penalty.h"
 #include "agent/policy.h"
 #include "agent/quota_keep.h"
@@ -30,6 +32,7 @@
 #include "agent/suspend.h"
 #include "agent/replay.h"
 #include "agent/revoke.h"
+#include "agent/share.h"
 #include "agent/trust.h"
 #include "agent/turns.h"
 #include "agent/wall.h"
@@ -39,7 +42,6 @@
 #include "jwtsvid/cache.h"
 
 enum {
-	AGENT_UID_SLOTS = 4096,
 	AGENT_DESCRIPTORS = 64, /* that are no connection's: listeners, workers, store, log; half of it in use */
 	AGENT_BOOT_BYTES = 33,
 	AGENT_FINISH_MS = 5000,	   /* complete request to answer */
@@ -50,12 +52,6 @@ enum {
 	AGENT_TOKENS = 16384,	  /* verified tokens remembered */
 	AGENT_PENALTY_EVENTS = 4, /* in the audit log, per second; what is beyond is counted there anyway */
 	AGENT_PUBLIC_KEYS = 1024, /* decoded public keys remembered */
-};
-
-/* Connections per uid, open addressing; a full table counts the rest together. */
-struct uid_slot {
-	uid_t uid;
-	uint32_t count;
 };
 
 /* Revocations that are over, on their way out of the store. */
@@ -117,13 +113,18 @@ struct agent {
 	struct public_cache *public_keys; /* decoded, for verification; shared by the compute threads */
 	/* connections */
 	struct principal_facts facts;
-	size_t conn_count, conn_max, uid_max, conn_held;
-	size_t conn_possible, pin_descriptors; /* with the descriptors that this process may have */
+	struct shares *shares;
+	struct park park;
+	struct deadline parked; /* of the next one in there */
+	struct principal boxed; /* the last one that was refused for it, with its pidfd */
+	size_t conn_count;
+	size_t descriptors;	 /* of this process that are for connections and those that wait unread */
+	size_t descriptors_each; /* of a connection */
+	size_t pin_descriptors;	 /* kept for pins (bind.h) */
 	size_t unknown_bytes;
 	uint64_t conn_ids;
 	struct conn *dead_conns;
 	struct listener *closed_listeners; /* freed with their last connection */
-	struct uid_slot uids[AGENT_UID_SLOTS];
 	bool accept_paused;
 	bool is_open; /* connections are accepted */
 	uint64_t settle_until_us;
@@ -137,14 +138,8 @@ struct agent {
 	uint64_t started_us;
 };
 
-/* Per-uid bound on connections.  Fails: QUEUE_FULL. */
-struct status agent_uid_came(struct agent *agent, uid_t uid);
-void agent_uid_left(struct agent *agent, uid_t uid);
 /* The peer failed, if `code` is a failure: what that costs, and the event when it begins to cost. */
 void agent_failed(struct agent *agent, const struct principal *peer, enum status_code code);
-/* No descriptors: leave new connections in the backlog until one ends. */
-void agent_accept_pause(struct agent *agent);
-void agent_accept_resume(struct agent *agent);
 /* Once a second: what is over leaves table and store (ops_revoke.c). */
 void revoke_second(struct agent *agent);
 

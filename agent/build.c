@@ -170,7 +170,7 @@ static struct status build_loop(struct agent *agent)
 		[DEADLINE_FINISH] = AGENT_FINISH_MS,
 		[DEADLINE_GENERATE] = AGENT_GENERATE_MS,
 		[DEADLINE_LINE] = AGENT_LINE_MS,
-		[DEADLINE_HELD] = CONN_HELD_MS,
+		[DEADLINE_PARKED] = ACCEPT_PARKED_MS,
 		[DEADLINE_TURN] = AUTHN_TURN_MS,
 		[DEADLINE_DRAIN] = CONN_DRAIN_MS };
 
@@ -185,6 +185,9 @@ static struct status build_identity(struct agent *agent)
 {
 	TRY(penalty_new(agent->config->limits.failures, &agent->penalties));
 	TRY(turns_new(&agent->turns));
+	TRY(shares_new(&agent->shares));
+	TRY(park_init(&agent->park, agent->descriptors));
+	agent->parked.expired = accept_parked_due;
 	TRY(jwtsvid_cache_new(AGENT_TOKENS, &agent->tokens));
 	TRY(revocations_new(&agent->revoked));
 	TRY(replays_new(clock_wall_us() / US_PER_S, &agent->used));
@@ -214,26 +217,26 @@ static struct status build_listeners(struct agent *agent)
 }
 
 /* A connection has two descriptors, its socket and its peer's pidfd, and a part of them all is kept for the ends of
- * processes that share tokens.  Beyond what is possible the connection that has kept us waiting longest makes room, as
- * beyond what is configured. */
+ * processes that share tokens.  Beyond what is possible somebody makes room, as beyond what is configured; what no
+ * connection uses is for those that are not read (park.h). */
 static void share_descriptors(struct agent *agent)
 {
-	const size_t each = agent->facts.has_pidfd ? 2 : 1;
 	struct rlimit files;
 	size_t left;
 
 	agent->pin_descriptors = BIND_DESCRIPTORS_MAX;
-	agent->conn_possible = SIZE_MAX;
+	agent->descriptors_each = agent->facts.has_pidfd ? 2 : 1;
+	agent->descriptors = SIZE_MAX;
 	if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur == RLIM_INFINITY)
 		return;
 	left = files.rlim_cur > AGENT_DESCRIPTORS ? files.rlim_cur - AGENT_DESCRIPTORS : 0;
 	if (agent->pin_descriptors > left / 4)
 		agent->pin_descriptors = left / 4;
 	left -= agent->pin_descriptors;
-	agent->conn_possible = left >= each ? left / each : 1;
-	if (agent->conn_possible < agent->config->limits.connections)
+	agent->descriptors = left >= agent->descriptors_each ? left : agent->descriptors_each;
+	if (agent->descriptors / agent->descriptors_each < agent->config->limits.connections)
 		log_warning("%ju descriptors are enough for %zu connections, not for limits.connections",
-			(uintmax_t)files.rlim_cur, agent->conn_possible);
+			(uintmax_t)files.rlim_cur, agent->descriptors / agent->descriptors_each);
 }
 
 /* The sandbox comes first: everything after it, threads included, lives inside. */
@@ -242,7 +245,8 @@ struct status agent_build(struct agent *agent, struct role_start *role)
 	struct sandbox_options options = sandbox_options_none();
 
 	agent->role = role;
-	agent->loop.epoll_fd = agent->loop.wake_fd = -1;
+	agent->loop.epoll_fd = agent->loop.strangers_fd = agent->loop.wake_fd = -1;
+	agent->boxed.pidfd = -1;
 	for (size_t i = 0; i < CONFIG_LISTENERS_MAX; i++)
 		agent->listener_fds[i] = -1;
 	TRY(config_get(buf_bytes(&agent->role->config), &agent->config));
@@ -287,6 +291,7 @@ void agent_tear_down(struct agent *agent)
 	for (size_t i = 0; i < CONFIG_LISTENERS_MAX; i++)
 		own_close(&agent->listener_fds[i]);
 	conn_bury(agent);
+	listeners_bury(agent);
 	lanes_done(agent);
 	trust_done(&agent->trust);
 	trust_done(&agent->issuers);
@@ -298,6 +303,9 @@ void agent_tear_down(struct agent *agent)
 	replays_free(agent->used);
 	binds_free(agent->binds);
 	turns_free(agent->turns);
+	park_done(&agent->park);
+	principal_done(&agent->boxed);
+	shares_free(agent->shares);
 	penalty_free(agent->penalties);
 	keyindex_free(agent->index);
 	damaged_done(&agent->damaged);

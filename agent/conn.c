@@ -50,15 +50,6 @@ static void uncharge(struct conn *conn)
 	conn->charged = 0;
 }
 
-static void unhold(struct agent *agent, struct conn *conn)
-{
-	if (!conn->is_held)
-		return;
-	agent->conn_held--;
-	penalty_release(agent->penalties, &conn->peer);
-	conn->is_held = false;
-}
-
 static void conn_close(struct conn *conn)
 {
 	struct agent *agent = conn->agent;
@@ -70,13 +61,12 @@ static void conn_close(struct conn *conn)
 	(void)close(conn->watch.fd); /* its only descriptor: the epoll set forgets it, too */
 	principal_done(&conn->peer);
 	uncharge(conn);
-	unhold(agent, conn);
-	agent_uid_left(agent, conn->peer.uid);
+	share_leave(agent->shares, &conn->seat);
 	agent->conn_count--;
 	conn->state = CONN_CLOSED;
 	conn_release(conn);
 	if (agent->accept_paused && agent->is_open)
-		agent_accept_resume(agent);
+		accept_resume(agent);
 }
 
 void conn_release(struct conn *conn)
@@ -86,23 +76,6 @@ void conn_release(struct conn *conn)
 	conn->is_buried = true;
 	conn->next_dead = conn->agent->dead_conns;
 	conn->agent->dead_conns = conn;
-}
-
-static void listeners_bury(struct agent *agent)
-{
-	struct listener **at = &agent->closed_listeners;
-
-	while (*at != NULL) {
-		struct listener *listener = *at;
-
-		if (listener->conn_count > 0) {
-			at = &listener->next_closed;
-			continue;
-		}
-		*at = listener->next_closed;
-		free(listener->path);
-		free(listener);
-	}
 }
 
 void conn_bury(struct agent *agent)
@@ -116,7 +89,6 @@ void conn_bury(struct agent *agent)
 		buf_done(&conn->out);
 		free(conn);
 	}
-	listeners_bury(agent);
 }
 
 /* ---- writing ------------------------------------------------------------------------------------ */
@@ -209,6 +181,7 @@ void conn_answer(struct conn *conn, struct bytes frame, bool keep)
 	conn->out_at = 0;
 	buf_put(&conn->out, frame);
 	conn->keep = keep;
+	share_quiet(&conn->seat);
 	if (conn->out.bad) { /* no memory for the answer: closing says more than half a frame */
 		conn_close(conn);
 		return;
@@ -256,6 +229,7 @@ static struct status charge(struct conn *conn, size_t need)
 static void conn_serve(struct conn *conn, size_t frame_len)
 {
 	conn->state = CONN_BUSY;
+	share_busy(&conn->seat);
 	conn->requests++;
 	deadline_disarm(&conn->agent->loop, &conn->deadline);
 	request_start(&conn->request, conn, bytes_of(conn->in.data, frame_len), conn->first_byte_us);
@@ -289,15 +263,19 @@ static bool read_some(struct conn *conn, size_t need)
 	if (n <= 0) {
 		/* The end in the middle of a frame: an attempt at an answer; between frames: the end. */
 		conn->keep = false;
-		if (n == 0 && conn->in.len > 0)
+		if (n == 0 && conn->in.len > 0) {
 			conn_refuse(conn, FAIL(FRAME_SHORT));
-		else
-			conn_close(conn);
+			return false;
+		}
+		if (n == 0 && conn->requests == 0 && penalty_knock(conn->agent->penalties, &conn->peer))
+			agent_failed(conn->agent, &conn->peer, STATUS_FRAME_SHORT);
+		conn_close(conn);
 		return false;
 	}
 	if (conn->in.len == 0) {
 		conn->first_byte_us = conn->agent->loop.now_us;
-		deadline_arm(&conn->agent->loop, &conn->deadline, DEADLINE_ARRIVE);
+		if (conn->requests > 0) /* those of the first one began with the connection */
+			deadline_arm(&conn->agent->loop, &conn->deadline, DEADLINE_ARRIVE);
 	}
 	buf_grew(&conn->in, (size_t)n);
 	return true;
@@ -380,7 +358,6 @@ static void conn_ready(struct watch *watch, uint32_t events)
 	case CONN_DRAIN:
 		drain_some(conn);
 		return;
-	case CONN_HELD:
 	case CONN_CLOSED:
 		return;
 	}
@@ -390,9 +367,7 @@ static void conn_expired(struct deadline *deadline)
 {
 	struct conn *conn = conn_of_deadline(deadline);
 
-	if (conn->state == CONN_HELD)
-		conn_turn_away(conn, FAIL(PENALTY_BOXED));
-	else if (conn->state == CONN_READ && conn->first_byte_us == 0 && conn->requests == 0)
+	if (conn->state == CONN_READ && conn->first_byte_us == 0 && conn->requests == 0)
 		conn_refuse(conn, FAIL(FRAME_TIMEOUT)); /* silent since it connected */
 	else if (conn->state == CONN_READ && conn->in.len > 0)
 		conn_refuse(conn, FAIL(FRAME_TIMEOUT));
@@ -400,54 +375,35 @@ static void conn_expired(struct deadline *deadline)
 		conn_close(conn);
 }
 
-/* A boxed process has its answer after a second, from few connections at a time; the others are closed at once. */
-static struct status hold(struct agent *agent, struct conn *conn)
-{
-	if (!penalty_is_boxed(agent->penalties, &conn->peer, agent->loop.now_us))
-		return OK;
-	if (agent->conn_held >= CONN_HELD_MAX || !penalty_hold(agent->penalties, &conn->peer)) {
-		audit_count(agent->audit, conn->peer.uid, NULL, STATUS_PENALTY_BOXED, NULL);
-		return FAIL(PENALTY_BOXED);
-	}
-	agent->conn_held++;
-	conn->is_held = true;
-	conn->state = CONN_HELD;
-	return OK;
-}
-
-static struct status conn_new(struct listener *listener, int fd)
+struct status conn_new(struct listener *listener, int fd, const struct principal *peer, share_take_fn *take)
 {
 	struct agent *agent = listener->agent;
 	struct conn *conn = calloc(1, sizeof(*conn));
+	struct share_seat *leaves = NULL;
 	struct status st;
 
 	ENSURE(conn != NULL, NO_MEMORY);
-	conn->state = CONN_READ;
-	st = principal_take(fd, &agent->facts, &conn->peer);
+	conn->peer = *peer;
+	st = principal_complete(fd, &agent->facts, &conn->peer);
 	if (st.code == STATUS_OK)
-		st = hold(agent, conn);
-	if (st.code == STATUS_OK)
-		st = agent_uid_came(agent, conn->peer.uid);
+		st = take(agent->shares, peer, &conn->seat, &leaves);
 	if (st.code != STATUS_OK) {
-		unhold(agent, conn);
-		principal_done(&conn->peer);
 		free(conn);
 		return st;
 	}
+	if (leaves != NULL)
+		conn_leave(leaves);
+	conn->state = CONN_READ;
 	conn->agent = agent;
 	conn->listener = listener;
 	listener->conn_count++;
 	conn->id = ++agent->conn_ids;
 	conn->in = buf_make(FRAME_HEADER_BYTES + FRAME_BODY_MAX + UINT16_MAX + CONN_FIRST_BYTES);
 	conn->out = buf_make(FRAME_HEADER_BYTES + FRAME_ANSWER_MAX);
-	conn->watch = (struct watch){ .fd = fd, .events = EPOLLIN, .ready = conn_ready };
+	conn->watch = (struct watch){ .fd = fd, .events = EPOLLIN, .is_stranger = true, .ready = conn_ready };
 	conn->deadline.expired = conn_expired;
 	conn->again.done = conn_again;
 	agent->conn_count++;
-	if (conn->state == CONN_HELD) {
-		deadline_arm(&agent->loop, &conn->deadline, DEADLINE_HELD);
-		return OK;
-	}
 	/* The two seconds of the first request begin with the connection: silence costs as little as slowness. */
 	deadline_arm(&agent->loop, &conn->deadline, DEADLINE_ARRIVE);
 	conn_read(conn);
@@ -456,85 +412,28 @@ static struct status conn_new(struct listener *listener, int fd)
 	return OK;
 }
 
-/* Full house: the one that has kept us waiting longest makes room. */
-static bool make_room(struct agent *agent)
+void conn_leave(struct share_seat *seat)
 {
-	struct deadline *oldest = deadline_first(&agent->loop, DEADLINE_ARRIVE);
-	struct conn *conn;
+	struct conn *conn = (struct conn *)((char *)seat - offsetof(struct conn, seat));
 
-	if (oldest == NULL)
-		return false;
-	conn = conn_of_deadline(oldest);
-	if (conn->state == CONN_READ)
+	if (conn->state == CONN_READ && conn->deadline.kind == DEADLINE_ARRIVE)
 		conn_turn_away(conn, FAIL(FRAME_TIMEOUT)); /* no failure: it may have had less than its time */
 	conn_close(conn);
-	return true;
 }
 
-static void listener_ready(struct watch *watch, uint32_t events)
+void conn_known(struct conn *conn)
 {
-	struct listener *listener = (struct listener *)((char *)watch - offsetof(struct listener, watch));
-	struct agent *agent = listener->agent;
-
-	(void)events;
-	for (int i = 0; i < CONN_ACCEPT_BATCH; i++) {
-		struct status st;
-		int fd;
-
-		if (agent->conn_count >= agent->conn_max && !make_room(agent))
-			return;
-		fd = accept4(watch->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-		if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)) {
-			/* They wait in the backlog until a connection ends. */
-			if (!make_room(agent))
-				agent_accept_pause(agent);
-			continue;
-		}
-		if (fd < 0)
-			return;
-		st = conn_new(listener, fd);
-		if (st.code != STATUS_OK)
-			(void)close(fd);
-		if (st.code == STATUS_PENALTY_BOXED)
-			return; /* whoever hammers waits behind everybody else's turn */
-		if (agent->conn_count <= 1)
-			return; /* a quiet hour: the call that finds nobody would be half of them */
-	}
+	if (!conn->watch.is_stranger)
+		return;
+	watch_remove(&conn->agent->loop, &conn->watch);
+	conn->watch.is_stranger = false; /* and so it is watched from now on */
 }
 
-struct status listener_open(struct agent *agent, const char *path, int fd, struct listener **ret_listener)
-{
-	AUTO(own_close) int given = fd;
-	struct listener *listener = calloc(1, sizeof(*listener));
-	struct status st;
-
-	ENSURE(listener != NULL, NO_MEMORY);
-	listener->agent = agent;
-	listener->path = strdup(path);
-	listener->watch = (struct watch){ .fd = fd, .events = 0, .ready = listener_ready };
-	st = listener->path != NULL ? watch_add(&agent->loop, &listener->watch) : FAIL(NO_MEMORY);
-	if (st.code != STATUS_OK) {
-		free(listener->path);
-		free(listener);
-		return st;
-	}
-	(void)own_take_fd(&given);
-	*ret_listener = listener;
-	return OK;
-}
-
-void listener_close(struct listener *listener)
+void conn_close_idle(struct agent *agent, const struct listener *listener)
 {
 	struct deadline *next;
 
-	if (listener == NULL)
-		return;
-	watch_remove(&listener->agent->loop, &listener->watch);
-	own_close(&listener->watch.fd);
-	listener->is_closed = true;
-	listener->next_closed = listener->agent->closed_listeners;
-	listener->agent->closed_listeners = listener;
-	for (struct deadline *at = deadline_first(&listener->agent->loop, DEADLINE_IDLE); at != NULL; at = next) {
+	for (struct deadline *at = deadline_first(&agent->loop, DEADLINE_IDLE); at != NULL; at = next) {
 		struct conn *conn = conn_of_deadline(at);
 
 		next = at->next;

@@ -10,8 +10,6 @@
 
 #include "base/clock.h"
 
-enum { LOOP_EVENTS = 64 };
-
 /* ---- posts ------------------------------------------------------------------------------------ */
 
 void post_push_chain(struct loop *loop, struct post *head, struct post *tail)
@@ -72,17 +70,22 @@ static void woken(struct watch *watch, uint32_t events)
 
 struct status loop_init(struct loop *loop)
 {
-	*loop = (struct loop){ .epoll_fd = -1, .wake_fd = -1 };
+	*loop = (struct loop){ .epoll_fd = -1, .strangers_fd = -1, .wake_fd = -1 };
 	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (loop->epoll_fd < 0)
+		return FAIL_RC(IO, errno);
+	loop->strangers_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (loop->strangers_fd < 0)
 		return FAIL_RC(IO, errno);
 	loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (loop->wake_fd < 0)
 		return FAIL_RC(IO, errno);
 	ENSURE(pthread_mutex_init(&loop->post_lock, NULL) == 0, NO_MEMORY);
 	loop->wake = (struct watch){ .fd = loop->wake_fd, .events = EPOLLIN, .ready = woken };
+	loop->strangers = (struct watch){ .fd = loop->strangers_fd, .events = EPOLLIN };
 	loop->now_us = clock_mono_us();
 	loop->next_second_us = loop->now_us + US_PER_S;
+	TRY(watch_add(loop, &loop->strangers));
 	return watch_add(loop, &loop->wake);
 }
 
@@ -90,6 +93,8 @@ void loop_done(struct loop *loop)
 {
 	if (loop->wake_fd >= 0)
 		(void)close(loop->wake_fd);
+	if (loop->strangers_fd >= 0)
+		(void)close(loop->strangers_fd);
 	if (loop->epoll_fd >= 0)
 		(void)close(loop->epoll_fd);
 	(void)pthread_mutex_destroy(&loop->post_lock);
@@ -102,11 +107,16 @@ void loop_stop(struct loop *loop)
 
 /* ---- watches ---------------------------------------------------------------------------------- */
 
+static int set_of(const struct loop *loop, const struct watch *watch)
+{
+	return watch->is_stranger ? loop->strangers_fd : loop->epoll_fd;
+}
+
 struct status watch_add(struct loop *loop, struct watch *watch)
 {
 	struct epoll_event event = { .events = watch->events, .data.ptr = watch };
 
-	if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, watch->fd, &event) < 0)
+	if (epoll_ctl(set_of(loop, watch), EPOLL_CTL_ADD, watch->fd, &event) < 0)
 		return FAIL_RC(IO, errno);
 	watch->added = true;
 	return OK;
@@ -120,13 +130,13 @@ void watch_events(struct loop *loop, struct watch *watch, uint32_t events)
 		return;
 	watch->events = events;
 	/* Changing what is already there needs no memory: it cannot fail for a descriptor that is open. */
-	(void)epoll_ctl(loop->epoll_fd, EPOLL_CTL_MOD, watch->fd, &event);
+	(void)epoll_ctl(set_of(loop, watch), EPOLL_CTL_MOD, watch->fd, &event);
 }
 
 void watch_remove(struct loop *loop, struct watch *watch)
 {
 	if (watch->added)
-		(void)epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, watch->fd, NULL);
+		(void)epoll_ctl(set_of(loop, watch), EPOLL_CTL_DEL, watch->fd, NULL);
 	watch->added = false;
 }
 
@@ -174,9 +184,11 @@ struct deadline *deadline_first(struct loop *loop, enum deadline_kind kind)
 static void run_deadlines(struct loop *loop)
 {
 	for (int kind = 0; kind < DEADLINE_KIND_COUNT; kind++)
-		while (loop->head[kind] != NULL && loop->head[kind]->at_us <= loop->now_us) {
+		for (int i = 0; i < LOOP_EXPIRIES; i++) {
 			struct deadline *due = loop->head[kind];
 
+			if (due == NULL || due->at_us > loop->now_us)
+				break;
 			deadline_disarm(loop, due);
 			due->expired(due);
 		}
@@ -194,22 +206,34 @@ static int sleep_ms(const struct loop *loop)
 	return at <= now ? 0 : (int)((at - now + US_PER_MS - 1) / US_PER_MS);
 }
 
+/* What is ready in a set.  Of strangers, too, each that was asked for has its turn: the kernel puts it last then. */
+static void run_ready(struct loop *loop, const struct epoll_event events[], int count, bool *ret_has_strangers)
+{
+	for (int i = 0; i < count; i++) {
+		struct watch *watch = events[i].data.ptr;
+
+		if (watch == &loop->strangers)
+			*ret_has_strangers = true;
+		else if (watch->added)
+			watch->ready(watch, events[i].events);
+	}
+}
+
 struct status loop_run(struct loop *loop)
 {
 	struct epoll_event events[LOOP_EVENTS];
 
 	while (!loop->stopping) {
 		int count = epoll_wait(loop->epoll_fd, events, LOOP_EVENTS, sleep_ms(loop));
+		bool has_strangers = false;
 
 		if (count < 0 && errno != EINTR)
 			return FAIL_RC(IO, errno);
 		loop->now_us = clock_mono_us();
-		for (int i = 0; i < count; i++) {
-			struct watch *watch = events[i].data.ptr;
-
-			if (watch->added)
-				watch->ready(watch, events[i].events);
-		}
+		run_ready(loop, events, count, &has_strangers);
+		if (has_strangers)
+			run_ready(loop, events, epoll_wait(loop->strangers_fd, events, LOOP_STRANGERS, 0),
+				&has_strangers);
 		run_deadlines(loop);
 		if (loop->now_us >= loop->next_second_us) {
 			loop->next_second_us = loop->now_us + US_PER_S;

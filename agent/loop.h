@@ -3,8 +3,8 @@
  * The agent's one epoll loop, its deadlines, and the way back into it from other threads.
  *
  * Deadlines of one kind all last equally long, so each kind is a list in order of arrival and the next to expire is
- * its head: arming and disarming cost nothing.  struct loop and struct deadline belong to the loop's thread; only
- * post_push() may be called from others. */
+ * its head: arming and disarming cost nothing.  Those that expire together take several turns.  struct loop and struct
+ * deadline belong to the loop's thread; only post_push() may be called from others. */
 #ifndef AGENT_LOOP_H
 #define AGENT_LOOP_H
 
@@ -14,10 +14,18 @@
 
 struct loop;
 
-/* Something with a descriptor.  What was removed in a turn is freed after it (loop.turn), never within. */
+enum {
+	LOOP_EVENTS = 64,
+	LOOP_STRANGERS = 4, /* of their events in one turn */
+	LOOP_EXPIRIES = 8,  /* of each kind in one turn */
+};
+
+/* Something with a descriptor.  What was removed in a turn is freed after it (loop.turn), never within.  A stranger's
+ * comes after all others, a few in each turn: however many there are, they stand in nobody else's way for long. */
 struct watch {
 	int fd;
 	uint32_t events; /* EPOLLIN, EPOLLOUT */
+	bool is_stranger;
 	void (*ready)(struct watch *watch, uint32_t events);
 	bool added;
 };
@@ -28,7 +36,7 @@ enum deadline_kind {
 	DEADLINE_FINISH,   /* complete request to answer */
 	DEADLINE_GENERATE, /* the same for key generation */
 	DEADLINE_LINE,	   /* a create's audit line to the disk */
-	DEADLINE_HELD,	   /* a connection of a boxed process, until it is refused */
+	DEADLINE_PARKED,   /* connections that are not read, until they are refused */
 	DEADLINE_TURN,	   /* tokens of a throttled uid wait */
 	DEADLINE_DRAIN,	   /* after the answer, until the peer has closed */
 	DEADLINE_KIND_COUNT
@@ -50,10 +58,10 @@ struct post {
 };
 
 struct loop {
-	int epoll_fd;
+	int epoll_fd, strangers_fd;
 	int wake_fd;
 	uint64_t now_us; /* monotonic, read once per turn */
-	struct watch wake;
+	struct watch wake, strangers;
 	struct deadline *head[DEADLINE_KIND_COUNT], *tail[DEADLINE_KIND_COUNT];
 	uint64_t length_us[DEADLINE_KIND_COUNT];
 	pthread_mutex_t post_lock;

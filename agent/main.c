@@ -20,42 +20,6 @@ enum {
 	TURN_ROUNDS = 4, /* of answers whose connections begin anew, before other descriptors are looked at */
 };
 
-/* ---- connections per uid ------------------------------------------------------------------------ */
-
-static struct uid_slot *uid_slot(struct agent *agent, uid_t uid)
-{
-	size_t at = (uid * 2654435761u) % AGENT_UID_SLOTS;
-
-	for (size_t i = 0; i < AGENT_UID_SLOTS; i++) {
-		struct uid_slot *slot = &agent->uids[(at + i) % AGENT_UID_SLOTS];
-
-		if (slot->count == 0 || slot->uid == uid) {
-			slot->uid = uid;
-			return slot;
-		}
-		if (i == 64)
-			break; /* crowded: share a slot rather than walk the table */
-	}
-	return &agent->uids[at];
-}
-
-struct status agent_uid_came(struct agent *agent, uid_t uid)
-{
-	struct uid_slot *slot = uid_slot(agent, uid);
-
-	ENSURE(slot->count < agent->uid_max, QUEUE_FULL);
-	slot->count++;
-	return OK;
-}
-
-void agent_uid_left(struct agent *agent, uid_t uid)
-{
-	struct uid_slot *slot = uid_slot(agent, uid);
-
-	if (slot->count > 0)
-		slot->count--;
-}
-
 /* ---- failures ----------------------------------------------------------------------------------- */
 
 static void penalty_event(
@@ -85,24 +49,6 @@ void agent_failed(struct agent *agent, const struct principal *peer, enum status
 
 	if ((news.box_s > 0 || news.uid_throttled) && log_allowed(&limit))
 		penalty_event(agent, peer, code, &news);
-}
-
-void agent_accept_pause(struct agent *agent)
-{
-	static struct log_limit limit = { .burst = 1 };
-
-	if (log_allowed(&limit))
-		log_warning("no descriptors left: new connections wait");
-	agent->accept_paused = true;
-	for (size_t i = 0; i < agent->listener_count; i++)
-		watch_events(&agent->loop, &agent->listeners[i]->watch, 0);
-}
-
-void agent_accept_resume(struct agent *agent)
-{
-	agent->accept_paused = false;
-	for (size_t i = 0; i < agent->listener_count; i++)
-		watch_events(&agent->loop, &agent->listeners[i]->watch, EPOLLIN);
 }
 
 /* ---- quotas ------------------------------------------------------------------------------------- */
@@ -303,7 +249,7 @@ static void open_when_settled(struct agent *agent)
 	if (!is_settled && agent->loop.now_us < agent->settle_until_us)
 		return;
 	agent->is_open = true;
-	agent_accept_resume(agent);
+	accept_resume(agent);
 }
 
 /* Who failed for want of a key may have it now. */
@@ -336,6 +282,7 @@ static void turn(void *context)
 			break; /* nothing was answered, so nothing new began */
 	}
 	conn_bury(agent);
+	listeners_bury(agent);
 	if (agent->stopping && (agent->requests_active == 0 || agent->loop.now_us >= agent->stop_at_us))
 		loop_stop(&agent->loop);
 }
@@ -393,7 +340,7 @@ static void second(void *context)
 	if (seconds++ % RANDOM_REFRESH_S == 2)
 		fetch_random(agent);
 	if (agent->accept_paused && agent->is_open)
-		agent_accept_resume(agent);
+		accept_resume(agent);
 	quotas_second(agent);
 }
 

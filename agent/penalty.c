@@ -19,7 +19,7 @@ struct culprit {
 	pid_t pid;
 	uint32_t failures; /* that count, as of forgets_us */
 	bool only_keys;	   /* all of them for want of a key */
-	uint32_t held;
+	uint32_t knocks;   /* since the last failure of them */
 	uint64_t boxed_until_us;
 	uint64_t forgets_us; /* the next one counts down from here; not before the box is over */
 	uint64_t verify_us;  /* of a throttled uid: its next turn */
@@ -220,21 +220,41 @@ static uint32_t box_length(const struct penalties *penalties, const struct culpr
 	return doublings < DOUBLINGS ? (uint32_t)PENALTY_FIRST_S << doublings : PENALTY_LONGEST_S;
 }
 
-static struct penalty_news process_fail(
-	struct penalties *penalties, const struct principal *who, enum penalty_cause cause, uint64_t now_us)
+/* The youngest of all from now on; NULL: no memory. */
+static struct culprit *process_get(struct penalties *penalties, const struct principal *who)
 {
 	struct culprit *culprit = process_find(penalties, &who->process);
-	struct penalty_news news = { 0 };
 
 	if (culprit == NULL)
 		culprit = culprit_new(&penalties->processes, process_hash(penalties, &who->process));
 	if (culprit == NULL)
-		return news;
+		return NULL;
 	culprit->process = who->process;
 	culprit->uid = who->uid;
 	culprit->pid = who->pid;
 	age_drop(&penalties->processes, culprit);
 	age_put(&penalties->processes, culprit);
+	return culprit;
+}
+
+bool penalty_knock(struct penalties *penalties, const struct principal *who)
+{
+	struct culprit *culprit = principal_process_known(&who->process) ? process_get(penalties, who) : NULL;
+
+	if (culprit == NULL || ++culprit->knocks < PENALTY_KNOCKS)
+		return false;
+	culprit->knocks = 0;
+	return true;
+}
+
+static struct penalty_news process_fail(
+	struct penalties *penalties, const struct principal *who, enum penalty_cause cause, uint64_t now_us)
+{
+	struct culprit *culprit = process_get(penalties, who);
+	struct penalty_news news = { 0 };
+
+	if (culprit == NULL)
+		return news;
 	failure_count(culprit, 1, penalties->after + DOUBLINGS, cause, now_us);
 	news.failures = culprit->failures;
 	if (culprit->failures < penalties->after)
@@ -316,24 +336,6 @@ bool penalty_may_verify(struct penalties *penalties, uid_t uid, uint64_t now_us)
 		return false;
 	culprit->verify_us = (culprit->verify_us > now_us ? culprit->verify_us : now_us) + turn_us;
 	return true;
-}
-
-bool penalty_hold(struct penalties *penalties, const struct principal *who)
-{
-	struct culprit *culprit = process_find(penalties, &who->process);
-
-	if (culprit == NULL || culprit->held >= PENALTY_HELD_PROCESS)
-		return false;
-	culprit->held++;
-	return true;
-}
-
-void penalty_release(struct penalties *penalties, const struct principal *who)
-{
-	struct culprit *culprit = process_find(penalties, &who->process);
-
-	if (culprit != NULL && culprit->held > 0)
-		culprit->held--;
 }
 
 static void keys_forgive(struct table *table)

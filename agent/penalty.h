@@ -2,7 +2,8 @@
  *
  * What failing costs: time, of the one who fails.  A failure is an answer 11 (not to a
  * good token that somebody else came first with: this may be its owner), a malformed frame, or a frame that did
- * not arrive in time; it counts for the process that connected, and for its uid.
+ * not arrive in time; it counts for the process that connected, and for its uid.  So do PENALTY_KNOCKS connections that
+ * ended without a byte, together: one may be somebody's test whether we are there.
  *
  * A process is boxed at its n-th failure (limits.failures): for one second, twice as long at each further failure, ten
  * minutes at most.  While it is boxed nothing of it is served, and nothing that it began before counts.  Its count
@@ -23,11 +24,11 @@ enum {
 	PENALTY_UIDS = 1024,
 	PENALTY_FIRST_S = 1,
 	PENALTY_LONGEST_S = 600,
-	PENALTY_FORGET_S = 60,	    /* of good behaviour for one failure of a process, or PENALTY_UID_TIMES of a uid */
-	PENALTY_UID_TIMES = 10,	    /* as many failures as a process */
-	PENALTY_UID_PER_S = 500,    /* unknown tokens of a throttled uid: what 1024 connections bring waits 2 s */
-	PENALTY_UID_BURST = 5,	    /* of them at once */
-	PENALTY_HELD_PROCESS = 128, /* connections of a boxed process that are kept waiting rather than closed */
+	PENALTY_FORGET_S = 60,	 /* of good behaviour for one failure of a process, or PENALTY_UID_TIMES of a uid */
+	PENALTY_KNOCKS = 64,	 /* connections for nothing are one failure */
+	PENALTY_UID_TIMES = 10,	 /* as many failures as a process */
+	PENALTY_UID_PER_S = 500, /* unknown tokens of a throttled uid: what 1024 connections bring waits 2 s */
+	PENALTY_UID_BURST = 5,	 /* of them at once */
 };
 
 /* Why it failed, as far as it matters here. */
@@ -51,13 +52,12 @@ struct penalty_news {
 struct penalty_news penalty_fail(
 	struct penalties *penalties, const struct principal *who, enum penalty_cause cause, uint64_t now_us);
 
+/* A connection of a process ended without a byte: is that one failure more?  Then it is the caller's to count. */
+bool penalty_knock(struct penalties *penalties, const struct principal *who);
+
 bool penalty_is_boxed(const struct penalties *penalties, const struct principal *who, uint64_t now_us);
 /* May an unknown token of this uid be looked at now?  Yes uses up a turn of a throttled uid. */
 bool penalty_may_verify(struct penalties *penalties, uid_t uid, uint64_t now_us);
-
-/* A connection of a boxed process may be kept waiting; false: it has PENALTY_HELD_PROCESS of them already. */
-bool penalty_hold(struct penalties *penalties, const struct principal *who);
-void penalty_release(struct penalties *penalties, const struct principal *who);
 
 /* Other keys are in force: who failed for want of one only is as if it had not. */
 void penalty_keys_changed(struct penalties *penalties);

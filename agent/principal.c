@@ -195,6 +195,12 @@ static void take_cgroup(const struct principal_facts *facts, struct principal *t
 		to->cgroup = info.cgroup;
 }
 
+/* What /proc said, if the process ended meanwhile and its number was given away. */
+static bool proc_was_anothers(const struct principal *principal)
+{
+	return principal->pidfd >= 0 && principal_process_ended(&principal->process, principal->pidfd);
+}
+
 struct status principal_take(int fd, const struct principal_facts *facts, struct principal *ret)
 {
 	struct ucred peer;
@@ -206,18 +212,31 @@ struct status principal_take(int fd, const struct principal_facts *facts, struct
 	ret->uid = peer.uid;
 	ret->gid = peer.gid;
 	ret->pid = peer.pid;
-	if (facts->has_label)
-		TRY(take_label(fd, ret));
 	if (facts->has_pidfd)
 		TRY(peer_pidfd(fd, &ret->pidfd));
 	take_process(facts, ret);
-	take_cgroup(facts, ret);
-	/* What /proc said was another's if the process ended meanwhile and its number was given away. */
-	if (principal_needs_proc(facts) && ret->pidfd >= 0 && principal_process_ended(&ret->process, ret->pidfd)) {
-		ret->cgroup = 0;
-		if (!facts->has_inodes)
-			ret->process = (struct principal_process){ 0 };
-	}
+	if (!facts->has_inodes && proc_was_anothers(ret))
+		ret->process = (struct principal_process){ 0 };
+	return OK;
+}
+
+bool principal_is_again(int fd, const struct principal *known)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	return known->pidfd >= 0 && known->pid > 0 && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
+	       peer.pid == known->pid && peer.uid == known->uid && peer.gid == known->gid &&
+	       !principal_process_ended(&known->process, known->pidfd);
+}
+
+struct status principal_complete(int fd, const struct principal_facts *facts, struct principal *principal)
+{
+	if (facts->has_label)
+		TRY(take_label(fd, principal));
+	take_cgroup(facts, principal);
+	if (!facts->has_info && proc_was_anothers(principal))
+		principal->cgroup = 0;
 	return OK;
 }
 

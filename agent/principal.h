@@ -62,9 +62,14 @@ bool principal_tells_cgroup(const struct principal_facts *facts);
 /* Whether something of it can be had from /proc/PID only: then the sandbox must leave /proc readable. */
 bool principal_needs_proc(const struct principal_facts *facts);
 
-/* The peer of a connected socket; ret is written in any case and ended by principal_done().
- * Fails: IO; NO_DESCRIPTORS; LIMIT (a label of more than PRINCIPAL_LABEL_BYTES). */
+/* The peer of a connected socket: its account and which process it is, enough to turn it away; ret is written in any
+ * case and ended by principal_done().  Fails: IO; NO_DESCRIPTORS. */
 struct status principal_take(int fd, const struct principal_facts *facts, struct principal *ret);
+/* Is the peer the process that `known` is and has a pidfd of?  The quick way: while that lives, nobody else has its
+ * number. */
+bool principal_is_again(int fd, const struct principal *known);
+/* The rest: its label and cgroup.  Fails: LIMIT (a label of more than PRINCIPAL_LABEL_BYTES). */
+struct status principal_complete(int fd, const struct principal_facts *facts, struct principal *principal);
 void principal_done(struct principal *principal);
 
 bool principal_same(enum principal_scope scope, const struct principal *a, const struct principal *b);

@@ -18,10 +18,9 @@ static void unref_policy(struct policy **policy)
 
 static void set_limits(struct agent *agent)
 {
-	agent->conn_max = agent->config->limits.connections;
-	if (agent->conn_max > agent->conn_possible)
-		agent->conn_max = agent->conn_possible;
-	agent->uid_max = agent->config->limits.connections_per_uid;
+	size_t all = agent->config->limits.connections, possible = agent->descriptors / agent->descriptors_each;
+
+	shares_limit(agent->shares, all < possible ? all : possible, agent->config->limits.connections_per_uid);
 	penalty_limit(agent->penalties, agent->config->limits.failures);
 	for (size_t i = 0; i < agent->lane_count; i++)
 		agent->lanes[i].queue_max = agent->config->limits.queue;
@@ -87,7 +86,7 @@ static struct status change_listeners(struct agent *agent, const struct config *
 		agent->listeners[i] = kept[i];
 	agent->listener_count = now->listener_count;
 	if (agent->is_open && !agent->accept_paused)
-		agent_accept_resume(agent);
+		accept_resume(agent);
 	return OK;
 }
 

@@ -463,6 +463,8 @@ static void request_reply(struct request *rq)
 	struct buf reply = rq->reply;
 	size_t frame_len = rq->frame_len;
 
+	if (keep && rq->code == STATUS_OK && rq->caller.who.authenticator != 0)
+		conn_known(conn);
 	rq->answered = true;
 	rq->answer_len = reply.len;
 	rq->reply = (struct buf){ 0 };

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """What goes wrong, and what is thrown at the daemon: each with its exact status or message, and nothing lost."""
-import hashlib, os, random, resource, sys, threading
+import hashlib, json, os, random, resource, subprocess, sys, threading
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'support'))
 from rig import *
 
@@ -153,6 +153,60 @@ def thousands_of_slow_and_silent_connections_are_closed_in_time():
             assert parse(answer)['status'] == 15 and 2.0 <= time.monotonic() - start <= 2.3, time.monotonic() - start
 
 
+def silence_before_the_first_byte_buys_no_time():
+    with Rig(providers=('soft',), wrap='file') as rig:
+        rig.start()
+        with Client(rig.socket, None, timeout=10).connect() as s:
+            start = time.monotonic()
+            time.sleep(1.5)
+            s.sendall(frame(1)[:1])
+            answer = s.recv(100)
+            assert parse(answer)['status'] == 15 and 2.0 <= time.monotonic() - start <= 2.3, time.monotonic() - start
+        client = Client(rig.socket, keep=True)                     # the next one of a kept connection has its own time
+        assert client.exchange(1)['status'] == 0
+        time.sleep(2.2)
+        start = time.monotonic()
+        client.sock.sendall(frame(1)[:1])
+        assert parse(client.sock.recv(100))['status'] == 15 and 2.0 <= time.monotonic() - start <= 2.3, time.monotonic() - start
+
+
+def ten_thousand_trickling_connections_end_in_their_time_and_a_tenant_is_served():
+    """One byte a second on each, with the limits as they are by default: a uid's share is read, the others wait unread."""
+    count, hard = 10000, resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    assert hard == resource.RLIM_INFINITY or hard >= 2 * count, f'needs {2 * count} open files, may have {hard}'
+
+    def become():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        os.setgid(2001)
+        os.setgroups([])
+        os.setuid(2001)
+    with Rig(providers=('soft',), wrap='file', failures=None) as rig:
+        rig.start()
+        client = Client(rig.socket)
+        client.generate(SOFT, 'k')
+        agent, digest = rig.roles()['agent'], b'h' * 32
+        before = rss(agent)
+        slow = subprocess.Popen([os.path.join(BUILD, 'tests', 'bench-slow'), rig.socket, str(count), '5'], stdout=subprocess.PIPE,
+                                text=True, preexec_fn=become)
+        assert slow.stdout.readline() == 'start\n'
+        during = rss(agent)
+        times = []
+        while slow.poll() is None:
+            t = time.monotonic()
+            client.sign(SOFT, 'k', digest)
+            times.append(time.monotonic() - t)
+            time.sleep(0.005)
+        row = json.loads(slow.stdout.readline())
+        print(f'        {row["ended"]} ended, {row["timeouts"]} as too slow, {row["busy"]} unread, after {row["shortest_ms"]} to '
+              f'{row["longest_ms"]} ms; {(during - before) * 1024 // count} bytes each; {len(times)} signatures beside them, a '
+              f'connection each: median {sorted(times)[len(times) // 2] * 1000:.2f} ms', flush=True)
+        assert slow.returncode == 0 and row['ended'] >= 2 * count, row
+        assert row['closed'] == row['others'] == 0 and row['timeouts'] >= 1024, row
+        assert row['shortest_ms'] >= 2000 and row['longest_ms'] <= 2300, row
+        assert (during - before) * 1024 / count <= 8192
+        assert rig.roles()['agent'] == agent
+
+
 def rss(pid):
     return int([line for line in open(f'/proc/{pid}/status') if line.startswith('VmRSS')][0].split()[1])
 
@@ -213,4 +267,5 @@ def a_full_state_disk_refuses_creates_and_loses_nothing():
 main([a_wrong_pin_is_tried_once_and_the_provider_is_down_with_a_reason, a_missing_module_takes_only_its_provider_down,
       a_missing_tpm_is_1145_and_comes_back, an_unreadable_or_wrong_configuration_stops_the_start_with_its_line,
       ten_thousand_malformed_frames_leave_the_daemon_whole, thousands_of_slow_and_silent_connections_are_closed_in_time,
+      silence_before_the_first_byte_buys_no_time, ten_thousand_trickling_connections_end_in_their_time_and_a_tenant_is_served,
       no_descriptors_left_loses_nothing, a_full_state_disk_refuses_creates_and_loses_nothing])

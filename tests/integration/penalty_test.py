@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whoever sends wrong tokens, malformed frames or none at all pays with time, and nobody else does: how soon a process is
 boxed, what it sees then, for how long, that its neighbours are served, and what the audit log says."""
-import base64, collections, hashlib, os, random, signal, struct, sys, threading, time
+import base64, collections, hashlib, os, random, select, signal, struct, sys, threading, time, traceback
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 
@@ -12,7 +12,7 @@ from rig import *
 LIST, WRONG, BOXED, MALFORMED = 26, 11, 1141, 17
 LIMIT = 8                        # limits.failures, by default
 BAR = 10                         # "boxed within 10"
-HELD = 128                       # PENALTY_HELD_PROCESS
+KNOCKS = 64                      # PENALTY_KNOCKS
 THIEF = 2001
 GOOD, VICTIM = 'spiffe://rig.example/ns/a/sa/w', 'spiffe://rig.example/ns/b/sa/w'
 
@@ -68,6 +68,8 @@ def in_child(act, uid=None):
                 os.setuid(uid)
             os.write(w, json.dumps(act()).encode())
             code = 0
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(code)
     os.close(w)
@@ -195,40 +197,113 @@ def what_a_boxed_process_sees():
             on_kept = [client.exchange(LIST)['status'] for client in kept]
             ends = [client.sock.recv(1) == b'' for client in kept]
             quick = time.monotonic() - began
-            # a new one: the same answer after a second, a good token or none at all
+            # a new one: the same answer after two seconds; the box is over by then
             new = [answer_to(rig.socket, good), parse(Client(rig.socket, None).raw(frame(1)))['status']]
             return before, wrong, on_kept, ends, quick, new, time.monotonic() - began
         before, wrong, on_kept, ends, quick, new, slow = in_child(act, THIEF)
         assert before == [0, 0] and wrong == [WRONG] * LIMIT and on_kept == [BOXED] * 2 and ends == [True] * 2, (before, wrong, on_kept, ends)
-        assert new[0] == BOXED and slow >= 1, (new, slow)
+        assert new == [BOXED, 0] and 2 <= slow < 4, (new, slow)
         assert quick < 0.5, quick
         assert in_child(lambda: answer_to(rig.socket, good), THIEF) == 0          # another process of the same uid
         counted = setup.counted()
         assert counted['PENALTY_BOXED'] >= 3 and counted['JWT_SIGNATURE'] == LIMIT, counted
 
 
-def more_connections_than_are_kept_waiting_are_closed_at_once():
+def a_boxed_process_waits_with_all_its_connections_and_its_neighbours_do_not():
+    """A thousand connections, each refused after two seconds and none before, so that there is nothing to ask anew for."""
     with Setup() as setup:
-        rig, guesser = setup.rig, Guesser(setup.issuer.token(GOOD))
+        rig, good, guesser = setup.rig, setup.issuer.token(GOOD), Guesser(setup.issuer.token(GOOD))
+        tokens = {THIEF: setup.issuer.token(GOOD), 2002: setup.issuer.token(VICTIM)}
+        r, w = os.pipe()
 
         def act():
             for _ in range(LIMIT):
                 answer_to(rig.socket, guesser.flipped())
             sockets = []
-            for _ in range(HELD + 24):
+            for _ in range(1000):
                 s = socket.socket(socket.AF_UNIX)
                 s.settimeout(10)
-                s.connect(rig.socket)
                 sockets.append((s, time.monotonic()))
-            ends = []
-            for s, began in sockets:
-                answer = s.recv(100)
-                ends.append((len(answer), time.monotonic() - began))
-            return ends
-        ends = in_child(act, THIEF)
-        held, closed = [t for n, t in ends if n > 0], [t for n, t in ends if n == 0]
-        assert len(held) == HELD and len(closed) == 24, ends
-        assert all(0.9 <= t for t in held), held
+                s.connect(rig.socket)
+                s.sendall(frame(LIST, b'', 0, 4, good.encode()))
+            os.write(w, b'x')
+            return [(parse(s.recv(100))['status'], time.monotonic() - began, s.recv(1) == b'') for s, began in sockets]
+        ends, neighbours = [], []
+        thief = threading.Thread(target=lambda: ends.extend(in_child(act, THIEF)))
+        thief.start()
+        os.read(r, 1)
+        for uid in (THIEF, 2002) * 5:
+            began = time.monotonic()
+            neighbours.append((in_child(lambda: answer_to(rig.socket, tokens[uid]), uid),
+                               time.monotonic() - began < 1))
+        thief.join()
+        assert set(neighbours) == {(0, True)}, neighbours
+        assert {(status, end) for status, _, end in ends} == {(BOXED, True)}, ends
+        assert all(2.0 <= t <= 2.5 for _, t, _ in ends), (min(t for _, t, _ in ends), max(t for _, t, _ in ends))
+        assert setup.counted()['PENALTY_BOXED'] == 1000
+
+
+def connections_for_nothing_cost_too_and_a_few_do_not():
+    with Setup() as setup:
+        rig, good = setup.rig, setup.issuer.token(GOOD)
+
+        def knock(times):
+            for _ in range(times):
+                Client(rig.socket).connect().close()
+            time.sleep(0.2)
+            return answer_to(rig.socket, good)
+        assert in_child(lambda: knock(LIMIT * KNOCKS - 1), THIEF) == 0
+        assert in_child(lambda: knock(LIMIT * KNOCKS), THIEF) == BOXED
+        assert in_child(lambda: answer_to(rig.socket, good), THIEF) == 0
+        boxed, = setup.penalties()
+        assert (boxed['status'], boxed['detail'], boxed['count']) == ('FRAME_SHORT', 'boxed for 1 s', LIMIT), boxed
+
+
+def whoever_has_most_connections_makes_room_for_who_has_less():
+    """Idle ones, which cost nobody anything until there is no room: first of a uid's, then of all."""
+    uid_max, all_max = 16, 31
+
+    def hoard(path, count, hold):
+        def act():
+            clients = [Client(path, keep=True, timeout=1) for _ in range(count)]
+            served = sum(c.exchange(1)['status'] == 0 for c in clients)
+            os.write(ready, b'x')
+            os.read(hold, 1)
+            return served, len(select.select([c.sock for c in clients], [], [], 0)[0])
+        return act
+
+    def ask(path):
+        began = time.monotonic()
+        client = Client(path, timeout=10)
+        return parse(client.raw(frame(1)))['status'], time.monotonic() - began
+    with Rig(providers=('soft',), wrap='file', failures=None,
+             more=f'limits: {{connections: {all_max}, connections_per_uid: {uid_max}}}\n') as rig:
+        rig.start()
+        (told, ready), (hold, go) = os.pipe(), os.pipe()
+        results, hoards = [], []
+
+        def start(uid, count):
+            hoards.append(threading.Thread(target=lambda: results.append(in_child(hoard(rig.socket, count, hold), uid))))
+            hoards[-1].start()
+            os.read(told, 1)
+        start(THIEF, uid_max)
+        status, took = in_child(lambda: ask(rig.socket), THIEF)                  # a neighbour under the same uid
+        assert status == 0 and took < 1, (status, took)
+        start(2002, uid_max)
+        for uid in (2003, 2004):                                                  # of all there is none left either
+            status, took = in_child(lambda: ask(rig.socket), uid)
+            assert status == 0 and took < 1, (uid, status, took)
+        os.write(go, b'xx')
+        for thread in hoards:
+            thread.join()
+        assert [served for served, _ in results] == [uid_max] * 2, results
+        assert [over for _, over in results] == [1, 1], results                   # to the neighbour, and to the first stranger
+
+        def too_many():
+            clients = [Client(rig.socket, keep=True, timeout=10) for _ in range(uid_max)]
+            return [c.exchange(1)['status'] for c in clients] + list(ask(rig.socket))
+        *served, status, took = in_child(too_many, THIEF)                          # its own places it does not get twice
+        assert served == [0] * uid_max and status == BOXED and 2.0 <= took <= 2.5, (served, status, took)
 
 
 def a_success_does_not_end_a_penalty_and_the_next_is_twice_as_long():
@@ -340,7 +415,8 @@ def failures_for_want_of_a_key_are_forgiven_when_the_key_comes():
 
 
 main([a_thousand_invalid_tokens_box_their_process_within_ten_and_nobody_else, what_a_boxed_process_sees,
-      more_connections_than_are_kept_waiting_are_closed_at_once,
+      a_boxed_process_waits_with_all_its_connections_and_its_neighbours_do_not,
+      connections_for_nothing_cost_too_and_a_few_do_not, whoever_has_most_connections_makes_room_for_who_has_less,
       a_success_does_not_end_a_penalty_and_the_next_is_twice_as_long, malformed_frames_silence_and_false_claims_cost_as_much,
       a_process_per_attempt_is_throttled_by_its_uid_and_its_neighbours_are_served,
       failures_for_want_of_a_key_are_forgiven_when_the_key_comes])

@@ -105,7 +105,7 @@ def every_role_holds_only_its_descriptors():
         state = rig.path('state')
         # standard streams (/dev/null and the log) and the socket to keyreeved are everybody's
         more = {
-            'agent': [('socket', 3 + 3 + 1), ('anon_inode:[eventpoll]', 1), ('anon_inode:[eventfd]', 1),
+            'agent': [('socket', 3 + 3 + 1), ('anon_inode:[eventpoll]', 2), ('anon_inode:[eventfd]', 1),
                       (f'{state}/audit', 1), (f'{state}/audit/', 1), (f'{state}/keys.db', 3)],
             'soft': [('socket', 2), ('/memfd:page', 1)],
             'tpm': [('socket', 3), ('/memfd:page', 1)],

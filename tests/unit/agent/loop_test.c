@@ -254,7 +254,100 @@ static void what_was_removed_in_a_turn_is_not_served_in_it(void **state)
 	loop_done(&w.loop);
 }
 
+enum { CROWD = 3 * LOOP_STRANGERS + 1, TURNS = 8 };
+
+static struct {
+	struct watch known, crowd[CROWD];
+	struct deadline deadlines[2 * LOOP_EXPIRIES + 1];
+	unsigned served[CROWD], in_turn, turns, expired_in_turn, expired;
+	bool known_in_turn;
+} c;
+
+static void known_ready(struct watch *watch, uint32_t events)
+{
+	(void)watch;
+	(void)events;
+	assert_int_equal(c.in_turn, 0); /* nobody before it */
+	c.known_in_turn = true;
+}
+
+static void stranger_ready(struct watch *watch, uint32_t events)
+{
+	(void)events;
+	c.served[watch - c.crowd]++;
+	c.in_turn++;
+}
+
+static void crowd_turn(void *context)
+{
+	(void)context;
+	assert_true(c.known_in_turn);
+	assert_int_equal(c.in_turn, LOOP_STRANGERS);
+	c.known_in_turn = false;
+	c.in_turn = 0;
+	if (++c.turns == TURNS)
+		loop_stop(&w.loop);
+}
+
+/* All are ready all the time. */
+static void strangers_come_after_all_others_a_few_in_each_turn_and_every_one_in_turn(void **state)
+{
+	(void)state;
+	world_begin(1);
+	memset(&c, 0, sizeof(c));
+	for (size_t i = 0; i < CROWD; i++) {
+		c.crowd[i] = (struct watch){
+			.fd = eventfd(1, EFD_CLOEXEC), .events = EPOLLIN, .is_stranger = true, .ready = stranger_ready
+		};
+		assert_ok(watch_add(&w.loop, &c.crowd[i]));
+	}
+	c.known = (struct watch){ .fd = eventfd(1, EFD_CLOEXEC), .events = EPOLLIN, .ready = known_ready };
+	assert_ok(watch_add(&w.loop, &c.known));
+	w.loop.turn = crowd_turn;
+	assert_ok(loop_run(&w.loop));
+	for (size_t i = 0; i < CROWD; i++) {
+		assert_in_range(c.served[i], TURNS * LOOP_STRANGERS / CROWD, TURNS * LOOP_STRANGERS / CROWD + 1);
+		watch_events(&w.loop, &c.crowd[i], 0);
+		watch_remove(&w.loop, &c.crowd[i]);
+		assert_int_equal(close(c.crowd[i].fd), 0);
+	}
+	assert_int_equal(close(c.known.fd), 0);
+	loop_done(&w.loop);
+}
+
+static void one_expired(struct deadline *deadline)
+{
+	(void)deadline;
+	c.expired++;
+	c.expired_in_turn++;
+}
+
+static void expiry_turn(void *context)
+{
+	(void)context;
+	assert_true(c.expired_in_turn <= LOOP_EXPIRIES);
+	c.expired_in_turn = 0;
+	if (c.expired == sizeof(c.deadlines) / sizeof(c.deadlines[0]))
+		loop_stop(&w.loop);
+}
+
+static void those_that_expire_together_take_several_turns(void **state)
+{
+	(void)state;
+	world_begin(1);
+	memset(&c, 0, sizeof(c));
+	for (size_t i = 0; i < sizeof(c.deadlines) / sizeof(c.deadlines[0]); i++) {
+		c.deadlines[i].expired = one_expired;
+		deadline_arm(&w.loop, &c.deadlines[i], DEADLINE_ARRIVE);
+	}
+	w.loop.turn = expiry_turn;
+	assert_ok(loop_run(&w.loop));
+	loop_done(&w.loop);
+}
+
 static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(strangers_come_after_all_others_a_few_in_each_turn_and_every_one_in_turn),
+	cmocka_unit_test(those_that_expire_together_take_several_turns),
 	cmocka_unit_test(deadlines_of_a_kind_expire_in_order_of_arming),
 	cmocka_unit_test(arming_again_moves_to_the_end),
 	cmocka_unit_test(a_callback_may_disarm_what_is_due_and_arm_anew),

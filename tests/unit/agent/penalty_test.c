@@ -173,20 +173,23 @@ static void the_tables_are_bounded_and_the_oldest_goes_first(void **state)
 	assert_true(penalty_is_boxed(penalties, &second, 2));
 }
 
-static void a_boxed_process_has_few_connections_kept_waiting(void **state)
+static void connections_for_nothing_are_one_failure_together(void **state)
 {
-	AUTO(auto_penalties) struct penalties *penalties = table(1);
-	struct principal boxed = process(1, 1), other = process(1, 2);
+	AUTO(auto_penalties) struct penalties *penalties = table(2);
+	struct principal one = process(1, 1), other = process(1, 2), unknown = process(1, 0);
 
 	(void)state;
-	assert_false(penalty_hold(penalties, &other));
-	(void)once_more(penalties, &boxed, 0);
-	for (int i = 0; i < PENALTY_HELD_PROCESS; i++)
-		assert_true(penalty_hold(penalties, &boxed));
-	assert_false(penalty_hold(penalties, &boxed));
-	penalty_release(penalties, &boxed);
-	penalty_release(penalties, &other);
-	assert_true(penalty_hold(penalties, &boxed));
+	for (int round = 0; round < 2; round++) {
+		for (int i = 1; i < PENALTY_KNOCKS; i++)
+			assert_false(penalty_knock(penalties, &one));
+		assert_false(penalty_knock(penalties, &other));
+		assert_true(penalty_knock(penalties, &one));
+		assert_int_equal(once_more(penalties, &one, 0).failures, round + 1);
+	}
+	assert_true(penalty_is_boxed(penalties, &one, 0));
+	assert_false(penalty_is_boxed(penalties, &other, 0));
+	for (int i = 0; i < 2 * PENALTY_KNOCKS; i++) /* it may be all of its uid */
+		assert_false(penalty_knock(penalties, &unknown));
 }
 
 static void another_limit_counts_from_the_next_failure_on(void **state)
@@ -301,7 +304,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_process_that_is_not_known_is_its_uid_and_never_boxed),
 	cmocka_unit_test(failures_for_want_of_a_key_are_forgiven_when_keys_change),
 	cmocka_unit_test(the_tables_are_bounded_and_the_oldest_goes_first),
-	cmocka_unit_test(a_boxed_process_has_few_connections_kept_waiting),
+	cmocka_unit_test(connections_for_nothing_are_one_failure_together),
 	cmocka_unit_test(another_limit_counts_from_the_next_failure_on),
 	cmocka_unit_test(an_administrator_sees_and_forgives),
 	cmocka_unit_test(what_costs_and_what_does_not),

@@ -19,6 +19,12 @@ struct place {
 	socklen_t len;
 };
 
+static struct status whole(int fd, const struct principal_facts *facts, struct principal *ret)
+{
+	TRY(principal_take(fd, facts, ret));
+	return principal_complete(fd, facts, ret);
+}
+
 static void place_begin(struct place *p)
 {
 	*p = (struct place){ .address.sun_family = AF_UNIX, .len = sizeof(p->address) };
@@ -91,7 +97,7 @@ static void a_principal_is_who_the_kernel_says_on_every_kernel(void **state)
 		struct principal who;
 
 		assert_true(client >= 0);
-		assert_ok(principal_take(server, &kernels[i], &who));
+		assert_ok(whole(server, &kernels[i], &who));
 		assert_int_equal(who.uid, geteuid());
 		assert_int_equal(who.gid, getegid());
 		assert_int_equal(who.pid, getpid());
@@ -101,6 +107,34 @@ static void a_principal_is_who_the_kernel_says_on_every_kernel(void **state)
 		principal_done(&who);
 		assert_int_equal(who.pidfd, -1);
 	}
+	own_close(&p.fd);
+}
+
+static void a_process_that_comes_again_is_known_by_its_number_while_it_lives(void **state)
+{
+	struct principal_facts facts;
+	struct place p;
+	struct principal other, nobody = { .pidfd = -1, .pid = getpid(), .uid = geteuid(), .gid = getegid() };
+	AUTO(own_close) int child = -1;
+	pid_t pid;
+
+	(void)state;
+	principal_probe(&facts);
+	place_begin(&p);
+	pid = child_of(&p, &child);
+	AUTO(own_close) int client = connect_to(&p);
+	AUTO(own_close) int server = accept4(p.fd, NULL, NULL, SOCK_CLOEXEC);
+	assert_true(client >= 0 && server >= 0);
+	assert_ok(principal_take(child, &facts, &other));
+	if (facts.has_pidfd) {
+		assert_true(principal_is_again(child, &other));
+		assert_false(principal_is_again(server, &other));
+	}
+	assert_false(principal_is_again(server, &nobody)); /* without a pidfd nobody knows */
+	assert_false(principal_is_again(-1, &other));
+	end(pid);
+	assert_false(principal_is_again(child, &other));
+	principal_done(&other);
 	own_close(&p.fd);
 }
 
@@ -121,9 +155,9 @@ static void a_process_is_the_same_on_all_its_connections_and_no_other(void **sta
 		AUTO(own_close) int server_2 = accept4(p.fd, NULL, NULL, SOCK_CLOEXEC);
 
 		assert_true(client >= 0 && second >= 0);
-		assert_ok(principal_take(server, &kernels[i], &first));
-		assert_ok(principal_take(server_2, &kernels[i], &again));
-		assert_ok(principal_take(child, &kernels[i], &other));
+		assert_ok(whole(server, &kernels[i], &first));
+		assert_ok(whole(server_2, &kernels[i], &again));
+		assert_ok(whole(child, &kernels[i], &other));
 		assert_true(principal_same(PRINCIPAL_PROCESS, &first, &again));
 		assert_true(principal_same(PRINCIPAL_ACCOUNT, &first, &other));
 		assert_false(principal_same(PRINCIPAL_PROCESS, &first, &other));
@@ -156,7 +190,7 @@ static void a_process_that_has_ended_before_the_accept_is_nobody_else(void **sta
 			_exit(connect_to(&p) < 0);
 		assert_int_equal(waitpid(pid, NULL, 0), pid);
 		AUTO(own_close) int server = accept4(p.fd, NULL, NULL, SOCK_CLOEXEC);
-		assert_ok(principal_take(server, &kernels[i], &who));
+		assert_ok(whole(server, &kernels[i], &who));
 		assert_int_equal(who.uid, geteuid());
 		assert_int_equal(who.pid, pid);
 		if (principal_process_known(&who.process))
@@ -184,7 +218,7 @@ static void what_proc_says_of_an_ended_process_is_not_believed(void **state)
 			_exit(connect_to(&p) < 0);
 		assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0); /* /proc still has it */
 		AUTO(own_close) int server = accept4(p.fd, NULL, NULL, SOCK_CLOEXEC);
-		assert_ok(principal_take(server, &kernels[i], &who));
+		assert_ok(whole(server, &kernels[i], &who));
 		assert_int_equal(principal_process_known(&who.process), kernels[i].has_inodes || !kernels[i].has_pidfd);
 		principal_done(&who);
 		assert_int_equal(waitpid(pid, NULL, 0), pid);
@@ -220,7 +254,7 @@ static void without_pidfds_a_process_is_its_number_and_its_start(void **state)
 	place_begin(&p);
 	client = connect_to(&p);
 	server = accept4(p.fd, NULL, NULL, SOCK_CLOEXEC);
-	assert_ok(principal_take(server, &old, &who));
+	assert_ok(whole(server, &old, &who));
 	assert_true(who.process.id == ((uint64_t)geteuid() << 32 | (uint32_t)getpid()));
 	assert_true((who.process.start & INT64_MAX) == own_start());
 	/* another that had our number before us has ended */
@@ -296,7 +330,7 @@ static void a_cgroup_is_known_by_its_path(void **state)
 		assert_true(client >= 0);
 		if (kernels[i].cgroups == NULL)
 			skip();
-		assert_ok(principal_take(server, &kernels[i], &who));
+		assert_ok(whole(server, &kernels[i], &who));
 		assert_true(who.cgroup != 0);
 		assert_true(principal_in_cgroup(&who, &kernels[i], path));
 		assert_false(principal_in_cgroup(&who, &kernels[i], "/keyreeve-has-no-such-cgroup"));
@@ -327,11 +361,11 @@ static void without_a_descriptor_for_the_process_there_is_no_principal(void **st
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
 	none = (struct rlimit){ .rlim_cur = 0, .rlim_max = before.rlim_max };
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-	st = principal_take(server, &facts, &who);
+	st = whole(server, &facts, &who);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 	assert_fails(st, NO_DESCRIPTORS);
 	principal_done(&who);
-	assert_fails(principal_take(-1, &facts, &who), IO);
+	assert_fails(whole(-1, &facts, &who), IO);
 	own_close(&p.fd);
 }
 
@@ -350,6 +384,7 @@ static void proc_is_needed_by_older_kernels_only(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_principal_is_who_the_kernel_says_on_every_kernel),
 	cmocka_unit_test(a_process_is_the_same_on_all_its_connections_and_no_other),
+	cmocka_unit_test(a_process_that_comes_again_is_known_by_its_number_while_it_lives),
 	cmocka_unit_test(a_process_that_has_ended_before_the_accept_is_nobody_else),
 	cmocka_unit_test(what_proc_says_of_an_ended_process_is_not_believed),
 	cmocka_unit_test(without_pidfds_a_process_is_its_number_and_its_start),
