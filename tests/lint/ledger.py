@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """The threat ledger: docs/threats.md, tests/ledger.tsv and SECURITY.md name the same rows with the same state; a tested row
-names a test function that is there; no row vanishes and the number of open rows only shrinks.
+names a test function that is there, an open one may; no row vanishes and the number of open rows only shrinks.
   ledger.py            check
   ledger.py --write    write SECURITY.md's table anew"""
 import os, re, subprocess, sys
@@ -102,10 +102,8 @@ def main():
         elif rows[row][0] != page[row]:
             fault(f'{row}: {rows[row][0]} in {TSV}, {page[row]} in docs/threats.md')
     for row, (state, program, function) in rows.items():
-        if state == 'tested':
+        if state == 'tested' or (program, function) != ('-', '-'):
             check_test(row, program, function)
-        elif (program, function) != ('-', '-'):
-            fault(f'{row}: an open row names no test')
     for commit in ('HEAD', 'HEAD^1'):                     # the last one is the merge base of a merge
         old = before(commit)
         if old is None:
