@@ -44,7 +44,8 @@ static void parked_arm(struct agent *agent)
 void accept_parked_due(struct deadline *deadline)
 {
 	struct agent *agent = (struct agent *)((char *)deadline - offsetof(struct agent, parked));
-	int fd = park_take_due(&agent->park);
+	/* The one that it was armed for may have gone before. */
+	int fd = park_due_us(&agent->park) <= agent->loop.now_us ? park_take_due(&agent->park) : -1;
 
 	if (fd >= 0)
 		refuse(fd);
@@ -141,8 +142,9 @@ static void listener_ready(struct watch *watch, uint32_t events)
 		int fd = accept4(watch->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 		if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)) {
-			/* They wait in the backlog until a connection ends. */
-			if (!make_room(agent))
+			/* They wait in the backlog until a connection ends; one of ours cures a lack of our own only.
+			 */
+			if (errno != EMFILE || !make_room(agent))
 				accept_pause(agent);
 			return;
 		}

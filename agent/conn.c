@@ -105,6 +105,7 @@ static bool has_unread(const struct conn *conn)
 static void conn_drain(struct conn *conn)
 {
 	conn->state = CONN_DRAIN;
+	share_quiet(&conn->seat);
 	if (conn->peer_gone || !has_unread(conn) || shutdown(conn->watch.fd, SHUT_WR) < 0) {
 		conn_close(conn);
 		return;
@@ -141,6 +142,7 @@ static void conn_written(struct conn *conn)
 		return;
 	}
 	conn->state = CONN_READ;
+	share_quiet(&conn->seat);
 	buf_drop(&conn->out, conn->out.len);
 	conn->out_at = 0;
 	conn->first_byte_us = 0;
@@ -181,7 +183,6 @@ void conn_answer(struct conn *conn, struct bytes frame, bool keep)
 	conn->out_at = 0;
 	buf_put(&conn->out, frame);
 	conn->keep = keep;
-	share_quiet(&conn->seat);
 	if (conn->out.bad) { /* no memory for the answer: closing says more than half a frame */
 		conn_close(conn);
 		return;
@@ -367,6 +368,10 @@ static void conn_expired(struct deadline *deadline)
 {
 	struct conn *conn = conn_of_deadline(deadline);
 
+	if (conn->state == CONN_READ)
+		conn_read(conn); /* what came in time, and was not looked at for want of a turn */
+	if (conn->state == CONN_CLOSED || conn->state == CONN_BUSY || deadline->armed)
+		return;
 	if (conn->state == CONN_READ && conn->first_byte_us == 0 && conn->requests == 0)
 		conn_refuse(conn, FAIL(FRAME_TIMEOUT)); /* silent since it connected */
 	else if (conn->state == CONN_READ && conn->in.len > 0)
@@ -384,10 +389,11 @@ struct status conn_new(struct listener *listener, int fd, const struct principal
 
 	ENSURE(conn != NULL, NO_MEMORY);
 	conn->peer = *peer;
-	st = principal_complete(fd, &agent->facts, &conn->peer);
+	st = take(agent->shares, peer, &conn->seat, &leaves);
 	if (st.code == STATUS_OK)
-		st = take(agent->shares, peer, &conn->seat, &leaves);
+		st = principal_complete(fd, &agent->facts, &conn->peer);
 	if (st.code != STATUS_OK) {
+		share_leave(agent->shares, &conn->seat);
 		free(conn);
 		return st;
 	}
@@ -416,7 +422,7 @@ void conn_leave(struct share_seat *seat)
 {
 	struct conn *conn = (struct conn *)((char *)seat - offsetof(struct conn, seat));
 
-	if (conn->state == CONN_READ && conn->deadline.kind == DEADLINE_ARRIVE)
+	if (conn->state == CONN_READ && (conn->deadline.kind == DEADLINE_ARRIVE || conn->in.len > 0))
 		conn_turn_away(conn, FAIL(FRAME_TIMEOUT)); /* no failure: it may have had less than its time */
 	conn_close(conn);
 }

@@ -75,10 +75,11 @@ int park_take_due(struct park *park)
 
 int park_take(struct park *park)
 {
-	const struct park_place *place = &park->places[park->first];
+	const struct park_place *place;
 
 	if (park->count == 0)
 		return -1;
+	place = &park->places[park->first];
 	(*count_of(park, place->uid))--;
 	park->count--;
 	park->first = park->count > 0 ? (park->first + 1) % park->max : 0; /* few of them touch few pages */

@@ -239,8 +239,14 @@ static struct culprit *process_get(struct penalties *penalties, const struct pri
 
 bool penalty_knock(struct penalties *penalties, const struct principal *who)
 {
-	struct culprit *culprit = principal_process_known(&who->process) ? process_get(penalties, who) : NULL;
+	struct culprit *culprit = NULL;
 
+	if (!principal_process_known(&who->process))
+		return false;
+	culprit = process_find(penalties, &who->process);
+	/* One knock is no failure: it takes nobody's place in a full table. */
+	if (culprit == NULL && penalties->processes.count < penalties->processes.max)
+		culprit = process_get(penalties, who);
 	if (culprit == NULL || ++culprit->knocks < PENALTY_KNOCKS)
 		return false;
 	culprit->knocks = 0;

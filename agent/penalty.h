@@ -12,8 +12,8 @@
  * times a second at most, while who is known to be good is served as before.  So is a process that the kernel does not
  * tell us apart. Failures for want of a key are forgiven when keys change: they may have been ours.
  *
- * Both tables are bounded, and the one whose last failure is oldest goes first.  Time is an argument; no I/O.  The
- * loop's thread only.  Security-design 2.1; OpenSSH's PerSourcePenalties. */
+ * Both tables are bounded, and the one whose last failure is oldest goes first; who only knocked takes nobody's place.
+ * Time is an argument; no I/O.  The loop's thread only.  Security-design 2.1; OpenSSH's PerSourcePenalties. */
 #ifndef AGENT_PENALTY_H
 #define AGENT_PENALTY_H
 

@@ -19,6 +19,7 @@ struct share_process {
 struct share_uid {
 	struct share_uid *next;		   /* of the bucket */
 	struct share_uid *before, *behind; /* of all */
+	struct shares *shares;
 	uid_t uid;
 	struct share_process *processes;
 	size_t count, quiet;
@@ -30,6 +31,7 @@ struct shares {
 	struct share_uid *uids[BUCKETS];
 	struct share_uid *all;
 	size_t count, max, uid_max;
+	uint64_t moments; /* at which a place became quiet */
 };
 
 struct status shares_new(struct shares **ret_shares)
@@ -80,6 +82,7 @@ static struct share_uid *uid_get(struct shares *shares, uid_t uid)
 	if (of == NULL)
 		return NULL;
 	of->uid = uid;
+	of->shares = shares;
 	of->next = *bucket;
 	*bucket = of;
 	of->behind = shares->all;
@@ -178,12 +181,18 @@ static struct share_uid *largest_uid(const struct shares *shares)
 	return largest;
 }
 
+/* Of processes with as many the one whose oldest has been quiet longest: not who came just now. */
+static bool leaves_before(const struct share_process *of, const struct share_process *other)
+{
+	return of->count > other->count || (of->count == other->count && of->longest->since < other->longest->since);
+}
+
 static struct share_process *largest_process(const struct share_uid *uid)
 {
 	struct share_process *largest = NULL;
 
 	for (struct share_process *of = uid->processes; of != NULL; of = of->behind)
-		if (of->longest != NULL && (largest == NULL || of->count > largest->count))
+		if (of->longest != NULL && (largest == NULL || leaves_before(of, largest)))
 			largest = of;
 	return largest;
 }
@@ -298,5 +307,6 @@ void share_quiet(struct share_seat *seat)
 		of->longest = seat;
 	of->shortest = seat;
 	seat->is_quiet = true;
+	seat->since = ++of->uid->shares->moments;
 	of->uid->quiet++;
 }

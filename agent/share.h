@@ -2,11 +2,11 @@
  *
  * Whose connections there are.  While there is room everybody has as many as he likes, up to a limit for each uid.
  * When there is none, whoever has least comes first: a newcomer takes the place of one of the uid that has most, and
- * within a uid of the process that has most, as long as that has more than his own.  It is the connection that has been
- * quiet longest, that is, without a request under way; one that has is never asked to leave.  So nobody is kept out
- * by the number of another's connections, nor a process by its neighbours under the same uid, and however many
- * processes somebody starts, they have one uid's part.  Processes that the kernel does not tell apart are one, where
- * the oldest goes.
+ * within a uid of the process that has most, as long as that has more than his own; of several that have as many, the
+ * one with the connection that has been quiet longest.  It is the connection that has been quiet longest, that is,
+ * without a request under way; one that has is never asked to leave.  So nobody is kept out by the number of another's
+ * quiet connections, nor a process by its neighbours under the same uid, and however many processes somebody starts,
+ * they have one uid's part.  Processes that the kernel does not tell apart are one, where the oldest goes.
  *
  * Bounded by the connections: nobody is remembered who has none.  No I/O; the loop's thread only.  Security-design 2.1.
  */
@@ -22,6 +22,7 @@ struct share_seat {
 	struct share_process *of;
 	struct share_seat *longer, *shorter; /* that are quiet */
 	bool is_quiet;
+	uint64_t since; /* when it became that, counted in such moments */
 };
 
 struct shares;

@@ -306,6 +306,42 @@ def whoever_has_most_connections_makes_room_for_who_has_less():
         assert served == [0] * uid_max and status == BOXED and 2.0 <= took <= 2.5, (served, status, took)
 
 
+def an_answer_that_was_not_read_yet_is_not_cut_off_for_want_of_room():
+    """The largest process has only connections whose answers are under way."""
+    count = 8
+    with Rig(providers=('soft',), wrap='file', failures=None,
+             more=f'limits: {{connections: 31, connections_per_uid: {count}}}\n') as rig:
+        rig.start()
+        (told, ready), (hold, go) = os.pipe(), os.pipe()
+
+        def slow():
+            clients = [Client(rig.socket, keep=True, timeout=5) for _ in range(count)]
+            for client in clients:
+                client.sock = client.connect()
+                client.sock.sendall(frame(13, pb((1, 1048576)), SOFT, flags=1))    # more than a socket takes
+            time.sleep(0.3)
+            os.write(ready, b'x')
+            os.read(hold, 1)
+            heads = [parse(client.read(36)) for client in clients]
+            return [head['status'] for head in heads], [len(c.read(h['body_len'])) for c, h in zip(clients, heads)]
+        results = []
+        thread = threading.Thread(target=lambda: results.append(in_child(slow, THIEF)))
+        thread.start()
+        os.read(told, 1)
+
+        def neighbour():
+            client = Client(rig.socket, timeout=10)
+            sock = client.connect()
+            sock.sendall(frame(1))
+            time.sleep(0.3)
+            os.write(go, b'x')
+            return parse(sock.recv(4096))['status']
+        assert in_child(neighbour, THIEF) == BOXED
+        thread.join()
+        (statuses, sizes), = results
+        assert statuses == [0] * count and min(sizes) > 1048576, (statuses, sizes)
+
+
 def a_success_does_not_end_a_penalty_and_the_next_is_twice_as_long():
     with Setup() as setup:
         rig, good = setup.rig, setup.issuer.token(GOOD)
@@ -417,6 +453,7 @@ def failures_for_want_of_a_key_are_forgiven_when_the_key_comes():
 main([a_thousand_invalid_tokens_box_their_process_within_ten_and_nobody_else, what_a_boxed_process_sees,
       a_boxed_process_waits_with_all_its_connections_and_its_neighbours_do_not,
       connections_for_nothing_cost_too_and_a_few_do_not, whoever_has_most_connections_makes_room_for_who_has_less,
+      an_answer_that_was_not_read_yet_is_not_cut_off_for_want_of_room,
       a_success_does_not_end_a_penalty_and_the_next_is_twice_as_long, malformed_frames_silence_and_false_claims_cost_as_much,
       a_process_per_attempt_is_throttled_by_its_uid_and_its_neighbours_are_served,
       failures_for_want_of_a_key_are_forgiven_when_the_key_comes])

@@ -22,10 +22,10 @@ PREFIXES = {
     'policy': 'config policy tenant pattern condition explain account',
     'config_yaml': 'config walk',
     'doctor': 'doctor',
-    'request': 'principal account admin agent audit authn begin bind compute conn count damaged deadline decode '
-               'download durable finish floor holder intent_record issuer key keyfact keyindex lane link listen listener loop op ops '
-               'owner penalty post quota random recovery remote replay request revocation revoke strength suspend '
-               'trust turns wall watch ',
+    'request': 'accept account admin agent audit authn begin bind compute conn count damaged deadline decode download '
+               'durable finish floor holder intent_record issuer key keyfact keyindex lane link listen listener loop op '
+               'ops owner park penalty post principal quota random recovery remote replay request revocation revoke '
+               'share strength suspend trust turns wall watch',
 }
 
 

@@ -171,6 +171,12 @@ static void the_tables_are_bounded_and_the_oldest_goes_first(void **state)
 	}
 	assert_false(penalty_is_boxed(penalties, &first, 2));
 	assert_true(penalty_is_boxed(penalties, &second, 2));
+	for (uint64_t i = 0; i < PENALTY_PROCESSES; i++) { /* who only knocks takes nobody's place */
+		struct principal knocker = process(1, 2 * PENALTY_PROCESSES + i);
+
+		assert_false(penalty_knock(penalties, &knocker));
+	}
+	assert_true(penalty_is_boxed(penalties, &second, 2));
 }
 
 static void connections_for_nothing_are_one_failure_together(void **state)

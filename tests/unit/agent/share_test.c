@@ -98,17 +98,17 @@ static void a_house_that_is_full_gives_places_of_its_largest_uid_to_smaller_ones
 	come_free(shares, 1, 12, one + 4, 3);
 	come_free(shares, 2, 21, two, 3);
 	assert_ptr_equal(come(shares, 3, 31, &new[0]), &one[0]); /* largest uid, its largest process */
-	assert_ptr_equal(come(shares, 2, 22, &new[1]), &one[4]);
-	assert_ptr_equal(come(shares, 3, 31, &new[2]), &one[1]);
+	assert_ptr_equal(come(shares, 2, 22, &new[1]), &one[1]); /* of two with three the one quiet longest */
+	assert_ptr_equal(come(shares, 3, 31, &new[2]), &one[4]);
 	refused(shares, 1, 11);					 /* its uid has as many as any */
-	assert_ptr_equal(come(shares, 1, 13, &new[3]), &one[5]); /* but a process of it that has none comes in */
+	assert_ptr_equal(come(shares, 1, 13, &new[3]), &one[2]); /* but a process of it that has none comes in */
 }
 
 /* However many processes somebody starts, they have one uid's part. */
 static void processes_by_the_hundred_keep_nobody_out(void **state)
 {
 	AUTO(auto_shares) struct shares *shares = house(SEATS, SEATS - 8);
-	struct share_seat storm[2 * SEATS] = { 0 }, neighbour, other[SEATS / 2];
+	struct share_seat storm[2 * SEATS] = { 0 }, neighbour, other[SEATS / 2], late[SEATS / 2];
 	size_t kept = 0;
 
 	(void)state;
@@ -118,6 +118,9 @@ static void processes_by_the_hundred_keep_nobody_out(void **state)
 		kept += storm[i].of != NULL;
 	assert_int_equal(kept, SEATS - 8);
 	assert_non_null(come(shares, 1, 1, &neighbour)); /* the same uid */
+	for (uint64_t i = 0; i < SEATS / 2; i++) /* who come later take the places of who have been quiet longer */
+		(void)come(shares, 1, 1000 + i, &late[i]);
+	assert_non_null(neighbour.of);
 	for (size_t i = 0; i < SEATS / 2; i++)
 		(void)come(shares, 2, 21, &other[i]); /* another, up to half of all */
 	refused(shares, 2, 21);
