@@ -95,11 +95,36 @@ static struct status check_count(struct keystore *store)
 	return OK;
 }
 
-/* What was heard of a trust domain or issuer forbids nothing, and is heard anew.  Who can make another fact look like
- * one could as well delete it. */
-static bool can_be_lost(struct stmt *q)
+static bool is_heard_anew(int64_t kind)
 {
-	return stmt_column_number(q, 1) == FACT_TRUST || stmt_column_number(q, 1) == FACT_ISSUER;
+	return kind == FACT_TRUST || kind == FACT_ISSUER;
+}
+
+/* Does the row open if it is of this kind? */
+static bool is_of_kind(const struct keystore *store, struct stmt *q, enum fact_kind kind)
+{
+	AUTO(buf_done) struct buf columns = buf_make(FACT_COLUMNS_MAX);
+	struct bytes id_column = stmt_column(q, 0), body;
+	struct keystore_id id;
+
+	if (id_column.len != KEYSTORE_ID_BYTES)
+		return false;
+	memcpy(id.bytes, id_column.data, KEYSTORE_ID_BYTES);
+	return fact_columns(&id, kind, &columns).code == STATUS_OK &&
+	       record_open(store->id_key, RECORD_LABEL_FACT, buf_bytes(&columns), stmt_column(q, 2), &body).code ==
+		       STATUS_OK;
+}
+
+/* What was heard of a trust domain or issuer forbids nothing, and is heard anew.  Who can make another fact look like
+ * one could as well delete it; but damage may have hit the kind. */
+static bool can_be_lost(const struct keystore *store, struct stmt *q)
+{
+	if (!is_heard_anew(stmt_column_number(q, 1)))
+		return false;
+	for (int kind = FACT_NONE + 1; kind < FACT_KIND_COUNT; kind++)
+		if (!is_heard_anew(kind) && is_of_kind(store, q, (enum fact_kind)kind))
+			return false;
+	return true;
 }
 
 static struct status fact_damaged(struct stmt *q, const struct keystore_visitor *visitor)
@@ -129,7 +154,7 @@ struct status fact_load(struct keystore *store, const struct keystore_visitor *v
 		st = fact_of_row(store, &q, &fact);
 		if (st.code == STATUS_OK)
 			st = visitor->fact(visitor->context, &fact);
-		else if (st.code == STATUS_RECORD_CORRUPT && visitor->damaged != NULL && can_be_lost(&q))
+		else if (st.code == STATUS_RECORD_CORRUPT && visitor->damaged != NULL && can_be_lost(store, &q))
 			st = fact_damaged(&q, visitor);
 		TRY(st);
 	}

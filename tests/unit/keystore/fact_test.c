@@ -239,6 +239,35 @@ static void damage_to_what_was_believed_is_reported_and_the_rest_is_loaded(void 
 	fixture_end(&f);
 }
 
+/* The kind that a row seems to have may be what is damaged. */
+static void what_forbids_is_not_lost_under_a_kind_that_may_be(void **state)
+{
+	static const char *const acts[] = { "UPDATE fact SET kind = 10", "UPDATE fact SET kind = 11" };
+	struct found found = { 0 };
+	const struct keystore_visitor visitor = { .context = &found, .fact = on_fact, .damaged = on_damage };
+	struct keystore *store;
+	struct fixture f;
+
+	(void)state;
+	fixture_begin(&f);
+	assert_ok(keystore_open(f.directory, &store));
+	assert_ok(put(store, fact_of(FACT_REVOCATION, "a", "b")));
+	keystore_close(store);
+	for (size_t i = 0; i < sizeof(acts) / sizeof(acts[0]); i++) {
+		fixture_exec(&f, acts[i]);
+		assert_ok(keystore_open(f.directory, &store));
+		assert_fails(keystore_load(store, &visitor), RECORD_CORRUPT);
+		keystore_close(store);
+	}
+	assert_int_equal(found.damaged, 0);
+	fixture_exec(&f, "UPDATE fact SET kind = 1");
+	assert_ok(keystore_open(f.directory, &store));
+	assert_ok(keystore_load(store, &visitor));
+	assert_int_equal(found.count, 1);
+	keystore_close(store);
+	fixture_end(&f);
+}
+
 static void no_id_stands_in_a_column(void **state)
 {
 	char text[64];
@@ -267,6 +296,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_visitor_that_fails_stops_the_load),
 	cmocka_unit_test(a_fact_changed_behind_the_stores_back_ends_the_load),
 	cmocka_unit_test(damage_to_what_was_believed_is_reported_and_the_rest_is_loaded),
+	cmocka_unit_test(what_forbids_is_not_lost_under_a_kind_that_may_be),
 	cmocka_unit_test(no_id_stands_in_a_column),
 };
 
