@@ -33,7 +33,7 @@ static bool repeats(struct bytes device)
 /* Each device is asked in turn, and one that always says the same says what it said the last time. */
 static bool was_seen(const struct random_pool *pool, const uint8_t hash[RANDOM_KEY_BYTES])
 {
-	for (size_t i = 0; i < RANDOM_SEEN && i < pool->mixed; i++)
+	for (size_t i = 0; i < RANDOM_SEEN && i < pool->mixed + pool->unhealthy; i++)
 		if (memcmp(pool->seen[i], hash, RANDOM_KEY_BYTES) == 0)
 			return true;
 	return false;
@@ -43,12 +43,16 @@ struct status random_pool_mix(struct random_pool *pool, struct bytes device)
 {
 	uint8_t hash[RANDOM_KEY_BYTES];
 
+	bool is_good;
+
 	TRY(digest_sha256(device, hash));
-	if (repeats(device) || was_seen(pool, hash)) {
+	is_good = !repeats(device) && !was_seen(pool, hash);
+	/* Also one that is not mixed in: else it were forgotten after some of another device, and taken once more. */
+	memcpy(pool->seen[(pool->mixed + pool->unhealthy) % RANDOM_SEEN], hash, sizeof(hash));
+	if (!is_good) {
 		pool->unhealthy++;
 		return FAIL(RANDOM_FAILED);
 	}
-	memcpy(pool->seen[pool->mixed % RANDOM_SEEN], hash, sizeof(hash));
 	TRY(digest_hmac_sha256(bytes_of(pool->key, sizeof(pool->key)), device, pool->key));
 	pool->mixed++;
 	return OK;
