@@ -31,17 +31,19 @@ static bool is_plain(uint8_t c)
 }
 
 /* The number of a character that ends a line for some readers, or turns the text around for some terminals: C1, the
- * separators and the marks of direction.  0: what stands at the front is none. */
+ * separators, and marks and overrides of direction.  0: what stands at the front is none. */
 static unsigned layout_of(struct bytes text)
 {
 	unsigned c;
 
 	if (text.len >= 2 && text.data[0] == 0xc2)
 		return text.data[1] >= 0x80 && text.data[1] < 0xa0 ? text.data[1] : 0;
+	if (text.len >= 2 && text.data[0] == 0xd8 && text.data[1] == 0x9c)
+		return 0x61c;
 	if (text.len < 3 || text.data[0] != 0xe2 || utf8_length(text) != 3)
 		return 0;
 	c = 0x2000u | (text.data[1] & 0x3fu) << 6 | (text.data[2] & 0x3fu);
-	return (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) ? c : 0;
+	return c == 0x200e || c == 0x200f || (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) ? c : 0;
 }
 
 /* How many bytes at the front may stand as they are: a run of plain ones, or one UTF-8 sequence. */

@@ -118,7 +118,8 @@ static void text_is_escaped_whatever_it_is(void **state)
 		{ BYTES_LITERAL("\",\"seq\":1}\n{"), "\"\\\",\\\"seq\\\":1}\\u000a{\"" },
 		{ BYTES_LITERAL("\xc3\xa9\xe2\x82\xac\xf0\x9f\x94\x91"), "\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x94\x91\"" },
 		{ BYTES_LITERAL("\xf4\x8f\xbf\xbf\xed\x9f\xbf"), "\"\xf4\x8f\xbf\xbf\xed\x9f\xbf\"" },
-		{ BYTES_LITERAL("a\xc2\x85\xc2\xa0"), "\"a\\u0085\xc2\xa0\"" },		      /* C1 */
+		{ BYTES_LITERAL("a\xc2\x85\xc2\xa0"), "\"a\\u0085\xc2\xa0\"" }, /* C1 */
+		{ BYTES_LITERAL("\xe2\x80\x8e\xe2\x80\x8f\xd8\x9c\xd8\x9b"), "\"\\u200e\\u200f\\u061c\xd8\x9b\"" },
 		{ BYTES_LITERAL("bA\xe2\x80\xa8\xe2\x80\xa7"), "\"bA\\u2028\xe2\x80\xa7\"" }, /* ends a line */
 		{ BYTES_LITERAL("\xe2\x80\xae\xe2\x81\xa6z"), "\"\\u202e\\u2066z\"" },	      /* turns it around */
 		{ BYTES_LITERAL("\x80z"), "\"\\u0080z\"" },				      /* continuation alone */
