@@ -238,9 +238,9 @@ static bool takes(const struct agent *agent, enum config_authenticator authentic
 	return false;
 }
 
-/* Connections wait in the backlog until each provider has said what it can do, or is known to be down, and the key
- * documents have come, or it is known why not, or it took too long: a client that connects right after the start is
- * served rather than refused. */
+/* Connections wait in the backlog until each provider has said what it can do, or is known to be down, and the
+ * Workload API's key documents have come, or it is known why not, or it took too long: a client that connects right
+ * after the start is served rather than refused. */
 static void open_when_settled(struct agent *agent)
 {
 	bool is_settled = lanes_are_settled(agent) && agent->has_accounts &&
@@ -294,10 +294,12 @@ static bool issuers_are_ready(const struct agent *agent, char text[TRUST_TEXT_BY
 	bool is_ready = trust_is_ready(&agent->issuers, issuers), is_alone = strcmp(text, "ready") == 0;
 
 	(void)snprintf(domains, sizeof(domains), "%s", text);
-	if (!is_ready || is_alone)
+	if (is_alone)
 		(void)snprintf(text, TRUST_TEXT_BYTES, "%s", issuers);
+	else if (is_ready)
+		(void)snprintf(text, TRUST_TEXT_BYTES, "%.120s; %.120s", domains, issuers + strlen("ready: "));
 	else
-		(void)snprintf(text, TRUST_TEXT_BYTES, "%.100s; %.100s", domains, issuers + strlen("ready: "));
+		(void)snprintf(text, TRUST_TEXT_BYTES, "%.120s; %.120s", issuers, domains);
 	return is_ready;
 }
 

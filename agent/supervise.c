@@ -233,6 +233,14 @@ static bool may_reload(const struct supervisor *s, const struct signalfd_siginfo
 	return s->given->config->posture != POSTURE_STRICT || (is_sender_known(info) && info->ssi_uid == 0);
 }
 
+/* Whoever may signal us may do it without end: what is ignored costs a few lines each second. */
+static bool may_tell_ignored(void)
+{
+	static struct log_limit limit = { .burst = 5 };
+
+	return log_allowed(&limit);
+}
+
 /* To log and audit log. */
 static void tell_signal(struct supervisor *s, const struct signalfd_siginfo *info, const char *what)
 {
@@ -265,7 +273,8 @@ static void take_signals(struct supervisor *s)
 			break;
 		case SIGHUP:
 			if (!may_reload(s, &info)) {
-				tell_signal(s, &info, "SIGHUP: ignored: strict lets root alone ask, by kill");
+				if (may_tell_ignored())
+					tell_signal(s, &info, "SIGHUP: ignored: strict lets root alone ask, by kill");
 				break;
 			}
 			tell_signal(s, &info, "SIGHUP: the configuration is read again");
