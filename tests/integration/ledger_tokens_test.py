@@ -7,6 +7,7 @@ from provider import b64, put
 from rig import *
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 LIST_KEYS = 26
 SVID = 'spiffe://rig.example/ns/a/sa/w'
@@ -34,7 +35,7 @@ class Pair:
         if isinstance(self.key, rsa.RSAPrivateKey):
             return dict(mine, kty='RSA', n=number(public.public_numbers().n), e=number(public.public_numbers().e))
         if isinstance(self.key, ed25519.Ed25519PrivateKey):
-            return dict(mine, kty='OKP', crv='Ed25519', x=b64(public.public_bytes_raw()))
+            return dict(mine, kty='OKP', crv='Ed25519', x=b64(public.public_bytes(Encoding.Raw, PublicFormat.Raw)))
         size = (self.key.curve.key_size + 7) // 8
         crv = next(name for name, curve in CURVES.items() if curve.name == self.key.curve.name)
         return dict(mine, kty='EC', crv=crv, x=number(public.public_numbers().x, size), y=number(public.public_numbers().y, size))
