@@ -565,9 +565,12 @@ class Issuer:
 
 
 def main(tests):
-    """Run test functions (all, or those named), one line each; the last line counts."""
-    names = [a for a in sys.argv[1:] if not a.startswith('-')]
-    chosen = [t for t in tests if not names or t.__name__ in names]
+    """Run test functions (all, or those named; without those named behind `--but`), one line each; the last line counts."""
+    names, _, but = ' '.join(sys.argv[1:]).partition('--but')
+    names, but = [a for a in names.split() if not a.startswith('-')], but.split()
+    if unknown := set(but) - {t.__name__ for t in tests}:
+        sys.exit(f'no test of that name: {unknown}')
+    chosen = [t for t in tests if (not names or t.__name__ in names) and t.__name__ not in but]
     if not chosen:
         sys.exit('no test of that name')
     failed = 0
