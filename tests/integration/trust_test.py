@@ -174,7 +174,7 @@ def keys_that_nobody_confirms_end_with_their_age():
         w.restart()
         assert w.ask(w.issuer.token()) == 0
         w.refused(w.issuer.token(), 12)
-        assert w.events('trust-expired')
+        wait_for('the event', lambda: w.events('trust-expired'))
         w.restart()
         assert w.ask(w.issuer.token()) == 11                         # gone from the store as well
         w.api_back()
